@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* page.h (x86_64): page size, zone limits, alignments. See quarry/arch.h for what each name means. */
+#ifndef QUARRY_ARCH_PAGE_H
+#define QUARRY_ARCH_PAGE_H
+
+#ifndef PAGE_SHIFT
+#define PAGE_SHIFT 12
+#endif
+#ifndef PAGE_SIZE
+#define PAGE_SIZE (1ul << PAGE_SHIFT)
+#endif
+#ifndef PAGE_MASK
+#define PAGE_MASK (~(PAGE_SIZE - 1))
+#endif
+
+#define QUARRY_ARCH_PHYS_BITS 52                /* AMD64 architecture limit of an entry's address field */
+#define QUARRY_ARCH_DMA_LIMIT (16ull << 20)     /* ISA DMA: 24 address lines */
+#define QUARRY_ARCH_DMA32_LIMIT (4ull << 30)    /* devices with 32 address lines */
+#define ARCH_KMALLOC_MINALIGN 8ul               /* DMA is coherent: a pointer's alignment is enough */
+#define QUARRY_CACHE_LINE 64ul
+
+#endif

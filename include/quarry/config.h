@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config.h: every build-time switch, its default, and a check that refuses nonsense.
+ *
+ * Set a switch with -DQUARRY_X=..., with the Meson option of the same name in lower case, or in a
+ * header of your own named by -DQUARRY_CONFIG_HEADER='"my_config.h"'. Kernel and library must be
+ * compiled with the same values: `quarry_init` compares them (QUARRY_CONFIG_WORD) and refuses with
+ * a sentence on the log when they differ.
+ */
+#ifndef QUARRY_CONFIG_H
+#define QUARRY_CONFIG_H
+
+#ifdef QUARRY_CONFIG_HEADER
+#include QUARRY_CONFIG_HEADER
+#endif
+
+/*
+ * Prefix of every ELF symbol that the library defines. C names stay Linux's (`kmalloc`), the linker
+ * sees `quarry_kmalloc`, so a kernel that has a `kmalloc` of its own still links.
+ */
+#ifndef QUARRY_SYMBOL_PREFIX
+#define QUARRY_SYMBOL_PREFIX quarry_
+#endif
+
+/*
+ * Largest number of CPUs. 1 selects the tiny profile: CPU number, pin, cross-call and task hooks
+ * are compiled away (quarry/os.h). Costs about 1.5 KiB of BSS a CPU.
+ */
+#ifndef QUARRY_MAX_CPUS
+#define QUARRY_MAX_CPUS 16
+#endif
+#if QUARRY_MAX_CPUS < 1 || QUARRY_MAX_CPUS > 1024
+#error "QUARRY_MAX_CPUS must be 1..1024"
+#endif
+
+/* Largest number of NUMA nodes. The zone number (node * 4 + zone) must fit in 8 bits of struct page. */
+#ifndef QUARRY_MAX_NODES
+#define QUARRY_MAX_NODES 4
+#endif
+#if QUARRY_MAX_NODES < 1 || QUARRY_MAX_NODES > 64
+#error "QUARRY_MAX_NODES must be 1..64"
+#endif
+
+/*
+ * Largest block of the page allocator is 2^QUARRY_MAX_ORDER pages; 10 (4 MiB of 4 KiB pages) is
+ * Linux's value. At least 9, so that a block can back a 2 MiB huge leaf; the order field in struct
+ * page has 4 bits.
+ */
+#ifndef QUARRY_MAX_ORDER
+#define QUARRY_MAX_ORDER 10
+#endif
+#if QUARRY_MAX_ORDER < 9 || QUARRY_MAX_ORDER > 15
+#error "QUARRY_MAX_ORDER must be 9..15"
+#endif
+
+/*
+ * Debug level. 0: the always-on checks only (page state on free, object checks, caps).
+ * 1: internal assertions too. 2: also the full structure walk after each slow step (tests).
+ */
+#ifndef QUARRY_DEBUG
+#define QUARRY_DEBUG 0
+#endif
+#if QUARRY_DEBUG < 0 || QUARRY_DEBUG > 2
+#error "QUARRY_DEBUG must be 0, 1 or 2"
+#endif
+
+/* Hardening level. 0: the always-on set. 1 (default): also the checks that cost a little. */
+#ifndef QUARRY_HARDENING
+#define QUARRY_HARDENING 1
+#endif
+#if QUARRY_HARDENING < 0 || QUARRY_HARDENING > 1
+#error "QUARRY_HARDENING must be 0 or 1"
+#endif
+
+/* Context lint: report a request that may sleep from a context that may not. 0 removes the test. */
+#ifndef QUARRY_CONTEXT_LINT
+#define QUARRY_CONTEXT_LINT 1
+#endif
+
+/* Failure sites ask the OS (`quarry_os_ops.fault`) whether to fail. Never in a release build. */
+#ifndef QUARRY_FAULT_INJECTION
+#define QUARRY_FAULT_INJECTION 0
+#endif
+
+/* Smallest kmalloc object, bytes: 8 as on Linux x86_64, 16 for kernels that link freed objects lazily. */
+#ifndef QUARRY_KMALLOC_MIN_SIZE
+#define QUARRY_KMALLOC_MIN_SIZE 8
+#endif
+#if QUARRY_KMALLOC_MIN_SIZE != 8 && QUARRY_KMALLOC_MIN_SIZE != 16
+#error "QUARRY_KMALLOC_MIN_SIZE must be 8 or 16"
+#endif
+
+/* What `quarry_init` compares between the kernel's view and the library's. */
+#define QUARRY_CONFIG_WORD                                                                         \
+	((unsigned long)QUARRY_MAX_CPUS | (unsigned long)QUARRY_MAX_NODES << 12 |                  \
+	 (unsigned long)QUARRY_MAX_ORDER << 20 | (unsigned long)QUARRY_DEBUG << 24 |               \
+	 (unsigned long)QUARRY_HARDENING << 26 | (unsigned long)(QUARRY_KMALLOC_MIN_SIZE == 16) << 27)
+
+#endif

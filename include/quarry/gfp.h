@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gfp.h: asking for pages, and decoding a request mask.
+ *
+ * Rules common to all functions here:
+ *   - A block has 2^order pages, physically contiguous, aligned to its size; order <= QUARRY_MAX_ORDER.
+ *   - A request whose mask has __GFP_DIRECT_RECLAIM may sleep: task context only. All others may be made
+ *     from interrupts too. Freeing never sleeps: any context but NMI.
+ *   - Failure is NULL (or 0), reported once unless __GFP_NOWARN. Always check.
+ *   - `node` is a node number or NUMA_NO_NODE (the caller's own).
+ */
+#ifndef QUARRY_GFP_H
+#define QUARRY_GFP_H
+
+#include <quarry/gfp_types.h>
+#include <quarry/mm_types.h>
+#include <quarry/mmzone.h>
+
+QUARRY_BEGIN_DECLS
+
+#define NUMA_NO_NODE (-1)
+
+/* Highest zone that a mask may use (G11, G39). Illegal combinations answer as if the bits were absent.
+ * Table of 16 rows of 2 bits: index is the mask's low four bits. */
+#define QUARRY_ZONE_ROW(bits, zone) ((uint32_t)(zone) << (2 * (bits)))
+#define QUARRY_ZONE_TABLE                                                                          \
+	(QUARRY_ZONE_ROW(0x0, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x1, ZONE_DMA) |                      \
+	 QUARRY_ZONE_ROW(0x2, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x3, ZONE_NORMAL) |                   \
+	 QUARRY_ZONE_ROW(0x4, ZONE_DMA32) | QUARRY_ZONE_ROW(0x5, ZONE_NORMAL) |                    \
+	 QUARRY_ZONE_ROW(0x6, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x7, ZONE_NORMAL) |                   \
+	 QUARRY_ZONE_ROW(0x8, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x9, ZONE_DMA) |                      \
+	 QUARRY_ZONE_ROW(0xa, ZONE_MOVABLE) | QUARRY_ZONE_ROW(0xb, ZONE_NORMAL) |                  \
+	 QUARRY_ZONE_ROW(0xc, ZONE_DMA32) | QUARRY_ZONE_ROW(0xd, ZONE_NORMAL) |                    \
+	 QUARRY_ZONE_ROW(0xe, ZONE_NORMAL) | QUARRY_ZONE_ROW(0xf, ZONE_NORMAL))
+/* The eight combinations that ask for two disjoint zones: DMA with DMA32 or HIGHMEM, and DMA32 with HIGHMEM. */
+#define QUARRY_ZONE_ILLEGAL                                                                        \
+	(1u << 0x3 | 1u << 0x5 | 1u << 0x6 | 1u << 0x7 | 1u << 0xb | 1u << 0xd | 1u << 0xe | 1u << 0xf)
+
+static QUARRY_ALWAYS_INLINE enum zone_type gfp_zone(gfp_t gfp)
+{
+	unsigned bits = (QUARRY_FORCE unsigned)(gfp & GFP_ZONEMASK);
+	return (enum zone_type)(QUARRY_ZONE_TABLE >> (2 * bits) & 3u);
+}
+
+/* Mobility of a mask: bits 3 and 4 are MOVABLE and RECLAIMABLE, so this is a shift. */
+static QUARRY_ALWAYS_INLINE enum migratetype gfp_migratetype(gfp_t gfp)
+{
+	return (enum migratetype)((QUARRY_FORCE unsigned)(gfp & (__GFP_MOVABLE | __GFP_RECLAIMABLE)) >> 3);
+}
+
+/* May this request sleep? */
+static QUARRY_ALWAYS_INLINE bool gfpflags_allow_blocking(gfp_t gfp)
+{
+	return (gfp & __GFP_DIRECT_RECLAIM) != (QUARRY_FORCE gfp_t)0;
+}
+
+/* May this request take a lock? False only for masks without any reclaim bit. */
+static QUARRY_ALWAYS_INLINE bool gfpflags_allow_spinning(gfp_t gfp)
+{
+	return (gfp & __GFP_RECLAIM) != (QUARRY_FORCE gfp_t)0;
+}
+
+/* Request a block. Return: its first page with reference count 1, or NULL. (G4) */
+struct page *alloc_pages(gfp_t gfp, unsigned order) QUARRY_API_CHECK(alloc_pages);
+struct page *alloc_pages_node(int node, gfp_t gfp, unsigned order) QUARRY_API_CHECK(alloc_pages_node);
+#define alloc_page(gfp) alloc_pages((gfp), 0)
+#define __alloc_pages(gfp, order, node) alloc_pages_node((node), (gfp), (order))
+
+/* Drop the caller's reference; the last one frees. `order` must be that of the request unless the block
+ * is compound. NULL is ignored. (G146) */
+void __free_pages(struct page *page, unsigned order) QUARRY_API(__free_pages);
+#define __free_page(page) __free_pages((page), 0)
+
+/* The same by kernel virtual address; 0 is failure and is ignored by the free side. HIGHMEM is stripped. (G8) */
+unsigned long __get_free_pages(gfp_t gfp, unsigned order) QUARRY_API_CHECK(__get_free_pages);
+unsigned long get_zeroed_page(gfp_t gfp) QUARRY_API_CHECK(get_zeroed_page);
+#define __get_free_page(gfp) __get_free_pages((gfp), 0)
+#define __get_dma_pages(gfp, order) __get_free_pages((gfp) | __GFP_DMA, (order))
+void free_pages(unsigned long address, unsigned order) QUARRY_API(free_pages);
+#define free_page(address) free_pages((address), 0)
+
+/* Exactly PAGE_ALIGN(size) bytes of contiguous pages; the rest of the block goes back. (G124)
+ * Return: address or NULL. */
+void *alloc_pages_exact(size_t size, gfp_t gfp) QUARRY_API_CHECK(alloc_pages_exact);
+void *alloc_pages_exact_nid(int node, size_t size, gfp_t gfp) QUARRY_API_CHECK(alloc_pages_exact_nid);
+void free_pages_exact(void *address, size_t size) QUARRY_API(free_pages_exact);
+
+/* Fill the NULL slots of pages[0..nr) with single pages. Return: number of leading slots filled; may be
+ * fewer than nr. */
+unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct page **pages) QUARRY_API(alloc_pages_bulk);
+unsigned long alloc_pages_bulk_node(gfp_t gfp, int node, unsigned long nr, struct page **pages)
+	QUARRY_API(alloc_pages_bulk_node);
+/* Drop one reference of each single page of the array; NULL slots are skipped. Linux has no such call. */
+void free_pages_bulk(unsigned long nr, struct page **pages) QUARRY_API(free_pages_bulk);
+
+/* Turn a block that is not compound into 2^order independent single pages with reference count 1 each. */
+void split_page(struct page *page, unsigned order) QUARRY_API(split_page);
+
+/* Give this CPU's / every CPU's parked pages back to the buddy. drain_all_pages: task context, irqs on. */
+void drain_local_pages(void) QUARRY_API(drain_local_pages);
+void drain_all_pages(void) QUARRY_API(drain_all_pages);
+
+QUARRY_END_DECLS
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * init.h: the boot calls in order, and what works after each.
+ *
+ *   1 quarry_footprint()   optional: what the metadata will cost, before anything is placed
+ *   2 quarry_init()        on CPU 0. After it: pages, kmalloc, caches, vmalloc (if a virtual range was
+ *                          given), reports. Until step 4 reclaim bits are masked off: nothing sleeps.
+ *   3 quarry_cpu_online()  on each further CPU, before its first call
+ *   4 quarry_sleeping_works()  the scheduler runs: requests may sleep from now on
+ *   5 quarry_add_memory()  any time later: a range that the map announced as LATER
+ */
+#ifndef QUARRY_INIT_H
+#define QUARRY_INIT_H
+
+#include <quarry/mm_types.h>
+#include <quarry/os.h>
+#include <quarry/types.h>
+
+QUARRY_BEGIN_DECLS
+
+enum quarry_mem_type {
+	QUARRY_MEM_USABLE = 1, /* ours from the start */
+	QUARRY_MEM_RESERVED,   /* firmware, devices, the kernel image, the boot information: wins over USABLE */
+	QUARRY_MEM_LATER,      /* usable after quarry_add_memory(); its page array is laid out at init */
+};
+
+/* One entry of the memory map: any order, overlap, alignment or size (G: hostile input). */
+struct quarry_mem_range {
+	phys_addr_t base;
+	uint64_t size;
+	enum quarry_mem_type type;
+	unsigned node;
+};
+
+struct quarry_params {
+	size_t size; /* sizeof(struct quarry_params): newer libraries see the missing tail as zero */
+
+	const struct quarry_mem_range *map; /* read during quarry_init only */
+	size_t nr_map;
+
+	/* The direct map: virtual = physical + direct_map_offset, for every usable byte of the map below
+	 * direct_map_limit (a physical address; 0: no limit). Identity map: offset 0. */
+	uintptr_t direct_map_offset;
+	phys_addr_t direct_map_limit;
+
+	/* Virtual range for vmalloc, page-aligned; both 0: the vmalloc family returns NULL. The kernel's
+	 * top-level table entries of this range must be shared by all address spaces; we fill them all
+	 * at init, so they never change later. */
+	uintptr_t vmalloc_start, vmalloc_end;
+	/* Root table that holds it, physical; 0: the one that the CPU uses during quarry_init. */
+	phys_addr_t page_table_root;
+
+	/* ZONE_MOVABLE: this many bytes at the top of each node, or this percentage of it; 0 none. */
+	uint64_t movable_bytes;
+	unsigned movable_percent;
+
+	/* Distances between nodes, row by row, nr_nodes * nr_nodes, as ACPI's SLIT has them (10 is
+	 * local). NULL: 10 local, 20 otherwise. */
+	const uint8_t *distance;
+	unsigned nr_nodes;
+
+	unsigned nr_cpus; /* CPUs that may come online; 0: QUARRY_MAX_CPUS */
+
+	const struct quarry_os_ops *ops; /* optional duties; must stay valid */
+};
+
+/* What quarry_init would take, and what it would find. Bytes; pages where it says so. */
+struct quarry_footprint {
+	uint64_t usable_pages;   /* after normalising */
+	uint64_t clipped_pages;  /* usable but out of reach (reported at init) */
+	uint64_t page_array;     /* struct page array */
+	uint64_t block_map;      /* pageblock states */
+	uint64_t per_cpu;        /* page arrays of the CPUs */
+	uint64_t total;
+	unsigned nr_ranges;      /* normalised usable ranges */
+};
+
+/*
+ * Compute the metadata cost of a map without placing anything.
+ * Context: any, before or after quarry_init. Return: 0, -EINVAL (no usable page).
+ */
+int quarry_footprint(const struct quarry_params *params, struct quarry_footprint *result)
+	QUARRY_API(quarry_footprint);
+
+/*
+ * Take over the memory of the map (spec 3.1 H1, H2). Bad maps are clipped and reported, not refused; only a
+ * map with no usable page or a configuration mismatch fails. May be called again: the whole state
+ * starts anew (tests do).
+ * Context: CPU 0, one thread. Return: 0, -EINVAL, -ENOMEM (the map cannot hold its own page array).
+ */
+int quarry_init_checked(const struct quarry_params *params, size_t page_struct_size,
+			unsigned long config_word) QUARRY_API(quarry_init_checked);
+#define quarry_init(params)                                                                        \
+	quarry_init_checked((params), sizeof(struct page), QUARRY_CONFIG_WORD)
+
+/* The calling CPU will use the library. Context: that CPU, irqs may be off. Return: 0, -EINVAL (number too large). */
+int quarry_cpu_online(void) QUARRY_API(quarry_cpu_online);
+
+/* `cpu`, not running any more, gives back its parked pages and objects. Context: task on another CPU. */
+int quarry_cpu_offline(unsigned cpu) QUARRY_API(quarry_cpu_offline);
+
+/* Requests may sleep from now on (spec H35). Context: task. */
+void quarry_sleeping_works(void) QUARRY_API(quarry_sleeping_works);
+
+/*
+ * Add memory that the map announced as QUARRY_MEM_LATER; whole pages inside [base, base + size).
+ * Context: task, any CPU. Return: 0, -EINVAL (not announced), -EEXIST (added already).
+ */
+int quarry_add_memory(phys_addr_t base, uint64_t size) QUARRY_API(quarry_add_memory);
+
+/* What this build and this boot can do, and why not. One line each: "vmalloc: off (no virtual range given)". */
+void quarry_features(quarry_write_fn write, void *ctx) QUARRY_API(quarry_features);
+
+/* Name, version, page struct size. Return: constant. */
+const char *quarry_version(void) QUARRY_API(quarry_version);
+
+QUARRY_END_DECLS
+
+#endif

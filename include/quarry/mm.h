@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mm.h: from address to page and back, references, compound pages, page lists.
+ *
+ * All conversions are O(1) arithmetic on two words of the library: the direct-map offset and the page
+ * array, which is biased so that it is indexed by frame number. They do not check: pfn_valid() and
+ * virt_addr_valid() do.
+ */
+#ifndef QUARRY_MM_H
+#define QUARRY_MM_H
+
+#include <quarry/gfp.h>
+#include <quarry/mm_types.h>
+#include <quarry/mmzone.h>
+
+QUARRY_BEGIN_DECLS
+
+/* The two words. Read only. */
+extern struct page *quarry_page_array QUARRY_API(page_array);
+extern uintptr_t quarry_direct_offset QUARRY_API(direct_offset);
+
+#define PAGE_ALIGN(address) (((address) + PAGE_SIZE - 1) & PAGE_MASK)
+#define PAGE_ALIGNED(address) (((uintptr_t)(address) & ~PAGE_MASK) == 0)
+#define offset_in_page(address) ((uintptr_t)(address) & ~PAGE_MASK)
+#define PFN_UP(address) (((address) + PAGE_SIZE - 1) >> PAGE_SHIFT)
+#define PFN_DOWN(address) ((address) >> PAGE_SHIFT)
+#define PFN_PHYS(pfn) ((phys_addr_t)(pfn) << PAGE_SHIFT)
+
+static inline unsigned long page_to_pfn(const struct page *page)
+{
+	return (unsigned long)(((uintptr_t)page - (uintptr_t)quarry_page_array) / sizeof(struct page));
+}
+static inline struct page *pfn_to_page(unsigned long pfn)
+{
+	return (struct page *)((uintptr_t)quarry_page_array + pfn * sizeof(struct page));
+}
+static inline void *phys_to_virt(phys_addr_t phys)
+{
+	return (void *)((uintptr_t)phys + quarry_direct_offset);
+}
+static inline phys_addr_t virt_to_phys(const volatile void *address)
+{
+	return (phys_addr_t)((uintptr_t)address - quarry_direct_offset);
+}
+static inline phys_addr_t page_to_phys(const struct page *page)
+{
+	return PFN_PHYS(page_to_pfn(page));
+}
+static inline struct page *phys_to_page(phys_addr_t phys)
+{
+	return pfn_to_page((unsigned long)(phys >> PAGE_SHIFT));
+}
+static inline void *page_address(const struct page *page)
+{
+	return phys_to_virt(page_to_phys(page));
+}
+#define page_to_virt(page) page_address(page)
+/* Only for addresses of the direct map. */
+static inline struct page *virt_to_page(const void *address)
+{
+	return phys_to_page(virt_to_phys(address));
+}
+
+/* Is the frame one of ours, with a meaningful struct page? Context: any. */
+bool pfn_valid(unsigned long pfn) QUARRY_API(pfn_valid);
+/* Is the address in the direct map of memory of ours? False for vmalloc addresses. Context: any. */
+bool virt_addr_valid(const void *address) QUARRY_API(virt_addr_valid);
+
+/* Smallest order whose block holds `size` bytes; size 0 is treated as 1. A constant for constant sizes. */
+static QUARRY_ALWAYS_INLINE unsigned get_order(size_t size)
+{
+	size_t pages = size ? (size - 1) >> PAGE_SHIFT : 0;
+	return pages ? (unsigned)(sizeof(long) * 8) - (unsigned)__builtin_clzl(pages) : 0;
+}
+
+/* ---- blocks ---- */
+
+/* Head of the block that `page` belongs to; `page` itself if it is one. O(order), no memory written at allocation.
+ * Context: any, by somebody who holds a reference to the block. */
+struct page *compound_head(const struct page *page) QUARRY_API(compound_head);
+/* Order of a block's head. */
+static inline unsigned compound_order(const struct page *head)
+{
+	return head->flags >> QUARRY_PG_ORDER_SHIFT & 0xfu;
+}
+static inline unsigned long page_size(const struct page *head)
+{
+	return PAGE_SIZE << compound_order(head);
+}
+static inline struct page *virt_to_head_page(const void *address)
+{
+	return compound_head(virt_to_page(address));
+}
+/* Head / tail of a block of more than one page allocated with __GFP_COMP. */
+bool PageHead(const struct page *page) QUARRY_API(PageHead);
+bool PageTail(const struct page *page) QUARRY_API(PageTail);
+
+/* ---- references: of the head; taking one needs holding one ---- */
+void get_page(struct page *page) QUARRY_API(get_page);
+/* Drop one; the last frees the block. */
+void put_page(struct page *page) QUARRY_API(put_page);
+/* Drop one of a head without freeing. Return: true if it was the last: the caller frees. */
+bool put_page_testzero(struct page *page) QUARRY_API(put_page_testzero);
+static inline int page_ref_count(const struct page *page)
+{
+	return __atomic_load_n(&page->refcount, __ATOMIC_RELAXED);
+}
+static inline int page_count(const struct page *page)
+{
+	return page_ref_count(compound_head(page));
+}
+
+/* ---- the owner's words ---- */
+#define page_private(page) ((page)->private_)
+static inline void set_page_private(struct page *page, unsigned long value)
+{
+	page->private_ = value;
+}
+/* Did it come from the reserves? Then give it back soon. */
+static inline bool page_is_pfmemalloc(const struct page *page)
+{
+	return (page->flags & QUARRY_PG_PFMEMALLOC) != 0;
+}
+/* Node and zone of a page of ours (any page of a block). */
+int page_to_nid(const struct page *page) QUARRY_API(page_to_nid);
+enum zone_type page_zonenum(const struct page *page) QUARRY_API(page_zonenum);
+
+/* ---- contents ---- */
+static inline void clear_page(void *address)
+{
+	arch_clear_page(address);
+}
+static inline void copy_page(void *to, const void *from)
+{
+	__builtin_memcpy(to, from, PAGE_SIZE);
+}
+/* All memory of ours is in the direct map; kept so that code compiles unchanged. */
+static inline void *kmap_local_page(struct page *page)
+{
+	return page_address(page);
+}
+static inline void kunmap_local(const void *address)
+{
+	(void)address;
+}
+static inline void clear_highpage(struct page *page)
+{
+	clear_page(page_address(page));
+}
+static inline void copy_highpage(struct page *to, struct page *from)
+{
+	copy_page(page_address(to), page_address(from));
+}
+
+/* ---- totals, in pages: one snapshot, no lock ---- */
+unsigned long totalram_pages(void) QUARRY_API(totalram_pages);
+/* Free in the buddy, without pages parked on CPUs. */
+unsigned long nr_free_pages(void) QUARRY_API(nr_free_pages);
+/* Parked on CPUs. */
+unsigned long nr_parked_pages(void) QUARRY_API(nr_parked_pages);
+
+QUARRY_END_DECLS
+
+#endif

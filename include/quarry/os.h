@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * os.h: the contract with the operating system.
+ *
+ * Two binding styles. HOT hooks are plain functions, found by the linker: a missing one is a link
+ * error that names it. A kernel that wants one inlined writes it in a header of its own, names the
+ * header in -DQUARRY_OS_HEADER='"my_os.h"', and defines QUARRY_OS_HAVE_<NAME> there. COLD hooks are
+ * pointers in `struct quarry_os_ops`, given at `quarry_init`; a NULL pointer has the documented default.
+ *
+ * Profiles   tiny  QUARRY_MAX_CPUS == 1: log and panic are the only functions to write (the memory
+ *                  map and the direct-map offset are arguments of quarry_init; interrupt masking
+ *                  comes with the CPU port and can be overridden).
+ *            SMP   + cpu, pin/unpin, call_others, context, task_word.
+ *            full  + the pointers of quarry_os_ops that the kernel wants.
+ *
+ * Each hook states five facts:
+ *   Context  where we may call it (task, irq, nmi; with irqs masked; with a lock of ours held)
+ *   Sleep    may it block?        Allocate  may it call back into this library?
+ *   Lock     may it take locks of the OS?      From  the first stage in which we call it
+ */
+#ifndef QUARRY_OS_H
+#define QUARRY_OS_H
+
+#include <quarry/types.h>
+
+#ifdef QUARRY_OS_HEADER
+#include QUARRY_OS_HEADER
+#endif
+
+QUARRY_BEGIN_DECLS
+
+/* Levels of quarry_os_log; the numbers are syslog's. */
+enum { QUARRY_LOG_ERR = 3, QUARRY_LOG_WARN = 4, QUARRY_LOG_INFO = 6 };
+
+/* ---- every profile ------------------------------------------------------------------------- */
+
+/*
+ * Print one line; `line` has no newline and lives only during the call. May drop it.
+ * Context: any, irqs masked, a lock of ours may be held. Sleep: no. Allocate: no. Lock: only such
+ * as are never held around a call of ours. From: the first call of quarry_init.
+ */
+#ifndef QUARRY_OS_HAVE_LOG
+void quarry_os_log(int level, const char *line);
+#endif
+
+/*
+ * Stop the machine, saying why. Called only when going on would corrupt memory.
+ * Context: any. Sleep, Allocate: no. Does not return. From: the first call of quarry_init.
+ */
+#ifndef QUARRY_OS_HAVE_PANIC
+QUARRY_NORETURN void quarry_os_panic(const char *why);
+#endif
+
+/* ---- context bits (SMP profile; the tiny profile answers 0) --------------------------------- */
+
+#define QUARRY_CTX_ATOMIC 1u /* may not sleep: irqs masked, spin lock held or preemption off */
+#define QUARRY_CTX_IRQ 2u    /* in an interrupt handler (then also ATOMIC) */
+#define QUARRY_CTX_NMI 4u    /* in a non-maskable interrupt (then also IRQ and ATOMIC) */
+
+#if QUARRY_MAX_CPUS > 1
+
+/*
+ * Number of the calling CPU, 0 .. QUARRY_MAX_CPUS - 1, dense. Constant while pinned, in an
+ * interrupt, or with irqs masked.
+ * Context: any. Sleep, Allocate, Lock: no. From: the first call of quarry_init (must answer 0 there).
+ */
+#ifndef QUARRY_OS_HAVE_CPU
+unsigned quarry_os_cpu(void);
+#endif
+
+/*
+ * Keep the calling task on this CPU and no other task from running on it, until the matching unpin;
+ * nests. Interrupts stay on. A kernel without kernel preemption defines both as nothing; one that
+ * cannot hold off preemption masks interrupts.
+ * Context: any. Sleep, Allocate, Lock: no. From: the first call of quarry_init.
+ */
+#ifndef QUARRY_OS_HAVE_PIN
+void quarry_os_pin(void);
+void quarry_os_unpin(void);
+#endif
+
+/*
+ * Run fn(arg) on every other running CPU, in interrupt context there, and return when all have
+ * finished. Used for remote TLB flushes and to drain the other CPUs' arrays.
+ * Context: task, irqs on, no lock of ours held. Sleep: may spin. Allocate: no. From: after
+ * quarry_cpu_online() of a second CPU.
+ */
+#ifndef QUARRY_OS_HAVE_CALL_OTHERS
+void quarry_os_call_others(void (*fn)(void *arg), void *arg);
+#endif
+
+/*
+ * What the caller may do: an OR of QUARRY_CTX_*; 0 means "may sleep". Cheap: the context lint asks
+ * on every request that may sleep.
+ * Context: any. Sleep, Allocate, Lock: no. From: the first call of quarry_init.
+ */
+#ifndef QUARRY_OS_HAVE_CONTEXT
+unsigned quarry_os_context(void);
+#endif
+
+/*
+ * A word of the running task (0 when the task is created) for the allocation scopes of
+ * quarry/sched/mm.h. In an interrupt, the word of the interrupted task or one of the CPU's own.
+ * Context: any. Sleep, Allocate, Lock: no. From: the first call of quarry_init.
+ */
+#ifndef QUARRY_OS_HAVE_TASK_WORD
+unsigned long *quarry_os_task_word(void);
+#endif
+
+#endif /* SMP profile */
+
+/* ---- optional duties ------------------------------------------------------------------------ */
+
+struct quarry_report;
+
+/*
+ * Cold hooks. Zero the struct, set `size` to sizeof(struct quarry_os_ops) and fill what you have: a
+ * library newer than the kernel sees the missing tail as NULL.
+ */
+struct quarry_os_ops {
+	size_t size;
+
+	/* Nanoseconds since some start, never backwards. Any context; no sleep, allocation or lock.
+	 * Default: report rate limits count reports instead of time. */
+	uint64_t (*clock_ns)(void);
+
+	/* 64 random bits. Any context; no sleep, allocation or lock. Default: a fixed sequence. */
+	uint64_t (*random)(void);
+
+	/* Run fn(arg) soon in task context with irqs on. Called from any context but NMI, irqs possibly
+	 * masked; must not sleep or allocate; the same pending (fn, arg) may be coalesced.
+	 * Default: done at the next call of ours that may sleep. */
+	void (*defer)(void (*fn)(void *arg), void *arg);
+
+	/* Flush [start, end) from every *other* CPU's TLB and wait. Task context, irqs on, no lock of
+	 * ours held; no allocation. Default: quarry_os_call_others with the CPU port's local flush. */
+	void (*flush_tlb_others)(uintptr_t start, uintptr_t end);
+
+	/* Sees each report after it was logged (quarry/debug.h). Any context, a lock of ours may be
+	 * held; must not sleep, lock or allocate. Default: none. */
+	void (*report)(const struct quarry_report *report);
+
+	/* Name of a code address into buf, for reports and vmallocinfo; false if unknown. Any context;
+	 * no sleep or allocation. Default: raw addresses. */
+	bool (*symbol)(uintptr_t address, char *buf, size_t size);
+
+	/* Node of a CPU. At quarry_init and quarry_cpu_online; no sleep or allocation. Default: node 0. */
+	unsigned (*cpu_node)(unsigned cpu);
+
+	/* Should this failure site fail now? (QUARRY_FAULT_INJECTION builds.) Any context; no sleep,
+	 * allocation or lock. Default: never. */
+	bool (*fault)(unsigned site);
+};
+
+QUARRY_END_DECLS
+
+#endif
