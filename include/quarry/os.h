@@ -23,6 +23,11 @@
 
 #include <quarry/types.h>
 
+/* Context bits (SMP profile; the tiny profile answers 0). */
+#define QUARRY_CTX_ATOMIC 1u /* may not sleep: irqs masked, spin lock held or preemption off */
+#define QUARRY_CTX_IRQ 2u    /* in an interrupt handler (then also ATOMIC) */
+#define QUARRY_CTX_NMI 4u    /* in a non-maskable interrupt (then also IRQ and ATOMIC) */
+
 #ifdef QUARRY_OS_HEADER
 #include QUARRY_OS_HEADER
 #endif
@@ -50,12 +55,6 @@ void quarry_os_log(int level, const char *line);
 #ifndef QUARRY_OS_HAVE_PANIC
 QUARRY_NORETURN void quarry_os_panic(const char *why);
 #endif
-
-/* ---- context bits (SMP profile; the tiny profile answers 0) --------------------------------- */
-
-#define QUARRY_CTX_ATOMIC 1u /* may not sleep: irqs masked, spin lock held or preemption off */
-#define QUARRY_CTX_IRQ 2u    /* in an interrupt handler (then also ATOMIC) */
-#define QUARRY_CTX_NMI 4u    /* in a non-maskable interrupt (then also IRQ and ATOMIC) */
 
 #if QUARRY_MAX_CPUS > 1
 
