@@ -43,14 +43,14 @@
 
 /*
  * Largest block of the page allocator is 2^QUARRY_MAX_ORDER pages; 10 (4 MiB of 4 KiB pages) is
- * Linux's value. At least 9, so that a block can back a 2 MiB huge leaf; the order field in struct
- * page has 4 bits.
+ * Linux's value. At least 9, so that a block can back a 2 MiB huge leaf; at most 14, because the order field
+ * in struct page has 4 bits and 15 marks a member page (QUARRY_PG_MEMBER).
  */
 #ifndef QUARRY_MAX_ORDER
 #define QUARRY_MAX_ORDER 10
 #endif
-#if QUARRY_MAX_ORDER < 9 || QUARRY_MAX_ORDER > 15
-#error "QUARRY_MAX_ORDER must be 9..15"
+#if QUARRY_MAX_ORDER < 9 || QUARRY_MAX_ORDER > 14
+#error "QUARRY_MAX_ORDER must be 9..14"
 #endif
 
 /*

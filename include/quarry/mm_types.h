@@ -10,7 +10,7 @@
  *     split off, merged, allocated or freed, so the cost of a block does not depend on its size.
  *   - The head of an inner page is found by clearing low bits of its frame number (`compound_head`).
  *   - The struct pages of a whole pageblock (2 MiB) are left untouched, even at boot, until the block
- *     is first split (quarry_pageblock_ready).
+ *     is first split (mm/phys/pageblock.h).
  *
  *  field     block allocated        free in the buddy   parked on a CPU   slab page        vmalloc page
  *  flags     ours                   ours                ours              ours             ours
@@ -51,6 +51,7 @@ QUARRY_STATIC_ASSERT(sizeof(struct page) == 32, "struct page is 32 bytes: metada
  */
 #define QUARRY_PG_KIND_MASK 0xfu
 #define QUARRY_PG_ORDER_SHIFT 4
+#define QUARRY_PG_MEMBER (15u << QUARRY_PG_ORDER_SHIFT) /* order 15: not a head but marked like one */
 #define QUARRY_PG_MOBILITY_SHIFT 8
 #define QUARRY_PG_ZONE_SHIFT 11
 #define QUARRY_PG_COMPOUND (1u << 19)   /* allocated with __GFP_COMP */

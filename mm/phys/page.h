@@ -35,6 +35,12 @@ static inline unsigned page_mobility(const struct page *page)
 {
 	return page->flags >> QUARRY_PG_MOBILITY_SHIFT & 7u;
 }
+/* Not the head of a block: inner, or a member page of a slab. */
+static inline bool page_is_inner(const struct page *page)
+{
+	return page_kind(page) == QUARRY_PAGE_INNER ||
+	       (page->flags & QUARRY_PG_MEMBER) == QUARRY_PG_MEMBER;
+}
 /* Zone number: node * MAX_NR_ZONES + zone type. */
 static inline unsigned page_zone_number(const struct page *page)
 {
@@ -54,18 +60,11 @@ static inline void page_set_kind(struct page *page, enum quarry_page_kind kind)
 static inline void page_set_member(struct page *inner, const struct page *head,
 				   enum quarry_page_kind kind)
 {
-	inner->flags = (head->flags & ~(QUARRY_PG_KIND_MASK | 0xfu << QUARRY_PG_ORDER_SHIFT)) |
-		       (uint32_t)kind;
+	inner->flags = (head->flags & ~PAGE_TYPE_MASK) | QUARRY_PG_MEMBER | (uint32_t)kind;
 }
 static inline void page_set_inner(struct page *inner)
 {
 	inner->flags = (inner->flags & ~PAGE_TYPE_MASK) | (uint32_t)QUARRY_PAGE_INNER;
 }
-
-/*
- * The struct page for `address` if it is in the direct map of memory whose struct pages are meaningful; NULL for
- * every other address (vmalloc, stack, user, hole, never-used memory). Hot: kfree asks this first.
- */
-static inline struct page *page_of_address(const void *address);
 
 #endif

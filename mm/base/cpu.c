@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpu.c: which CPUs are online, and running a function on all of them.
+ *
+ * Start at: cpu_call_all.
+ */
+#include "mm/base/cpu.h"
+
+#include "mm/base/bits.h"
+
+QUARRY_STATE struct cpu_set cpus_online;
+#if QUARRY_MAX_CPUS == 1
+QUARRY_STATE unsigned long mm_task_word;
+#endif
+
+void cpu_init(void)
+{
+	cpus_online = (struct cpu_set){ { 0 } };
+}
+
+void cpu_set_online(unsigned cpu, bool online)
+{
+	unsigned long bit = 1ul << cpu % 64;
+
+	if (online)
+		__atomic_fetch_or(&cpus_online.word[cpu / 64], bit, __ATOMIC_RELEASE);
+	else
+		__atomic_fetch_and(&cpus_online.word[cpu / 64], ~bit, __ATOMIC_RELEASE);
+}
+
+bool cpu_others_online(void)
+{
+	unsigned long others = 0;
+	unsigned self = cpu_number();
+
+	for (unsigned i = 0; i < sizeof(cpus_online.word) / sizeof(long); i++) {
+		unsigned long word = __atomic_load_n(&cpus_online.word[i], __ATOMIC_ACQUIRE);
+		others |= i == self / 64 ? word & ~(1ul << self % 64) : word;
+	}
+	return others != 0;
+}
+
+void cpu_call_all(void (*fn)(void *arg), void *arg)
+{
+	fn(arg);
+#if QUARRY_MAX_CPUS > 1
+	if (cpu_others_online())
+		quarry_os_call_others(fn, arg);
+#endif
+}

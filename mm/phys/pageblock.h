@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pageblock.h: one byte of state per pageblock (512 pages, 2 MiB).
+ *
+ * Terms
+ *   untouched  byte 0: no struct page of the block is meaningful. A hole, or memory that was never handed out.
+ *   whole      WHOLE: only the first struct page is meaningful; the block has never been split below its size.
+ *   ready      READY: every struct page of the block is meaningful. Once ready, always ready.
+ * The low three bits hold the mobility type of the block's pages.
+ *
+ * Invariants
+ *   I1  state(b) == 0  or exactly one of WHOLE, READY is set
+ *   I2  WHOLE => every page but the first belongs to a block that starts at or before the pageblock's first page
+ *
+ * The map is an array indexed by (frame >> pageblock_order), biased like the page array, over [first, end).
+ *
+ * Locking  a byte changes under the lock of the zone that owns the pageblock's pages; bytes are read without it.
+ */
+#ifndef QUARRY_MM_PHYS_PAGEBLOCK_H
+#define QUARRY_MM_PHYS_PAGEBLOCK_H
+
+#include "mm/phys/page.h"
+
+#define BLOCK_MOBILITY 7u
+#define BLOCK_WHOLE 8u
+#define BLOCK_READY 16u
+
+struct pageblock_map {
+	uint8_t *state;            /* biased: index is frame >> pageblock_order */
+	unsigned long first, end;  /* pageblocks that the map covers */
+};
+extern struct pageblock_map pageblocks QUARRY_INT(pageblocks);
+
+static inline unsigned long pageblock_of(unsigned long pfn)
+{
+	return pfn >> pageblock_order;
+}
+static inline unsigned long pageblock_start(unsigned long pfn)
+{
+	return pfn & ~(pageblock_nr_pages - 1);
+}
+/* State of the block of any frame number; 0 outside the map. */
+static inline unsigned pageblock_state(unsigned long pfn)
+{
+	unsigned long block = pageblock_of(pfn);
+
+	if (block - pageblocks.first >= pageblocks.end - pageblocks.first)
+		return 0;
+	return __atomic_load_n(&pageblocks.state[block], __ATOMIC_RELAXED);
+}
+static inline void pageblock_set_state(unsigned long pfn, unsigned state)
+{
+	__atomic_store_n(&pageblocks.state[pageblock_of(pfn)], (uint8_t)state, __ATOMIC_RELAXED);
+}
+/* Mobility type of a block that is not untouched. */
+static inline unsigned pageblock_mobility(unsigned long pfn)
+{
+	return pageblock_state(pfn) & BLOCK_MOBILITY;
+}
+static inline void pageblock_set_mobility(unsigned long pfn, unsigned mobility)
+{
+	pageblock_set_state(pfn, (pageblock_state(pfn) & ~BLOCK_MOBILITY) | mobility);
+}
+
+/* The struct page of `pfn` if it is meaningful as a head or member, else NULL. Any frame number. */
+static inline struct page *page_if_known(unsigned long pfn)
+{
+	unsigned state = pageblock_state(pfn);
+
+	if (state & BLOCK_READY || (state & BLOCK_WHOLE && pfn == pageblock_start(pfn)))
+		return pfn_to_page(pfn);
+	return NULL;
+}
+
+/*
+ * The struct page for `address` if it lies in the direct map and its struct page is meaningful; NULL for every
+ * other address (vmalloc, stack, user, hole, memory never handed out). Hot: kfree asks this first.
+ */
+static inline struct page *page_of_address(const void *address)
+{
+	return page_if_known((unsigned long)(virt_to_phys(address) >> PAGE_SHIFT));
+}
+
+/*
+ * Make every struct page of the pageblock meaningful: inner pages of zone number `zone`. The first one is left
+ * alone if the block was whole. Context: the zone lock is held, or nobody else knows the block.
+ */
+void pageblock_make_ready(unsigned long pfn, unsigned zone) QUARRY_INT(pageblock_make_ready);
+
+/* Take over the map: zeroed bytes for pageblocks [first, end), element 0 of the biased array at `state`. */
+void pageblock_init(uint8_t *state, unsigned long first, unsigned long end)
+	QUARRY_INT(pageblock_init);
+
+#endif
