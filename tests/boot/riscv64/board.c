@@ -10,7 +10,8 @@ static void add_hart(const struct fdt_cursor *node, unsigned boot_hart)
 	uint64_t hart, none;
 	uint32_t size;
 
-	if (!fdt_has_string(node, "device_type", "cpu") || !fdt_reg(node, 0, &hart, &none) || hart == boot_hart)
+	if (!fdt_has_string(node, "device_type", "cpu") || !fdt_reg(node, 0, &hart, &none) ||
+	    hart == boot_hart)
 		return;
 	if (fdt_property(node, "status", &size) && !fdt_has_string(node, "status", "okay"))
 		return;

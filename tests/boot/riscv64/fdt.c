@@ -2,9 +2,10 @@
 /*
  * fdt.c: read a flattened device tree (Devicetree Specification 0.4, chapter 5).
  *
- * The structure block is a sequence of big-endian 32-bit tokens: BEGIN_NODE name, PROP size name-offset value,
- * END_NODE, NOP, END; names and values are padded to 4 bytes. Every step checks that it stays inside the block.
- * Cost: a walk reads each token once, a property look-up the properties of one node.
+ * The structure block is a sequence of big-endian 32-bit tokens: BEGIN_NODE name, PROP size
+ * name-offset value, END_NODE, NOP, END; names and values are padded to 4 bytes. Every step checks
+ * that it stays inside the block. Cost: a walk reads each token once, a property look-up the
+ * properties of one node.
  */
 #include "tests/boot/riscv64/fdt.h"
 
@@ -12,7 +13,13 @@ enum { FDT_BEGIN_NODE = 1, FDT_END_NODE = 2, FDT_PROP = 3, FDT_NOP = 4 };
 #define FDT_MAGIC 0xd00dfeedu
 #define FDT_HEADER_SIZE 40u
 /* Offsets of header fields. */
-enum { FDT_TOTAL = 4, FDT_OFF_STRUCT = 8, FDT_OFF_STRINGS = 12, FDT_SIZE_STRINGS = 32, FDT_SIZE_STRUCT = 36 };
+enum {
+	FDT_TOTAL = 4,
+	FDT_OFF_STRUCT = 8,
+	FDT_OFF_STRINGS = 12,
+	FDT_SIZE_STRINGS = 32,
+	FDT_SIZE_STRUCT = 36
+};
 
 static uint32_t be32(const uint8_t *p)
 {
@@ -73,7 +80,8 @@ bool fdt_open(struct fdt_cursor *cursor, const void *blob)
 		return false;
 	total = be32(header + FDT_TOTAL);
 	uint32_t off = be32(header + FDT_OFF_STRUCT), size = be32(header + FDT_SIZE_STRUCT);
-	uint32_t off_strings = be32(header + FDT_OFF_STRINGS), size_strings = be32(header + FDT_SIZE_STRINGS);
+	uint32_t off_strings = be32(header + FDT_OFF_STRINGS),
+		 size_strings = be32(header + FDT_SIZE_STRINGS);
 	if (total < FDT_HEADER_SIZE || off > total || size > total - off || off_strings > total ||
 	    size_strings > total - off_strings || off % 4)
 		return false;
@@ -107,7 +115,8 @@ bool fdt_next(struct fdt_cursor *cursor)
 			continue;
 		}
 		bytes = string_bytes(at, cursor->end);
-		if (token != FDT_BEGIN_NODE || !bytes || cursor->depth < -1 || cursor->depth + 1 >= FDT_MAX_DEPTH)
+		if (token != FDT_BEGIN_NODE || !bytes || cursor->depth < -1 ||
+		    cursor->depth + 1 >= FDT_MAX_DEPTH)
 			return false;
 		int depth = ++cursor->depth;
 		cursor->name[depth] = (const char *)at;
@@ -144,7 +153,8 @@ const void *fdt_property(const struct fdt_cursor *cursor, const char *name, uint
 
 bool fdt_reg(const struct fdt_cursor *cursor, unsigned index, uint64_t *base, uint64_t *size)
 {
-	uint32_t bytes, ac = cursor->address_cells[cursor->depth], sc = cursor->size_cells[cursor->depth];
+	uint32_t bytes, ac = cursor->address_cells[cursor->depth],
+			sc = cursor->size_cells[cursor->depth];
 	const uint8_t *reg = fdt_property(cursor, "reg", &bytes);
 
 	if (!reg || ac < 1 || ac > 2 || sc > 2 || (index + 1) * (ac + sc) * 4 > bytes)

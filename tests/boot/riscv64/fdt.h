@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fdt.h: read a flattened device tree, node by node in document order. No allocation; a damaged tree ends the walk early. */
+/* fdt.h: read a flattened device tree, node by node in document order. No allocation; a damaged
+ * tree ends the walk early. */
 #ifndef BOOT_RISCV64_FDT_H
 #define BOOT_RISCV64_FDT_H
 
@@ -14,7 +15,7 @@ struct fdt_cursor {
 	const char *strings;
 	uint32_t strings_size;
 	const uint8_t *props; /* first token after the name of the current node */
-	int depth;            /* of the current node; the root is 0 */
+	int depth;	      /* of the current node; the root is 0 */
 	const char *name[FDT_MAX_DEPTH];
 	/* Cells of an address and of a size in `reg` of a node at this depth. */
 	uint32_t address_cells[FDT_MAX_DEPTH + 1], size_cells[FDT_MAX_DEPTH + 1];

@@ -2,10 +2,11 @@
 /*
  * head.S (riscv64): entry of the boot hart, entry of the others, and the trap vector.
  *
- * SBI firmware enters in S-mode with translation off, at the physical address of _start; the image is linked
- * KERNEL_OFFSET higher. Code is position independent as far as the jump (lla is relative to pc).
- * `boot_table` is a fixed Sv39 table: the low 256 GiB one to one, and the kernel's own gigabytes at the top.
- * Every CPU that has Sv48 has Sv39 too, so paging.c can choose the final tables in C.
+ * SBI firmware enters in S-mode with translation off, at the physical address of _start; the image
+ * is linked KERNEL_OFFSET higher. Code is position independent as far as the jump (lla is relative
+ * to pc). `boot_table` is a fixed Sv39 table: the low 256 GiB one to one, and the kernel's own
+ * gigabytes at the top. Every CPU that has Sv48 has Sv39 too, so paging.c can choose the final
+ * tables in C.
  */
 #include "tests/boot/machine.h"
 #include "tests/boot/riscv64/layout.h"
@@ -20,6 +21,16 @@
 	sfence.vma
 	csrw	satp, \tmp1
 	sfence.vma
+	.endm
+
+	/* Save (sd) or restore (ld) all but sp and tp: tp is the CPU's, whoever was interrupted. */
+	.macro each_register op
+	.irp	n, 1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17
+	\op	x\n, \n * 8(sp)
+	.endr
+	.irp	n, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+	\op	x\n, \n * 8(sp)
+	.endr
 	.endm
 
 	.section .head.text, "ax", @progbits
@@ -66,8 +77,9 @@ secondary_entry: /* a0: hart id, a1: virtual address of its struct boot_cpu */
 	tail	riscv_secondary
 
 /*
- * Traps come from the kernel alone, so tp is right and sp is the kernel's. port[0] is the low end of the stack: a
- * trap that finds less than TRAP_STACK_ROOM left reports on a stack of its own. port[1] holds sp.
+ * Traps come from the kernel alone, so tp is right and sp is the kernel's. port[0] is the low end of
+ * the stack: a trap that finds less than TRAP_STACK_ROOM left reports on a stack of its own. port[1]
+ * holds sp.
  */
 	.text
 	.balign 4
@@ -81,11 +93,10 @@ trap_entry:
 	lla	sp, overflow_stack_end
 1:	csrr	t0, sscratch
 	addi	sp, sp, -TRAP_FRAME_SIZE
-	.irp	n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-	sd	x\n, \n * 8(sp)
-	.endr
+	each_register sd
 	ld	t0, BOOT_CPU_PORT + 8(tp)
 	sd	t0, 2 * 8(sp)
+	sd	tp, 4 * 8(sp)
 	csrr	t0, sepc
 	sd	t0, 0(sp)
 	csrr	t1, sstatus
@@ -100,9 +111,7 @@ trap_entry:
 	csrw	sepc, t0
 	ld	t0, 32 * 8(sp)
 	csrw	sstatus, t0
-	.irp	n, 1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-	ld	x\n, \n * 8(sp)
-	.endr
+	each_register ld
 	ld	sp, 2 * 8(sp)
 	sret
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * machine.c (riscv64): the machine of the demo kernel: start, console, CPUs, timer, interrupts, end.
+ * machine.c (riscv64): the machine of the demo kernel: start, console, CPUs, timer, interrupts,
+ * end.
  *
- * Firmware is any SBI 0.3 or later (TIME, IPI, HSM, SRST) that passes a device tree; QEMU's virt board and
- * OpenSBI are what it is tested on. The boot hart, whatever its number, is CPU 0; the others follow in the
- * order of the tree. Start at `riscv_boot`.
+ * Firmware is any SBI 0.3 or later (TIME, IPI, HSM, SRST) that passes a device tree; QEMU's virt
+ * board and OpenSBI are what it is tested on. The boot hart, whatever its number, is CPU 0; the
+ * others follow in the order of the tree. Start at `riscv_boot`.
  */
 #include "tests/boot/riscv64/fdt.h"
 #include "tests/boot/riscv64/port.h"
@@ -18,7 +19,7 @@ struct machine machine;
 static struct {
 	struct quarry_mem_range map[MAX_RANGES];
 	uint64_t start_time; /* of `time` when the kernel was entered */
-	uint64_t tick;       /* `time` between timer interrupts */
+	uint64_t tick;	     /* `time` between timer interrupts */
 } port;
 
 /* ---- console and end ---- */
@@ -52,7 +53,8 @@ _Noreturn void machine_exit(int code)
 
 	/* The test finisher takes an exit code; SBI knows only "well" and "failed". */
 	if (board.finisher)
-		*(volatile uint32_t *)board.finisher = code ? (failure ? failure : 1) << 16 | 0x3333 : 0x5555;
+		*(volatile uint32_t *)board.finisher =
+			code ? (failure ? failure : 1) << 16 | 0x3333 : 0x5555;
 	sbi_call(SBI_SRST, 0, 0, code ? 1 : 0, 0);
 	machine_halt();
 }
@@ -142,12 +144,14 @@ unsigned machine_start_cpus(void)
 
 	for (unsigned cpu = 1; cpu < machine.nr_cpus; cpu++) {
 		cpu_prepare(cpu);
-		struct sbi_result result = sbi_call(SBI_HSM, 0, board.hart[cpu], image_phys((const void *)secondary_entry),
+		struct sbi_result result = sbi_call(SBI_HSM, 0, board.hart[cpu],
+						    image_phys((const void *)secondary_entry),
 						    (unsigned long)&boot_cpus[cpu]);
 		if (!result.error)
 			started++;
 		else
-			kprintf("CPU %u (hart %u): SBI cannot start it, error %ld\n", cpu, board.hart[cpu], result.error);
+			kprintf("CPU %u (hart %u): SBI cannot start it, error %ld\n", cpu,
+				board.hart[cpu], result.error);
 	}
 	return started;
 }
@@ -192,10 +196,14 @@ static void read_map(void)
 	machine.map = port.map;
 	fdt_open(&node, board.tree);
 	while (fdt_next(&node)) {
-		for (unsigned i = 0; (is_memory(&node) || is_reserved(&node)) && fdt_reg(&node, i, &base, &size); i++)
-			add_range(base, size, is_memory(&node) ? QUARRY_MEM_USABLE : QUARRY_MEM_RESERVED);
+		for (unsigned i = 0;
+		     (is_memory(&node) || is_reserved(&node)) && fdt_reg(&node, i, &base, &size);
+		     i++)
+			add_range(base, size,
+				  is_memory(&node) ? QUARRY_MEM_USABLE : QUARRY_MEM_RESERVED);
 	}
-	add_range(machine.image_start, machine.image_end - machine.image_start, QUARRY_MEM_RESERVED);
+	add_range(machine.image_start, machine.image_end - machine.image_start,
+		  QUARRY_MEM_RESERVED);
 	add_range((uintptr_t)board.tree, fdt_total_size(board.tree), QUARRY_MEM_RESERVED);
 }
 
@@ -207,11 +215,13 @@ void machine_print_map(void)
 	fdt_open(&node, board.tree);
 	while (fdt_next(&node)) {
 		for (unsigned i = 0; is_memory(&node) && fdt_reg(&node, i, &base, &size); i++)
-			kprintf("fdt: memory   [mem 0x%016llx-0x%016llx] %s\n", (unsigned long long)base,
-				(unsigned long long)(base + size - 1), node.name[1]);
+			kprintf("fdt: memory   [mem 0x%016llx-0x%016llx] %s\n",
+				(unsigned long long)base, (unsigned long long)(base + size - 1),
+				node.name[1]);
 		for (unsigned i = 0; is_reserved(&node) && fdt_reg(&node, i, &base, &size); i++)
-			kprintf("fdt: reserved [mem 0x%016llx-0x%016llx] %s\n", (unsigned long long)base,
-				(unsigned long long)(base + size - 1), node.name[2]);
+			kprintf("fdt: reserved [mem 0x%016llx-0x%016llx] %s\n",
+				(unsigned long long)base, (unsigned long long)(base + size - 1),
+				node.name[2]);
 	}
 }
 

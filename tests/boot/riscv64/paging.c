@@ -2,8 +2,9 @@
 /*
  * paging.c (riscv64): the kernel's page tables, Sv48 where the CPU has it, else Sv39.
  *
- * head.S entered on a fixed Sv39 table. Here the final tables are built from a small pool in the image, with
- * the largest leaf that fits, and probed: a write to satp with a mode that the CPU lacks changes nothing.
+ * head.S entered on a fixed Sv39 table. Here the final tables are built from a small pool in the
+ * image, with the largest leaf that fits, and probed: a write to satp with a mode that the CPU
+ * lacks changes nothing.
  *
  * Holds   P1 text is not writable, data is not executable; the direct map is not executable
  *         P2 the direct map holds every byte of RAM that the device tree lists, and nothing else
@@ -27,8 +28,10 @@ struct layout {
 	uintptr_t direct, vmalloc;
 	uint64_t direct_size, vmalloc_size;
 };
-static const struct layout sv48 = {4, 9ul << 60, 0xffff800000000000, 0xffffc00000000000, 64ull << 40, 512ull << 30};
-static const struct layout sv39 = {3, 8ul << 60, 0xffffffc000000000, 0xffffffe000000000, 128ull << 30, 16ull << 30};
+static const struct layout sv48 = {4,		9ul << 60,   0xffff800000000000, 0xffffc00000000000,
+				   64ull << 40, 512ull << 30};
+static const struct layout sv39 = {
+	3, 8ul << 60, 0xffffffc000000000, 0xffffffe000000000, 128ull << 30, 16ull << 30};
 
 static struct {
 	unsigned long satp;
@@ -53,7 +56,8 @@ static uint64_t table_bytes(unsigned level)
 }
 
 /* Write one leaf at `level`, making the tables above it. What is mapped already stays. */
-static void map_leaf(uint64_t *table, unsigned levels, uintptr_t va, phys_addr_t pa, unsigned level, unsigned flags)
+static void map_leaf(uint64_t *table, unsigned levels, uintptr_t va, phys_addr_t pa, unsigned level,
+		     unsigned flags)
 {
 	for (unsigned at = levels - 1;; at--) {
 		uint64_t *entry = &table[va >> (12 + 9 * at) & (ENTRIES - 1)];
@@ -71,7 +75,8 @@ static void map_leaf(uint64_t *table, unsigned levels, uintptr_t va, phys_addr_t
 }
 
 /* Map [pa, pa + size) at va, all page-aligned, with the largest leaves that fit, up to 1 GiB. */
-static void map(uint64_t *root, unsigned levels, uintptr_t va, phys_addr_t pa, uint64_t size, unsigned flags)
+static void map(uint64_t *root, unsigned levels, uintptr_t va, phys_addr_t pa, uint64_t size,
+		unsigned flags)
 {
 	while (size) {
 		unsigned level = 2;
@@ -84,7 +89,8 @@ static void map(uint64_t *root, unsigned levels, uintptr_t va, phys_addr_t pa, u
 	}
 }
 
-static void map_image(uint64_t *root, unsigned levels, const char *start, const char *end, unsigned flags)
+static void map_image(uint64_t *root, unsigned levels, const char *start, const char *end,
+		      unsigned flags)
 {
 	map(root, levels, (uintptr_t)start, image_phys(start), (uint64_t)(end - start), flags);
 }
@@ -102,7 +108,8 @@ static bool try_layout(const struct layout *layout)
 	map(root, levels, DEVICE_BASE, 0, DEVICE_LIMIT, PTE_DATA);
 	for (size_t i = 0; i < machine.nr_map; i++) {
 		const struct quarry_mem_range *range = &machine.map[i];
-		phys_addr_t start = range->base & ~(PAGE - 1), end = (range->base + range->size + PAGE - 1) & ~(PAGE - 1);
+		phys_addr_t start = range->base & ~(PAGE - 1),
+			    end = (range->base + range->size + PAGE - 1) & ~(PAGE - 1);
 		if (range->type != QUARRY_MEM_USABLE || start >= layout->direct_size)
 			continue;
 		if (end > layout->direct_size)
@@ -117,7 +124,10 @@ static bool try_layout(const struct layout *layout)
 
 void paging_join(void)
 {
-	__asm__ volatile("sfence.vma\n\tcsrw satp, %0\n\tsfence.vma" : : "r"(paging.satp) : "memory");
+	__asm__ volatile("sfence.vma\n\tcsrw satp, %0\n\tsfence.vma"
+			 :
+			 : "r"(paging.satp)
+			 : "memory");
 }
 
 void paging_init(bool force_sv39)

@@ -35,9 +35,9 @@ static inline phys_addr_t image_phys(const void *address)
 /* ---- board.c: what the device tree says ---- */
 
 struct board {
-	const void *tree; /* where the blob can be read now */
-	uint32_t timebase; /* ticks of `time` a second */
-	uintptr_t uart;    /* ns16550a below DEVICE_LIMIT, virtual; 0: the SBI console */
+	const void *tree;   /* where the blob can be read now */
+	uint32_t timebase;  /* ticks of `time` a second */
+	uintptr_t uart;	    /* ns16550a below DEVICE_LIMIT, virtual; 0: the SBI console */
 	uintptr_t finisher; /* sifive,test0, likewise; 0: SBI system reset */
 	unsigned nr_harts;
 	unsigned hart[BOOT_MAX_CPUS]; /* the boot hart first */
@@ -52,7 +52,8 @@ bool board_option(const char *word);
 
 /* ---- paging.c ---- */
 
-/* Build the final tables for the RAM in machine.map, switch this hart to them, fill in machine's address fields. */
+/* Build the final tables for the RAM in machine.map, switch this hart to them, fill in machine's
+ * address fields. */
 void paging_init(bool sv39);
 /* Switch another hart to the same tables. */
 void paging_join(void);

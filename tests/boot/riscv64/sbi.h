@@ -14,8 +14,8 @@ struct sbi_result {
 	long value;
 };
 
-static inline struct sbi_result sbi_call(unsigned long extension, unsigned long function, unsigned long arg0,
-					 unsigned long arg1, unsigned long arg2)
+static inline struct sbi_result sbi_call(unsigned long extension, unsigned long function,
+					 unsigned long arg0, unsigned long arg1, unsigned long arg2)
 {
 	register unsigned long a0 __asm__("a0") = arg0;
 	register unsigned long a1 __asm__("a1") = arg1;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trap.c (riscv64): interrupts go to their handlers; an exception in the kernel ends the run with the registers.
+ * trap.c (riscv64): interrupts go to their handlers; an exception in the kernel ends the run with
+ * the registers.
  *
- * A fault in the vmalloc window may be this hart's memory of an entry that was empty: the library says so, and
- * the instruction runs again.
+ * A fault in the vmalloc window may be this hart's memory of an entry that was empty: the library
+ * says so, and the instruction runs again.
  */
 #include <quarry/vmalloc.h>
 
@@ -12,14 +13,27 @@
 #define CAUSE_INTERRUPT (1ul << 63)
 
 static const char *const cause_names[16] = {
-	"instruction address misaligned", "instruction access fault", "illegal instruction", "breakpoint",
-	"load address misaligned", "load access fault", "store address misaligned", "store access fault",
-	"call from U-mode", "call from S-mode", "cause 10", "cause 11",
-	"instruction page fault", "load page fault", "cause 14", "store page fault",
+	"instruction address misaligned",
+	"instruction access fault",
+	"illegal instruction",
+	"breakpoint",
+	"load address misaligned",
+	"load access fault",
+	"store address misaligned",
+	"store access fault",
+	"call from U-mode",
+	"call from S-mode",
+	"cause 10",
+	"cause 11",
+	"instruction page fault",
+	"load page fault",
+	"cause 14",
+	"store page fault",
 };
 static const char register_names[31][4] = {
-	"ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5", "a6",
-	"a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
+	"ra", "sp", "gp", "tp",	 "t0",	"t1", "t2", "s0", "s1", "a0", "a1",
+	"a2", "a3", "a4", "a5",	 "a6",	"a7", "s2", "s3", "s4", "s5", "s6",
+	"s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
 };
 
 static bool is_page_fault(unsigned long cause)
@@ -32,8 +46,8 @@ static bool fixed_by_library(const struct trap_frame *frame)
 {
 	uintptr_t va = frame->value;
 
-	return is_page_fault(frame->cause) && va >= machine.vmalloc_start && va < machine.vmalloc_end &&
-	       quarry_vmap_fault(va);
+	return is_page_fault(frame->cause) && va >= machine.vmalloc_start &&
+	       va < machine.vmalloc_end && quarry_vmap_fault(va);
 }
 
 static _Noreturn void die(const struct trap_frame *frame)
@@ -41,10 +55,11 @@ static _Noreturn void die(const struct trap_frame *frame)
 	const char *what = frame->cause < 16 ? cause_names[frame->cause] : "unknown trap";
 	unsigned long sp = frame->x[1], low = this_cpu()->port[0];
 
-	kprintf("CPU %u (hart %u): %s at pc %016lx, address %016lx, sstatus %016lx\n", this_cpu()->number,
-		this_cpu()->hwid, what, frame->pc, frame->value, frame->status);
+	kprintf("CPU %u (hart %u): %s at pc %016lx, address %016lx, sstatus %016lx\n",
+		this_cpu()->number, this_cpu()->hwid, what, frame->pc, frame->value, frame->status);
 	for (unsigned i = 0; i < 31; i++)
-		kprintf("%3s %016lx%s", register_names[i], frame->x[i], i % 4 == 3 || i == 30 ? "\n" : "  ");
+		kprintf("%3s %016lx%s", register_names[i], frame->x[i],
+			i % 4 == 3 || i == 30 ? "\n" : "  ");
 	kernel_panic(sp < low + TRAP_STACK_ROOM ? "kernel stack overflow" : what);
 }
 
