@@ -16,6 +16,7 @@
 #define BOOT_CPU_ATOMIC_DEPTH 20
 #define BOOT_CPU_TASK_WORD 24
 #define BOOT_CPU_PORT 32
+#define BOOT_CPU_SIZE 128
 
 #ifndef __ASSEMBLER__
 
@@ -46,7 +47,7 @@ struct boot_cpu {
 	void *call_arg;
 	unsigned call_left; /* CPUs that have not finished it */
 	unsigned online;    /* it reached kernel_secondary() */
-} __attribute__((aligned(128)));
+} __attribute__((aligned(BOOT_CPU_SIZE)));
 
 _Static_assert(offsetof(struct boot_cpu, self) == BOOT_CPU_SELF, "offset");
 _Static_assert(offsetof(struct boot_cpu, number) == BOOT_CPU_NUMBER, "offset");
@@ -55,6 +56,7 @@ _Static_assert(offsetof(struct boot_cpu, irq_depth) == BOOT_CPU_IRQ_DEPTH, "offs
 _Static_assert(offsetof(struct boot_cpu, atomic_depth) == BOOT_CPU_ATOMIC_DEPTH, "offset");
 _Static_assert(offsetof(struct boot_cpu, task_word) == BOOT_CPU_TASK_WORD, "offset");
 _Static_assert(offsetof(struct boot_cpu, port) == BOOT_CPU_PORT, "offset");
+_Static_assert(sizeof(struct boot_cpu) == BOOT_CPU_SIZE, "size");
 _Static_assert(BOOT_MAX_CPUS <= 64, "a word of bits names the CPUs");
 
 /* Field accesses in one instruction. A task never changes its CPU, so reads need no `volatile`. */
@@ -109,12 +111,12 @@ static inline void this_cpu_pin(void)
 {
 	volatile unsigned *depth = &this_cpu()->atomic_depth;
 	*depth = *depth + 1;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__asm__ volatile("" : : : "memory");
 }
 static inline void this_cpu_unpin(void)
 {
 	volatile unsigned *depth = &this_cpu()->atomic_depth;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__asm__ volatile("" : : : "memory");
 	*depth = *depth - 1;
 }
 /* Interrupt depth in the low half, pins in the high half. */

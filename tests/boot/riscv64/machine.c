@@ -31,6 +31,8 @@ void machine_putc(char c)
 {
 	volatile uint8_t *uart = (volatile uint8_t *)board.uart;
 
+	if (c == '\n')
+		machine_putc('\r');
 	if (!uart) {
 		sbi_call(SBI_LEGACY_PUTCHAR, 0, (unsigned char)c, 0, 0);
 		return;

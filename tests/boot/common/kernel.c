@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel.c: the demo kernel's life on CPU 0: memory map, quarry_init, other CPUs, self-test, workload, verdict.
+ *
+ * Command line: `seed=N` random seed, `steps=N` steps of the workload on each CPU.
+ * Start at kernel_main().
+ */
+#include "tests/boot/common/kernel.h"
+
+static void print_map(void)
+{
+	machine_print_map();
+	kprintf("Kernel image: [mem 0x%016lx-0x%016lx]\n", machine.image_start, machine.image_end - 1);
+}
+
+static void start_library(void)
+{
+	struct quarry_params params = {
+		.size = sizeof(params),
+		.map = machine.map,
+		.nr_map = machine.nr_map,
+		.direct_map_offset = machine.direct_map_offset,
+		.direct_map_limit = machine.direct_map_limit,
+		.vmalloc_start = machine.vmalloc_start,
+		.vmalloc_end = machine.vmalloc_end,
+		.page_table_root = machine.page_table_root,
+		.nr_cpus = machine.nr_cpus,
+		.ops = &kernel_ops,
+	};
+	if (quarry_init(&params))
+		kernel_panic("quarry_init refused the memory map");
+}
+
+static void self_test(unsigned cpu)
+{
+	(void)cpu;
+}
+
+static _Noreturn void verdict(const char *failure)
+{
+	if (failure)
+		kprintf("\nVERDICT: FAIL %s\n", failure);
+	else
+		kprintf("\nVERDICT: PASS\n");
+	machine_exit(failure ? 1 : 0);
+}
+
+_Noreturn void kernel_main(void)
+{
+	kprintf("\nQuarry demo kernel, %s, %u CPUs\n", machine.name, machine.nr_cpus);
+	kprintf("Command line: %s\n", machine.command_line);
+	print_map();
+	start_library();
+	smp_start();
+	kprintf("smp: %u CPUs online\n", smp_online());
+	smp_run(self_test);
+	verdict(workload_run());
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * apic.c (x86_64): the CPUs of the ACPI tables and how to start them, timer and cross-CPU interrupts
+ * of the local APIC, and the clock.
+ *
+ * Clock: the time-stamp counter, calibrated once against channel 2 of the interval timer (1.193182 MHz). The APIC
+ * timer is calibrated in the same window.
+ */
+#include "tests/boot/x86_64/port.h"
+
+enum {
+	APIC_TASK_PRIORITY = 0x80,
+	APIC_EOI = 0xb0,
+	APIC_SPURIOUS = 0xf0,
+	APIC_COMMAND_LOW = 0x300,
+	APIC_COMMAND_HIGH = 0x310,
+	APIC_TIMER = 0x320,
+	APIC_TIMER_INITIAL = 0x380,
+	APIC_TIMER_CURRENT = 0x390,
+	APIC_TIMER_DIVIDE = 0x3e0,
+};
+#define APIC_MASKED 0x10000u
+#define APIC_PERIODIC 0x20000u
+#define APIC_PENDING 0x1000u
+#define COMMAND_INIT 0x4500u
+#define COMMAND_STARTUP 0x4600u
+
+#define PIT_HZ 1193182u
+#define CALIBRATE_MS 20u
+
+static struct {
+	uint64_t tsc_start;
+	uint64_t ns_per_tick; /* 32.32 fixed point */
+	uint32_t timer_count; /* APIC timer ticks of one period */
+} state;
+
+static uint32_t apic_read(unsigned reg)
+{
+	return *(volatile uint32_t *)(APIC_BASE + reg);
+}
+static void apic_write(unsigned reg, uint32_t value)
+{
+	*(volatile uint32_t *)(APIC_BASE + reg) = value;
+}
+
+void apic_end_of_interrupt(void)
+{
+	apic_write(APIC_EOI, 0);
+}
+
+void apic_enable(void)
+{
+	apic_write(APIC_TASK_PRIORITY, 0);
+	apic_write(APIC_SPURIOUS, 0x100 | VECTOR_SPURIOUS);
+	apic_write(APIC_TIMER_DIVIDE, 0xb); /* by 1 */
+	apic_write(APIC_TIMER, APIC_MASKED);
+}
+
+/* Time CALIBRATE_MS with the interval timer: gate on, speaker off, mode 0 counts down once and raises OUT2. */
+static void calibrate(void)
+{
+	const unsigned count = PIT_HZ * CALIBRATE_MS / 1000;
+
+	outb(0x61, (inb(0x61) & 0xfd) | 1);
+	outb(0x43, 0xb0);
+	outb(0x42, (uint8_t)count);
+	outb(0x42, (uint8_t)(count >> 8));
+	apic_write(APIC_TIMER_INITIAL, ~0u);
+	uint64_t start = rdtsc();
+	while (!(inb(0x61) & 0x20))
+		;
+	uint64_t ticks = rdtsc() - start;
+	uint32_t timer = ~0u - apic_read(APIC_TIMER_CURRENT);
+
+	if (!ticks || !timer)
+		kernel_panic("the interval timer, the APIC timer or the time-stamp counter stands still");
+	state.tsc_start = start;
+	state.ns_per_tick = ((uint64_t)CALIBRATE_MS * 1000000 << 32) / ticks;
+	state.timer_count = (uint32_t)((uint64_t)timer * 1000 / (CALIBRATE_MS * BOOT_HZ));
+}
+
+void apic_init(void)
+{
+	/* The old interrupt controllers stay masked. */
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
+	apic_enable();
+	calibrate();
+}
+
+uint64_t machine_clock_ns(void)
+{
+	uint64_t ticks = rdtsc() - state.tsc_start;
+	return (ticks >> 32) * state.ns_per_tick + ((ticks & 0xffffffff) * state.ns_per_tick >> 32);
+}
+
+uint64_t machine_cycles(void)
+{
+	return rdtsc();
+}
+
+void machine_timer_start(void)
+{
+	apic_write(APIC_TIMER, APIC_PERIODIC | VECTOR_TIMER);
+	apic_write(APIC_TIMER_INITIAL, state.timer_count);
+}
+
+void machine_timer_stop(void)
+{
+	apic_write(APIC_TIMER, APIC_MASKED);
+	apic_write(APIC_TIMER_INITIAL, 0);
+}
+
+/* Two register writes: an interrupt between them could send a command of its own, so they are masked. */
+static void apic_command(unsigned hwid, uint32_t command)
+{
+	bool on = this_cpu_irqs_on();
+	machine_irq_disable();
+	while (apic_read(APIC_COMMAND_LOW) & APIC_PENDING)
+		;
+	apic_write(APIC_COMMAND_HIGH, hwid << 24);
+	apic_write(APIC_COMMAND_LOW, command);
+	if (on)
+		machine_irq_enable();
+}
+
+void machine_send_ipi(unsigned cpu)
+{
+	apic_command(boot_cpus[cpu].hwid, 0x4000 | VECTOR_IPI);
+}
+
+/* ---- CPUs ---- */
+
+struct acpi_header {
+	char signature[4];
+	uint32_t length;
+	uint8_t revision, checksum;
+	char oem[18];
+	uint32_t creator[2];
+} __attribute__((packed));
+
+struct acpi_rsdp {
+	char signature[8];
+	uint8_t checksum;
+	char oem[6];
+	uint8_t revision;
+	uint32_t rsdt;
+} __attribute__((packed));
+
+/* ACPI tables lie below 4 GiB, which is mapped at its physical address until the CPUs have started. */
+static const void *acpi_at(uint64_t phys)
+{
+	return (const void *)(uintptr_t)phys;
+}
+
+static bool same(const char *a, const char *b, unsigned n)
+{
+	while (n && *a == *b)
+		n--, a++, b++;
+	return n == 0;
+}
+
+static const struct acpi_rsdp *find_rsdp(phys_addr_t given)
+{
+	if (given)
+		return acpi_at(given);
+	for (uint64_t at = 0xe0000; at < 0x100000; at += 16) {
+		const struct acpi_rsdp *rsdp = acpi_at(at);
+		if (same(rsdp->signature, "RSD PTR ", 8))
+			return rsdp;
+	}
+	return NULL;
+}
+
+static const struct acpi_header *find_table(const struct acpi_rsdp *rsdp, const char *signature)
+{
+	const struct acpi_header *rsdt = acpi_at(rsdp->rsdt);
+	unsigned nr = (unsigned)(rsdt->length - sizeof(*rsdt)) / 4;
+	const char *entry = (const char *)(rsdt + 1);
+
+	for (unsigned i = 0; i < nr; i++) {
+		uint32_t phys;
+		__builtin_memcpy(&phys, entry + 4 * i, 4);
+		const struct acpi_header *table = acpi_at(phys);
+		if (same(table->signature, signature, 4))
+			return table;
+	}
+	return NULL;
+}
+
+/* CPU 0 is the one that booted, whatever its APIC id; the others follow in the order of the table. */
+void apic_find_cpus(phys_addr_t given_rsdp)
+{
+	const struct acpi_rsdp *rsdp = find_rsdp(given_rsdp);
+	const struct acpi_header *madt = rsdp ? find_table(rsdp, "APIC") : NULL;
+	uint32_t eax = 1, ebx, ecx, edx;
+
+	__asm__("cpuid" : "+a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx));
+	boot_cpus[0].hwid = ebx >> 24;
+	machine.nr_cpus = 1;
+	if (!madt)
+		return;
+
+	const uint8_t *end = (const uint8_t *)madt + madt->length;
+	for (const uint8_t *entry = (const uint8_t *)(madt + 1) + 8; entry + 8 <= end && entry[1];
+	     entry += entry[1]) {
+		bool local_apic = entry[0] == 0, enabled = entry[4] & 1;
+		if (!local_apic || !enabled || entry[3] == boot_cpus[0].hwid)
+			continue;
+		if (machine.nr_cpus < BOOT_MAX_CPUS)
+			boot_cpus[machine.nr_cpus++].hwid = entry[3];
+	}
+}
+
+static void wait_us(unsigned us)
+{
+	uint64_t end = machine_clock_ns() + (uint64_t)us * 1000;
+	while (machine_clock_ns() < end)
+		__builtin_ia32_pause();
+}
+
+static bool wait_online(unsigned cpu, unsigned us)
+{
+	uint64_t end = machine_clock_ns() + (uint64_t)us * 1000;
+	while (!__atomic_load_n(&boot_cpus[cpu].online, __ATOMIC_ACQUIRE)) {
+		if (machine_clock_ns() > end)
+			return false;
+		__builtin_ia32_pause();
+	}
+	return true;
+}
+
+/* One CPU after the other, because they share the trampoline page and its parameter. */
+unsigned machine_start_cpus(void)
+{
+	char *page = (char *)TRAMPOLINE;
+	size_t size = (size_t)(trampoline_end - trampoline_start);
+
+	__builtin_memcpy(page, trampoline_start, size);
+	for (unsigned cpu = 1; cpu < machine.nr_cpus; cpu++) {
+		unsigned hwid = boot_cpus[cpu].hwid;
+		__builtin_memcpy(page + (trampoline_params - trampoline_start), &cpu, sizeof(cpu));
+		apic_command(hwid, COMMAND_INIT);
+		wait_us(10000);
+		apic_command(hwid, COMMAND_STARTUP | TRAMPOLINE >> 12);
+		if (wait_online(cpu, 1000))
+			continue;
+		apic_command(hwid, COMMAND_STARTUP | TRAMPOLINE >> 12);
+		if (!wait_online(cpu, 5000000))
+			kernel_panic("a CPU did not start");
+	}
+	paging_drop_identity();
+	return machine.nr_cpus - 1;
+}
