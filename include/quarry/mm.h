@@ -70,7 +70,19 @@ bool virt_addr_valid(const void *address) QUARRY_API(virt_addr_valid);
 static QUARRY_ALWAYS_INLINE unsigned get_order(size_t size)
 {
 	size_t pages = size ? (size - 1) >> PAGE_SHIFT : 0;
+#if defined(__riscv) && !defined(__riscv_zbb)
+	/* No instruction counts zeros: the builtin would call libgcc. */
+	unsigned order = pages != 0;
+	for (unsigned step = 32; step; step >>= 1) {
+		if (pages >> step) {
+			pages >>= step;
+			order += step;
+		}
+	}
+	return order;
+#else
 	return pages ? (unsigned)(sizeof(long) * 8) - (unsigned)__builtin_clzl(pages) : 0;
+#endif
 }
 
 /* ---- blocks ---- */
