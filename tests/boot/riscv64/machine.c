@@ -7,6 +7,8 @@
  * board and OpenSBI are what it is tested on. The boot hart, whatever its number, is CPU 0; the
  * others follow in the order of the tree. Start at `riscv_boot`.
  */
+#include <quarry/memmap.h>
+
 #include "tests/boot/riscv64/fdt.h"
 #include "tests/boot/riscv64/port.h"
 #include "tests/boot/riscv64/sbi.h"
@@ -173,13 +175,6 @@ _Noreturn void riscv_secondary(void)
 
 /* ---- memory map ---- */
 
-static void add_range(uint64_t base, uint64_t size, enum quarry_mem_type type)
-{
-	if (machine.nr_map == MAX_RANGES)
-		kernel_panic("the device tree lists too many ranges");
-	port.map[machine.nr_map++] = (struct quarry_mem_range){base, size, type, 0};
-}
-
 static bool is_memory(const struct fdt_cursor *node)
 {
 	return node->depth == 1 && fdt_has_string(node, "device_type", "memory");
@@ -190,23 +185,17 @@ static bool is_reserved(const struct fdt_cursor *node)
 	return node->depth == 2 && fdt_named(node, 1, "reserved-memory");
 }
 
+/* The map for quarry_init. The tree is read through the one-to-one mapping of head.S. */
 static void read_map(void)
 {
-	struct fdt_cursor node;
-	uint64_t base, size;
+	struct quarry_memmap map = {port.map, MAX_RANGES, 0};
 
+	if (quarry_memmap_fdt(&map, board.tree, fdt_total_size(board.tree), 0) ||
+	    quarry_memmap_add(&map, machine.image_start, machine.image_end - machine.image_start,
+			      QUARRY_MEM_RESERVED, 0))
+		kernel_panic("the device tree's memory map is damaged or too long");
 	machine.map = port.map;
-	fdt_open(&node, board.tree);
-	while (fdt_next(&node)) {
-		for (unsigned i = 0;
-		     (is_memory(&node) || is_reserved(&node)) && fdt_reg(&node, i, &base, &size);
-		     i++)
-			add_range(base, size,
-				  is_memory(&node) ? QUARRY_MEM_USABLE : QUARRY_MEM_RESERVED);
-	}
-	add_range(machine.image_start, machine.image_end - machine.image_start,
-		  QUARRY_MEM_RESERVED);
-	add_range((uintptr_t)board.tree, fdt_total_size(board.tree), QUARRY_MEM_RESERVED);
+	machine.nr_map = map.nr;
 }
 
 void machine_print_map(void)
