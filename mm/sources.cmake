@@ -8,13 +8,31 @@ set(QUARRY_COMMON
   mm/base/log.c
   mm/base/cpu.c
   mm/gfp/gfp.c
-  mm/phys/pageblock.c)
+  mm/boot/memmap.c
+  mm/boot/memmap_efi.c
+  mm/boot/memmap_limine.c
+  mm/boot/plan.c
+  mm/boot/memblock.c
+  mm/phys/zone.c
+  mm/phys/watermark.c
+  mm/phys/pageblock.c
+  mm/phys/page.c
+  mm/phys/buddy.c
+  mm/phys/pcp.c
+  mm/phys/freepage.c
+  mm/phys/show_mem.c
+  mm/page/slowpath.c
+  mm/page/page_alloc.c
+  mm/page/page_bulk.c
+  mm/vmap/pgtable.c)
 
 set(QUARRY_ARCH_x86_64
-  )
+  arch/x86_64/memmap.c
+  arch/x86_64/tlb.c)
 
 set(QUARRY_ARCH_riscv64
-  )
+  arch/riscv64/memmap.c
+  arch/riscv64/tlb.c)
 
 get_filename_component(QUARRY_ROOT "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
 set(QUARRY_SOURCES ${QUARRY_ARCH_${QUARRY_CPU}} ${QUARRY_COMMON})

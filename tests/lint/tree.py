@@ -7,6 +7,7 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CPUS = ("x86_64", "riscv64")
@@ -143,8 +144,8 @@ def public_files(cpu):
     return sorted(str(p) for p in found)
 
 
-def tracked(*patterns):
-    """Files of the repository; all files below ROOT where there is no git."""
+def tracked(folders=("",), suffixes=("",)):
+    """Files of the repository below `folders`, by suffix; all files below ROOT where there is no git."""
     listing = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         capture_output=True, text=True, check=False)
@@ -152,10 +153,10 @@ def tracked(*patterns):
         names = [n for n in listing.stdout.split("\0") if n]
     else:
         names = [str(p.relative_to(ROOT)) for p in ROOT.rglob("*")
-                 if not any(part.startswith(("build", ".git")) for part in p.relative_to(ROOT).parts)]
+                 if not p.relative_to(ROOT).parts[0].startswith(("build", ".git"))]
     paths = [pathlib.Path(n) for n in sorted(set(names))]
     return [p for p in paths if (ROOT / p).is_file() and
-            (not patterns or any(p.match(x) for x in patterns))]
+            str(p).startswith(tuple(folders)) and p.name.endswith(tuple(suffixes))]
 
 
 def finish(problems, what):
@@ -168,5 +169,4 @@ def finish(problems, what):
 
 def workdir():
     """Where temporary objects go: removed when the lint ends."""
-    import tempfile
     return tempfile.TemporaryDirectory(prefix="quarry-lint-", dir=os.environ.get("TMPDIR"))
