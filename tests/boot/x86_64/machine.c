@@ -66,6 +66,8 @@ void machine_print_map(void)
 	kprintf("BIOS-provided physical RAM map:\n");
 	for (unsigned i = 0; i < state.nr_e820; i++) {
 		const struct e820_entry *e = &state.e820[i];
+		if (!e->size)
+			continue;
 		kprintf("BIOS-e820: [mem 0x%016lx-0x%016lx] %s\n", e->base, e->base + e->size - 1,
 			e820_name(e->type));
 	}
