@@ -71,14 +71,25 @@ static QUARRY_ALWAYS_INLINE unsigned get_order(size_t size)
 {
 	size_t pages = size ? (size - 1) >> PAGE_SHIFT : 0;
 #if defined(__riscv) && !defined(__riscv_zbb)
-	/* No instruction counts zeros: the builtin would call libgcc. */
-	unsigned order = pages != 0;
-	for (unsigned step = 32; step; step >>= 1) {
-		if (pages >> step) {
-			pages >>= step;
-			order += step;
-		}
-	}
+	/* No instruction counts zeros, and the builtin would call libgcc. Unrolled to fold constants. */
+	unsigned order = pages != 0, step;
+	step = pages >> 32 ? 32u : 0;
+	order += step;
+	pages >>= step;
+	step = pages >> 16 ? 16u : 0;
+	order += step;
+	pages >>= step;
+	step = pages >> 8 ? 8u : 0;
+	order += step;
+	pages >>= step;
+	step = pages >> 4 ? 4u : 0;
+	order += step;
+	pages >>= step;
+	step = pages >> 2 ? 2u : 0;
+	order += step;
+	pages >>= step;
+	step = pages >> 1 ? 1u : 0;
+	order += step;
 	return order;
 #else
 	return pages ? (unsigned)(sizeof(long) * 8) - (unsigned)__builtin_clzl(pages) : 0;
