@@ -59,6 +59,10 @@ struct quarry_params {
 	const uint8_t *distance;
 	unsigned nr_nodes;
 
+	/* Keep no pages in per-CPU arrays: every request reaches the zones and the floors hold to the page.
+	 * For tests and for machines of a few pages; costs speed. */
+	bool no_parking;
+
 	unsigned nr_cpus; /* CPUs that may come online; 0: QUARRY_MAX_CPUS */
 
 	const struct quarry_os_ops *ops; /* optional duties; must stay valid */
@@ -103,8 +107,9 @@ int quarry_cpu_offline(unsigned cpu) QUARRY_API(quarry_cpu_offline);
 void quarry_sleeping_works(void) QUARRY_API(quarry_sleeping_works);
 
 /*
- * Add memory that the map announced as QUARRY_MEM_LATER; whole pages inside [base, base + size).
- * Context: task, any CPU. Return: 0, -EINVAL (not announced), -EEXIST (added already).
+ * Add memory that the map announced as QUARRY_MEM_LATER: whole pages inside [base, base + size), all at once
+ * or in parts.
+ * Context: task, any CPU, one caller at a time. Return: 0, -EINVAL (nothing announced is left in that range).
  */
 int quarry_add_memory(phys_addr_t base, uint64_t size) QUARRY_API(quarry_add_memory);
 

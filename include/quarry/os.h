@@ -81,7 +81,7 @@ void quarry_os_unpin(void);
 /*
  * Run fn(arg) on every other running CPU, in interrupt context there, and return when all have
  * finished. Used for remote TLB flushes and to drain the other CPUs' arrays.
- * Context: task, irqs on, no lock of ours held. Sleep: may spin. Allocate: no. From: after
+ * Context: task, pinned, irqs on, no lock of ours held. Sleep: no, spins. Allocate: no. From: after
  * quarry_cpu_online() of a second CPU.
  */
 #ifndef QUARRY_OS_HAVE_CALL_OTHERS

@@ -42,9 +42,12 @@ bool cpu_others_online(void)
 
 void cpu_call_all(void (*fn)(void *arg), void *arg)
 {
+	/* Pinned: else the task could move between the two calls and a CPU be missed. */
+	cpu_pin();
 	fn(arg);
 #if QUARRY_MAX_CPUS > 1
 	if (cpu_others_online())
 		quarry_os_call_others(fn, arg);
 #endif
+	cpu_unpin();
 }

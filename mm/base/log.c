@@ -189,17 +189,19 @@ static bool line_allowed(enum quarry_rule rule)
 	return __atomic_fetch_add(&reports.lines[rule], 1u, __ATOMIC_RELAXED) < LOG_BURST;
 }
 
-void mm_report_at(enum quarry_rule rule, const char *call, const void *subject, unsigned long a,
+bool mm_report_at(enum quarry_rule rule, const char *call, const void *subject, unsigned long a,
 		  unsigned long b, uintptr_t caller)
 {
 	struct quarry_report report = { rule, call, subject, a, b, caller };
 
 	__atomic_fetch_add(&reports.count[rule], 1ul, __ATOMIC_RELAXED);
-	if (line_allowed(rule))
+	bool logged = line_allowed(rule);
+	if (logged)
 		mm_log(QUARRY_LOG_ERR, "quarry: %s: %s [%s] (subject %p, %lx, %lx, caller %p)", call,
 		       rule_texts[rule], rule_names[rule], subject, a, b, (void *)caller);
 	if (mm_ops.report)
 		mm_ops.report(&report);
+	return logged;
 }
 
 const char *quarry_rule_text(enum quarry_rule rule)

@@ -27,7 +27,8 @@ void mm_log(int level, const char *fmt, ...) QUARRY_INT(mm_log) QUARRY_PRINTF(2,
 
 /* Report a broken rule; each is counted, logged (at most 10 lines a second and rule, where there is a clock;
  * else the first 10) and shown to quarry_os_ops.report. Use the macro: it adds the caller. */
-void mm_report_at(enum quarry_rule rule, const char *call, const void *subject, unsigned long a,
+/* Return: was a line logged? Then the caller may add lines of detail. */
+bool mm_report_at(enum quarry_rule rule, const char *call, const void *subject, unsigned long a,
 		  unsigned long b, uintptr_t caller) QUARRY_INT(mm_report_at) QUARRY_COLD;
 #define mm_report(rule, call, subject, a, b)                                                       \
 	mm_report_at(QUARRY_RULE_##rule, (call), (subject), (unsigned long)(a),                    \

@@ -23,28 +23,58 @@ static inline uint32_t page_state(enum quarry_page_kind kind, unsigned order, un
 	return (uint32_t)kind | order << QUARRY_PG_ORDER_SHIFT |
 	       mobility << QUARRY_PG_MOBILITY_SHIFT | zone << QUARRY_PG_ZONE_SHIFT;
 }
+/*
+ * The owner of a block writes its flags without a lock while a neighbour's merge may read them, so both
+ * sides are relaxed atomics. A reader can only act on FREE, which changes under the zone's lock alone.
+ */
+static inline uint32_t page_flags(const struct page *page)
+{
+	return __atomic_load_n(&page->flags, __ATOMIC_RELAXED);
+}
+static inline void page_set_flags(struct page *page, uint32_t flags)
+{
+	__atomic_store_n(&page->flags, flags, __ATOMIC_RELAXED);
+}
+/* Flags and reference count in one store: they are the first eight bytes. */
+typedef uint64_t __attribute__((may_alias)) page_word_t;
+static inline uint64_t page_word(const struct page *page)
+{
+	return __atomic_load_n((const page_word_t *)(const void *)page, __ATOMIC_RELAXED);
+}
+static inline void page_set_word(struct page *page, uint32_t flags, unsigned refcount)
+{
+	__atomic_store_n((page_word_t *)(void *)page, flags | (uint64_t)refcount << 32, __ATOMIC_RELAXED);
+}
+static inline enum quarry_page_kind flags_kind(uint32_t flags)
+{
+	return (enum quarry_page_kind)(flags & QUARRY_PG_KIND_MASK);
+}
+static inline unsigned flags_order(uint32_t flags)
+{
+	return flags >> QUARRY_PG_ORDER_SHIFT & 0xfu;
+}
 static inline enum quarry_page_kind page_kind(const struct page *page)
 {
-	return (enum quarry_page_kind)(page->flags & QUARRY_PG_KIND_MASK);
+	return flags_kind(page_flags(page));
 }
 static inline unsigned page_order(const struct page *page)
 {
-	return page->flags >> QUARRY_PG_ORDER_SHIFT & 0xfu;
+	return flags_order(page_flags(page));
 }
 static inline unsigned page_mobility(const struct page *page)
 {
-	return page->flags >> QUARRY_PG_MOBILITY_SHIFT & 7u;
+	return page_flags(page) >> QUARRY_PG_MOBILITY_SHIFT & 7u;
 }
 /* Not the head of a block: inner, or a member page of a slab. */
 static inline bool page_is_inner(const struct page *page)
 {
-	return page_kind(page) == QUARRY_PAGE_INNER ||
-	       (page->flags & QUARRY_PG_MEMBER) == QUARRY_PG_MEMBER;
+	uint32_t flags = page_flags(page);
+	return flags_kind(flags) == QUARRY_PAGE_INNER || (flags & QUARRY_PG_MEMBER) == QUARRY_PG_MEMBER;
 }
 /* Zone number: node * MAX_NR_ZONES + zone type. */
 static inline unsigned page_zone_number(const struct page *page)
 {
-	return page->flags >> QUARRY_PG_ZONE_SHIFT & 0xffu;
+	return page_flags(page) >> QUARRY_PG_ZONE_SHIFT & 0xffu;
 }
 
 /*
@@ -53,18 +83,18 @@ static inline unsigned page_zone_number(const struct page *page)
  */
 static inline void page_set_kind(struct page *page, enum quarry_page_kind kind)
 {
-	page->flags = (page->flags & ~QUARRY_PG_KIND_MASK) | (uint32_t)kind;
+	page_set_flags(page, (page_flags(page) & ~QUARRY_PG_KIND_MASK) | (uint32_t)kind);
 }
 /* Give an inner page of an allocated block a kind of its own, with the head's place: slabs mark every page, so that
  * any address finds its cache in one step. Must be set back to INNER (page_set_inner) before the block is freed. */
 static inline void page_set_member(struct page *inner, const struct page *head,
 				   enum quarry_page_kind kind)
 {
-	inner->flags = (head->flags & ~PAGE_TYPE_MASK) | QUARRY_PG_MEMBER | (uint32_t)kind;
+	page_set_flags(inner, (page_flags(head) & ~PAGE_TYPE_MASK) | QUARRY_PG_MEMBER | (uint32_t)kind);
 }
 static inline void page_set_inner(struct page *inner)
 {
-	inner->flags = (inner->flags & ~PAGE_TYPE_MASK) | (uint32_t)QUARRY_PAGE_INNER;
+	page_set_flags(inner, (page_flags(inner) & ~PAGE_TYPE_MASK) | (uint32_t)QUARRY_PAGE_INNER);
 }
 
 #endif

@@ -17,7 +17,7 @@ void pageblock_make_ready(unsigned long pfn, unsigned zone)
 		return;
 	/* A whole block's first page is a head; it keeps what it says. */
 	for (unsigned long i = state & BLOCK_WHOLE ? 1 : 0; i < pageblock_nr_pages; i++) {
-		page[i].flags = page_state(QUARRY_PAGE_INNER, 0, 0, zone);
+		page_set_flags(&page[i], page_state(QUARRY_PAGE_INNER, 0, 0, zone));
 		page[i].refcount = 0;
 	}
 	pageblock_set_state(pfn, (state & BLOCK_MOBILITY) | BLOCK_READY);

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * init.c: bringing the memory subsystem up, layer by layer.
+ *
+ *   map -> plan -> page array and block map -> zones -> buddy -> marks -> this CPU -> objects -> virtual range
+ *
+ * The only file that knows all layers. No step looks at a frame: boot costs what the map's entries cost, plus the
+ * edges of its ranges, plus a byte a pageblock (2 MiB) to clear.
+ *
+ * LATER memory is kept as a chain of spans through the struct pages of their first frames (lru.next, frames in
+ * private_, node in index), so it needs no table of its own.
+ *
+ * Start at: quarry_init_checked.
+ */
+#include <quarry/init.h>
+
+#include "mm/base/bits.h"
+#include "mm/base/log.h"
+#include "mm/boot/memblock.h"
+#include "mm/page/slowpath.h"
+#include "mm/phys/buddy.h"
+#include "mm/phys/pcp.h"
+#include "mm/phys/watermark.h"
+#include "mm/slab/slab.h"
+#include "mm/vmap/vmap.h"
+
+#define QUARRY_VERSION "0.1.0"
+
+static QUARRY_STATE struct {
+	bool up;
+	unsigned nr_cpus;
+	unsigned long movable_start[QUARRY_MAX_NODES]; /* first frame of ZONE_MOVABLE */
+	uint32_t later;                                /* first frame of the chain, 0: none */
+	struct page_holder holders[2];
+} boot;
+
+/* ---- zones of a span ---- */
+
+/* One zone's part of a span that starts at `first`: its type, and where the part ends. */
+static enum zone_type zone_of(unsigned long first, unsigned node, unsigned long *end)
+{
+	const unsigned long dma = (unsigned long)(QUARRY_ARCH_DMA_LIMIT >> PAGE_SHIFT);
+	const unsigned long dma32 = (unsigned long)(QUARRY_ARCH_DMA32_LIMIT >> PAGE_SHIFT);
+	unsigned long movable = boot.movable_start[node];
+	unsigned long limit;
+	enum zone_type type;
+
+	if (first >= movable)
+		return ZONE_MOVABLE;
+	if (first < dma) {
+		type = ZONE_DMA;
+		limit = dma;
+	} else if (first < dma32) {
+		type = ZONE_DMA32;
+		limit = dma32;
+	} else {
+		type = ZONE_NORMAL;
+		limit = movable;
+	}
+	*end = (unsigned long)min_u64(*end, min_u64(limit, movable));
+	return type;
+}
+
+static unsigned span_node(const struct mem_span *span)
+{
+	return span->node < QUARRY_MAX_NODES ? span->node : 0;
+}
+
+/* Call what(zone parts) of frames [first, end): count as present, or hand to the buddy. */
+enum span_use { SPAN_PRESENT, SPAN_FREE };
+static void use_span(unsigned node, unsigned long first, unsigned long end, enum span_use use)
+{
+	while (first < end) {
+		unsigned long part = end;
+		enum zone_type type = zone_of(first, node, &part);
+		if (use == SPAN_PRESENT) {
+			zone_grow(node, type, first, part);
+		} else {
+			struct zone *zone = &zones[node * MAX_NR_ZONES + (unsigned)type];
+			unsigned long irq = zone_lock(zone);
+			buddy_feed(zone, first, part);
+			zone_unlock(zone, irq);
+		}
+		first = part;
+	}
+}
+
+/* Frame from which each node's top `movable` pages reach, a multiple of the largest block. */
+static void place_movable(const struct quarry_params *params)
+{
+	uint64_t pages[QUARRY_MAX_NODES] = { 0 };
+	struct mem_span span;
+
+	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++)
+		boot.movable_start[node] = ~0ul;
+	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);)
+		pages[span_node(&span)] += span.end_pfn - span.start_pfn;
+	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++) {
+		uint64_t want = params->movable_bytes ? params->movable_bytes >> PAGE_SHIFT :
+							pages[node] / 100 * min_u64(params->movable_percent, 100);
+		/* From here on, pages[] counts what stays below ZONE_MOVABLE. */
+		pages[node] -= min_u64(want, pages[node]);
+		if (!want)
+			pages[node] = UINT64_MAX;
+	}
+	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);) {
+		unsigned node = span_node(&span);
+		uint64_t length = span.end_pfn - span.start_pfn;
+		if (boot.movable_start[node] == ~0ul && pages[node] < length)
+			boot.movable_start[node] =
+				(unsigned long)align_up(span.start_pfn + pages[node], MAX_ORDER_NR_PAGES);
+		pages[node] -= pages[node] == UINT64_MAX ? 0 : min_u64(length, pages[node]);
+	}
+}
+
+/* ---- LATER memory ---- */
+
+static void later_add(unsigned long first, unsigned long end, unsigned node)
+{
+	struct page *header = pfn_to_page(first);
+
+	header->lru.next = boot.later;
+	header->private_ = end - first;
+	header->index = node;
+	boot.later = (uint32_t)first;
+}
+
+int quarry_add_memory(phys_addr_t base, uint64_t size)
+{
+	uint64_t first = align_up(base, PAGE_SIZE) >> PAGE_SHIFT;
+	uint64_t end = (base + size < base ? UINT64_MAX : base + size) >> PAGE_SHIFT;
+	uint32_t chain = boot.later;
+	bool added = false;
+
+	/* Take the chain apart; what is not added goes back on it. */
+	boot.later = 0;
+	while (chain) {
+		struct page *header = pfn_to_page(chain);
+		unsigned long start = chain, stop = start + header->private_;
+		unsigned node = (unsigned)header->index;
+		chain = header->lru.next;
+		unsigned long from = (unsigned long)max_u64(start, first);
+		unsigned long to = (unsigned long)min_u64(stop, end);
+		if (from >= to) {
+			later_add(start, stop, node);
+			continue;
+		}
+		if (start < from)
+			later_add(start, from, node);
+		if (to < stop)
+			later_add(to, stop, node);
+		use_span(node, from, to, SPAN_PRESENT);
+		use_span(node, from, to, SPAN_FREE);
+		added = true;
+	}
+	if (!added) {
+		mm_report(BAD_ARGUMENT, "quarry_add_memory", NULL, base, size);
+		return -QUARRY_EINVAL;
+	}
+	zones_build_order();
+	watermarks_update();
+	return 0;
+}
+
+/* ---- CPUs ---- */
+
+/* Arrays for a CPU, straight from the zones; without them the CPU works, only slower. */
+static void start_parking(unsigned cpu)
+{
+	struct page_request request = {
+		.gfp = __GFP_HIGH,
+		.order = get_order(pcp_area_size(boot.nr_cpus)),
+		.node = node_or_local(NUMA_NO_NODE),
+		.highest = ZONE_NORMAL,
+		.type = MIGRATE_UNMOVABLE,
+		.call = "quarry_cpu_online",
+	};
+	struct page *head = request.order <= MAX_PAGE_ORDER ? freepage_take(&request, MARK_MIN, RESERVE_ALL) :
+							      NULL;
+	if (!head)
+		return;
+	arch_mem_unpoison(page_address(head), PAGE_SIZE << request.order);
+	pcp_cpu_start(cpu, request.node, page_address(head), request.order, boot.nr_cpus);
+}
+
+int quarry_cpu_online(void)
+{
+	unsigned cpu = cpu_number();
+
+	if (cpu >= boot.nr_cpus) {
+		mm_report(BAD_ARGUMENT, "quarry_cpu_online", NULL, cpu, boot.nr_cpus);
+		return -QUARRY_EINVAL;
+	}
+	if (cpu_is_online(cpu))
+		return 0;
+	start_parking(cpu);
+	slab_cpu_online(cpu);
+	cpu_set_online(cpu, true);
+	return 0;
+}
+
+int quarry_cpu_offline(unsigned cpu)
+{
+	if (!cpu_is_online(cpu) || cpu == cpu_number()) {
+		mm_report(BAD_ARGUMENT, "quarry_cpu_offline", NULL, cpu, cpu_number());
+		return -QUARRY_EINVAL;
+	}
+	cpu_set_online(cpu, false);
+	slab_cpu_offline(cpu);
+	pcp_drain_dead(cpu);
+	return 0;
+}
+
+void quarry_sleeping_works(void)
+{
+	gfp_allow_sleep();
+}
+
+/* ---- init ---- */
+
+static size_t plan_extra(void)
+{
+	return 0; /* the CPUs' arrays come from the buddy, node by node, when each CPU comes online */
+}
+
+int quarry_footprint(const struct quarry_params *params, struct quarry_footprint *result)
+{
+	struct memblock_plan plan;
+	int error = memblock_plan(params, plan_extra(), &plan);
+
+	*result = (struct quarry_footprint){ 0 };
+	if (error)
+		return error;
+	result->usable_pages = plan.usable_pages;
+	result->clipped_pages = plan.clipped_pages;
+	result->page_array = plan.array_pages << PAGE_SHIFT;
+	result->block_map = plan.block_map_bytes;
+	result->nr_ranges = plan.nr_ranges;
+	result->total = (plan.array_pages + (plan.end_pfn - plan.tail_pfn)) << PAGE_SHIFT;
+	return 0;
+}
+
+static void place_tables(const struct quarry_params *params, const struct memblock_plan *plan)
+{
+	uint8_t *map = (uint8_t *)((uintptr_t)plan->block_map + params->direct_map_offset);
+	unsigned long first = pageblock_of((unsigned long)plan->lo_pfn);
+
+	quarry_direct_offset = params->direct_map_offset;
+	quarry_page_array = (struct page *)((uintptr_t)plan->page_array + params->direct_map_offset);
+	__builtin_memset(map, 0, plan->block_map_bytes);
+	pageblock_init((uint8_t *)((uintptr_t)map - first), first, first + (unsigned long)plan->block_map_bytes);
+}
+
+static void feed_zones(const struct quarry_params *params)
+{
+	struct mem_span span;
+
+	zones_init(params->distance, params->nr_nodes);
+	place_movable(params);
+	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);)
+		if (!span.later)
+			use_span(span_node(&span), (unsigned long)span.start_pfn, (unsigned long)span.end_pfn,
+				 SPAN_PRESENT);
+	for (uint64_t cursor = 0; memblock_free_next(&cursor, &span);)
+		use_span(span_node(&span), (unsigned long)span.start_pfn, (unsigned long)span.end_pfn, SPAN_FREE);
+	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);)
+		if (span.later)
+			later_add((unsigned long)span.start_pfn, (unsigned long)span.end_pfn, span_node(&span));
+	zones_build_order();
+	watermarks_update();
+}
+
+static void register_holders(void)
+{
+	boot.holders[0].give_back = vmap_drain;
+	boot.holders[1].give_back = slab_drain;
+	slowpath_init();
+	for (unsigned i = 0; i < 2; i++)
+		slowpath_register_holder(&boot.holders[i]);
+}
+
+int quarry_init_checked(const struct quarry_params *params, size_t page_struct_size, unsigned long config_word)
+{
+	struct quarry_params own = { 0 };
+	struct memblock_plan plan;
+
+	__builtin_memset(&boot, 0, sizeof(boot));
+	__builtin_memcpy(&own, params, (size_t)min_u64(params->size, sizeof(own)));
+	log_init(own.ops);
+	cpu_init();
+	if (page_struct_size != sizeof(struct page) || config_word != QUARRY_CONFIG_WORD) {
+		mm_report(CONFIG_MISMATCH, "quarry_init", NULL, config_word, QUARRY_CONFIG_WORD);
+		return -QUARRY_EINVAL;
+	}
+	int error = memblock_plan(&own, plan_extra(), &plan);
+	if (error) {
+		mm_report(MAP_EMPTY, "quarry_init", own.map, own.nr_map, plan.usable_pages);
+		return error;
+	}
+	boot.nr_cpus = (unsigned)min_u64(own.nr_cpus ? own.nr_cpus : QUARRY_MAX_CPUS, QUARRY_MAX_CPUS);
+	gfp_init();
+	memblock_commit(&own, &plan);
+	place_tables(&own, &plan);
+	pcp_init(!own.no_parking);
+	feed_zones(&own);
+	memblock_close();
+
+	register_holders();
+	slab_init(boot.nr_cpus);
+	error = quarry_cpu_online();
+	if (error)
+		return error;
+	error = vmap_init(own.vmalloc_start, own.vmalloc_end, own.page_table_root);
+	boot.up = !error;
+	return error;
+}
+
+const char *quarry_version(void)
+{
+	return "Quarry " QUARRY_VERSION;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slowpath.c: the ladder of a page request.
+ *
+ *   rung        for whom                    what
+ *   1 low       everybody                   (the fast try: above the low mark of some zone)
+ *   2 reserve   everybody                   down to the minimum mark, deeper with __GFP_HIGH / __GFP_MEMALLOC
+ *   3 local     everybody                   this CPU's own stocks back to the buddy: its pages may be of the wrong order
+ *   4 collect   requests that may sleep     all CPUs' stocks and all holders give back, then rung 2 again
+ *   5 fail      everybody                   one report, unless __GFP_NOWARN
+ *
+ * No lock is held between rungs. Rung 4 is what makes "count free pages by allocating until failure" exact.
+ *
+ * Start at: slowpath_take.
+ */
+#include "mm/page/slowpath.h"
+
+#include "mm/base/log.h"
+#include "mm/phys/show_mem.h"
+
+static QUARRY_STATE struct {
+	struct page_holder *holders;
+} slowpath;
+
+static struct page *try_reserve(const struct page_request *request)
+{
+	return freepage_take(request, MARK_MIN, gfp_reserve(request->gfp));
+}
+
+static void drain_local(void)
+{
+	cpu_pin();
+	pcp_drain_local();
+	cpu_unpin();
+}
+
+struct page *slowpath_take(const struct page_request *request)
+{
+	struct page *head = try_reserve(request);
+
+	if (head)
+		goto from_reserve;
+	drain_local();
+	head = try_reserve(request);
+	if (!head && gfpflags_allow_blocking(request->gfp)) {
+		slowpath_collect();
+		head = try_reserve(request);
+	}
+	if (!head) {
+		if (!gfp_has(request->gfp, __GFP_NOWARN) &&
+		    mm_report_at(QUARRY_RULE_NO_MEMORY, request->call, NULL, request->order,
+				 gfp_bits(request->gfp), request->caller))
+			show_mem_failure(request);
+		return NULL;
+	}
+from_reserve:
+	if (gfp_reserve(request->gfp) == RESERVE_ALL)
+		page_set_flags(head, page_flags(head) | QUARRY_PG_PFMEMALLOC);
+	return head;
+}
+
+void slowpath_register_holder(struct page_holder *holder)
+{
+	holder->next = slowpath.holders;
+	slowpath.holders = holder;
+}
+
+void slowpath_collect(void)
+{
+	for (struct page_holder *holder = slowpath.holders; holder; holder = holder->next)
+		holder->give_back();
+	pcp_drain_all();
+}
+
+void slowpath_init(void)
+{
+	slowpath.holders = NULL;
+}

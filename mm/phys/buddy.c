@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * buddy.c: splitting and merging free blocks.
+ *
+ * Terms
+ *   block of order o   2^o pages, aligned to its size; its BUDDY differs in bit o of the frame number
+ *   type               mobility of the pages inside; free blocks are listed under the type of their pageblock
+ *   extent             whole maximum-order blocks never handed out (zone.h); they join the lists one at a time, when
+ *                      the lists cannot serve, and take the type of the request: so types mix last
+ *
+ *      order 3   |               A               |      take order 0 from A:
+ *      order 2   |       A       |    free       |      split 3 times, give the upper half back each time
+ *      order 1   |   A   | free  |               |
+ *      order 0   | A |fre|                       |      give A back: merge 3 times
+ *
+ * Invariants: zone.h I2-I5.
+ * A struct page is written only if it is the head of a block: splitting writes the upper half's head,
+ * merging marks the absorbed head inner. So all heads are found by clearing low bits of a frame number.
+ *
+ * Locking  the caller holds the zone's lock.
+ * Cost     list operations are O(1): a bit map of non-empty orders for each type replaces searching.
+ *          A take or give of order o costs O(MAX_PAGE_ORDER - o) list operations at most.
+ * Start at buddy_take, buddy_give.
+ */
+#include "mm/phys/buddy.h"
+
+#include "mm/base/bits.h"
+
+#define NO_TYPE MIGRATE_TYPES
+
+/* Where to steal when the own lists and extents are empty. Reclaimable and unmovable stay together as long as
+ * possible: both are hard to clear; movable last of all for unmovable requests' sake would be worse for large blocks. */
+static const uint8_t fallback[MIGRATE_PCPTYPES][2] = {
+	[MIGRATE_UNMOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE },
+	[MIGRATE_MOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE },
+	[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE },
+};
+
+/* ---- lists ---- */
+
+static void list_push(struct zone *zone, struct page *head, unsigned order, unsigned type)
+{
+	uint32_t pfn = (uint32_t)page_to_pfn(head);
+	uint32_t next = zone->list[order][type];
+
+	page_set_flags(head, page_state(QUARRY_PAGE_FREE, order, type, zone->number));
+	head->lru.next = next;
+	head->lru.prev = 0;
+	if (next)
+		pfn_to_page(next)->lru.prev = pfn;
+	zone->list[order][type] = pfn;
+	zone->orders[type] |= 1u << order;
+	zone->count[order][type]++;
+}
+
+/* Take a listed block off its list; the head's state is the caller's to set. */
+static void list_unlink(struct zone *zone, struct page *head, unsigned order, unsigned type)
+{
+	uint32_t next = head->lru.next, prev = head->lru.prev;
+
+	if (next)
+		pfn_to_page(next)->lru.prev = prev;
+	if (prev)
+		pfn_to_page(prev)->lru.next = next;
+	else
+		zone->list[order][type] = next;
+	if (!zone->list[order][type])
+		zone->orders[type] &= ~(1u << order);
+	zone->count[order][type]--;
+}
+
+/* Smallest order >= `order` with a block of `type`; NR_PAGE_ORDERS if none. */
+static unsigned smallest_listed(const struct zone *zone, unsigned order, unsigned type)
+{
+	uint32_t orders = zone->orders[type] >> order;
+
+	return orders ? order + lowest_bit(orders) : NR_PAGE_ORDERS;
+}
+
+/* ---- splitting ---- */
+
+/* All struct pages that a block of `order` may need as heads after a split exist. */
+static inline void prepare_split(struct zone *zone, struct page *head, unsigned order)
+{
+	if (order == pageblock_order)
+		pageblock_make_ready(page_to_pfn(head), zone->number);
+}
+
+/* Cut a taken block of order `have` down to `order`; the upper halves go to the lists. */
+static void split_down(struct zone *zone, struct page *head, unsigned have, unsigned order,
+		       unsigned type)
+{
+	while (have > order) {
+		prepare_split(zone, head, have);
+		have--;
+		list_push(zone, head + (1ul << have), have, type);
+	}
+}
+
+/* ---- pageblock types ---- */
+
+/* Give every pageblock of a free block of at least pageblock size the type: nothing lives in it, so nothing mixes. */
+static void retype(unsigned long pfn, unsigned order, unsigned type)
+{
+	for (unsigned long b = 0; b < 1ul << (order - pageblock_order); b++)
+		pageblock_set_mobility(pfn + (b << pageblock_order), type);
+}
+
+/*
+ * A block smaller than a pageblock is being stolen for `type`: if at least half of its pageblock is free, the
+ * whole pageblock changes type and its free blocks move to the new lists, so that later requests of `type` find
+ * room there instead of mixing into one more pageblock.
+ * Return: the type under which the rest of the stolen block is to be listed.
+ */
+static unsigned claim_pageblock(struct zone *zone, unsigned long pfn, unsigned stolen_order, unsigned from,
+				unsigned type)
+{
+	unsigned long start = pageblock_start(pfn);
+	unsigned long free = 1ul << stolen_order;
+	const struct page *page;
+
+	for (unsigned long at = start; at < start + pageblock_nr_pages; at += 1ul << page_order(page)) {
+		page = pfn_to_page(at);
+		if (page_is_inner(page) || page_order(page) >= pageblock_order)
+			return from; /* hole or odd block: leave the pageblock alone */
+		if (page_kind(page) == QUARRY_PAGE_FREE)
+			free += 1ul << page_order(page);
+	}
+	if (free < pageblock_nr_pages / 2)
+		return from;
+
+	for (unsigned long at = start; at < start + pageblock_nr_pages;) {
+		struct page *head = pfn_to_page(at);
+		unsigned order = page_order(head);
+		if (page_kind(head) == QUARRY_PAGE_FREE && page_zone_number(head) == zone->number) {
+			list_unlink(zone, head, order, page_mobility(head));
+			list_push(zone, head, order, type);
+		}
+		at += 1ul << order;
+	}
+	pageblock_set_mobility(start, type);
+	return type;
+}
+
+/* ---- where a block can come from ---- */
+
+/* Move one maximum-order block from the extents to the caller. Blocks are cut from an extent's end, so that its header stays. */
+static struct page *extent_take(struct zone *zone, unsigned type)
+{
+	struct page *first;
+	unsigned long pfn;
+
+	if (!zone->extent)
+		return NULL;
+	first = pfn_to_page(zone->extent);
+	pfn = zone->extent + (--first->private_ << MAX_PAGE_ORDER);
+	if (!first->private_)
+		zone->extent = first->lru.next;
+	zone->extent_blocks--;
+
+	for (unsigned long at = pfn; at < pfn + MAX_ORDER_NR_PAGES; at += pageblock_nr_pages) {
+		struct page *head = pfn_to_page(at);
+		page_set_flags(head, page_state(QUARRY_PAGE_INNER, 0, type, zone->number));
+		head->refcount = 0;
+		pageblock_set_state(at, BLOCK_WHOLE | type);
+	}
+	return pfn_to_page(pfn);
+}
+
+/* Take the largest block of another type: large blocks move whole pageblocks between types and leave fewer mixed. */
+static struct page *steal(struct zone *zone, unsigned order, unsigned type)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned from = fallback[type][i];
+		if (!(zone->orders[from] >> order))
+			continue;
+		unsigned have = highest_bit(zone->orders[from]);
+		struct page *head = pfn_to_page(zone->list[have][from]);
+		list_unlink(zone, head, have, from);
+		page_set_flags(head, page_state(QUARRY_PAGE_USED, have, from, zone->number));
+		if (have >= pageblock_order) {
+			retype(page_to_pfn(head), have, type);
+			from = type;
+		} else {
+			from = claim_pageblock(zone, page_to_pfn(head), have, from, type);
+		}
+		split_down(zone, head, have, order, from);
+		return head;
+	}
+	return NULL;
+}
+
+/* Own lists, smallest fit. */
+static struct page *take_own(struct zone *zone, unsigned order, unsigned type)
+{
+	unsigned have = smallest_listed(zone, order, type);
+
+	if (have >= NR_PAGE_ORDERS)
+		return NULL;
+	struct page *head = pfn_to_page(zone->list[have][type]);
+	list_unlink(zone, head, have, type);
+	split_down(zone, head, have, order, type);
+	return head;
+}
+
+static struct page *take_uncounted(struct zone *zone, unsigned order, unsigned type)
+{
+	struct page *head = take_own(zone, order, type);
+
+	if (head)
+		return head;
+	head = extent_take(zone, type);
+	if (head) {
+		split_down(zone, head, MAX_PAGE_ORDER, order, type);
+		return head;
+	}
+	return steal(zone, order, type);
+}
+
+static inline void count_free(struct zone *zone, unsigned long pages)
+{
+	__atomic_store_n(&zone->free, zone->free + pages, __ATOMIC_RELAXED);
+}
+
+struct page *buddy_take(struct zone *zone, unsigned order, unsigned type)
+{
+	struct page *head = take_uncounted(zone, order, type);
+
+	if (head)
+		count_free(zone, 0ul - (1ul << order));
+	return head;
+}
+
+unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsigned want, struct page **heads,
+			 uint32_t state)
+{
+	unsigned got = 0;
+
+	while (got < want) {
+		/* The largest block that is needed in full: cut up here, its parts never see a list. */
+		unsigned have = smallest_listed(zone, order, type);
+		unsigned fits = order + highest_bit(want - got);
+		unsigned cut = have < NR_PAGE_ORDERS && have < fits ? have : fits;
+		cut = cut < pageblock_order ? cut : pageblock_order - 1;
+		if (cut < order)
+			cut = order;
+		struct page *head = take_uncounted(zone, cut, type);
+		if (!head && cut > order) {
+			cut = order;
+			head = take_uncounted(zone, cut, type);
+		}
+		if (!head)
+			break;
+		for (unsigned long i = 0; i < 1ul << (cut - order); i++) {
+			struct page *part = head + (i << order);
+			page_set_flags(part, state);
+			part->refcount = 0;
+			heads[got++] = part;
+		}
+	}
+	count_free(zone, 0ul - ((unsigned long)got << order));
+	return got;
+}
+
+/* ---- giving back ---- */
+
+/* The free buddy of a block, if it is there and of the same order and zone; NULL otherwise. */
+static struct page *free_buddy(const struct zone *zone, unsigned long pfn, unsigned order)
+{
+	const uint32_t mask = PAGE_TYPE_MASK | 0xffu << QUARRY_PG_ZONE_SHIFT;
+	unsigned long buddy_pfn = pfn ^ 1ul << order;
+	struct page *buddy = pfn_to_page(buddy_pfn);
+
+	/* Inside the pageblock every struct page is meaningful; the next pageblock may be a hole. */
+	if (order >= pageblock_order && !pageblock_state(buddy_pfn))
+		return NULL;
+	return (page_flags(buddy) & mask) == page_state(QUARRY_PAGE_FREE, order, 0, zone->number) ? buddy : NULL;
+}
+
+/* May blocks of pageblock size or more with these types merge? Special types keep their borders (H6). */
+static bool may_merge(unsigned a, unsigned b)
+{
+	return a == b || (a < MIGRATE_PCPTYPES && b < MIGRATE_PCPTYPES);
+}
+
+void buddy_give(struct zone *zone, struct page *head, unsigned order)
+{
+	unsigned long pfn = page_to_pfn(head);
+	unsigned type = pageblock_mobility(pfn);
+	struct page *buddy;
+
+	head->refcount = 0;
+	count_free(zone, 1ul << order);
+	while (order < MAX_PAGE_ORDER && (buddy = free_buddy(zone, pfn, order))) {
+		unsigned listed = page_mobility(buddy);
+		if (order >= pageblock_order && !may_merge(type, listed))
+			break;
+		list_unlink(zone, buddy, order, listed);
+		struct page *upper = buddy > head ? buddy : head;
+		page_set_flags(upper, page_state(QUARRY_PAGE_INNER, 0, 0, zone->number));
+		pfn &= ~(1ul << order);
+		head = pfn_to_page(pfn);
+		order++;
+		if (order > pageblock_order)
+			retype(pfn, order, type);
+	}
+	list_push(zone, head, order, type);
+}
+
+bool buddy_has(const struct zone *zone, unsigned order, unsigned type)
+{
+	return zone->orders[type] >> order || zone->extent_blocks || zone->orders[fallback[type][0]] >> order ||
+	       zone->orders[fallback[type][1]] >> order;
+}
+
+unsigned long buddy_count(const struct zone *zone, unsigned order)
+{
+	unsigned long count = order == MAX_PAGE_ORDER ? zone->extent_blocks : 0;
+
+	for (unsigned type = 0; type < MIGRATE_TYPES; type++)
+		count += zone->count[order][type];
+	return count;
+}
+
+/* ---- feeding ---- */
+
+/* Frames of one pageblock that belong to no block yet: every struct page RESERVED, so that no merge runs into a hole. */
+static void reserve_pageblock(struct zone *zone, unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pageblock_start(pfn));
+
+	if (pageblock_state(pfn))
+		return;
+	for (unsigned long i = 0; i < pageblock_nr_pages; i++) {
+		page_set_flags(&page[i], page_state(QUARRY_PAGE_RESERVED, 0, 0, zone->number));
+		page[i].refcount = 0;
+	}
+	pageblock_set_state(pfn, BLOCK_READY | MIGRATE_MOVABLE);
+}
+
+/* Frames [first, end), which do not fill a maximum-order block: as the largest aligned blocks. */
+static void feed_edge(struct zone *zone, unsigned long first, unsigned long end)
+{
+	while (first < end) {
+		unsigned order = first ? lowest_bit(first) : MAX_PAGE_ORDER;
+		order = (unsigned)min_u64(order, highest_bit(end - first));
+		order = (unsigned)min_u64(order, pageblock_order);
+		reserve_pageblock(zone, first);
+		struct page *page = pfn_to_page(first);
+		for (unsigned long i = 0; i < 1ul << order; i++)
+			page_set_flags(&page[i], page_state(QUARRY_PAGE_INNER, 0, 0, zone->number));
+		buddy_give(zone, page, order);
+		first += 1ul << order;
+	}
+}
+
+void buddy_feed(struct zone *zone, unsigned long first, unsigned long end)
+{
+	unsigned long whole = (unsigned long)align_up(first, MAX_ORDER_NR_PAGES);
+	unsigned long whole_end = (unsigned long)align_down(end, MAX_ORDER_NR_PAGES);
+
+	zone->managed += end - first;
+	if (whole >= whole_end) {
+		feed_edge(zone, first, end);
+		return;
+	}
+	feed_edge(zone, first, whole);
+	feed_edge(zone, whole_end, end);
+
+	struct page *header = pfn_to_page(whole);
+	page_set_flags(header, page_state(QUARRY_PAGE_INNER, 0, 0, zone->number));
+	header->private_ = (whole_end - whole) >> MAX_PAGE_ORDER;
+	header->lru.next = zone->extent;
+	zone->extent = (uint32_t)whole;
+	zone->extent_blocks += header->private_;
+	count_free(zone, whole_end - whole);
+}

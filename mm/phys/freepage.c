@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * freepage.c: walk the zones, take from the CPU's stock or the buddy; give back.
+ *
+ * The watermark is tested when a zone's buddy is asked, not when a parked page is: parked pages passed
+ * it when they were taken, in the same batch (architecture: pay at the refill).
+ *
+ * Start at: freepage_take, freepage_give.
+ */
+#include "mm/phys/freepage.h"
+
+#include "mm/phys/buddy.h"
+
+/* A block from the zone itself, past the stocks. */
+static struct page *take_from_buddy(struct zone *zone, const struct page_request *request, unsigned long floor)
+{
+	struct page *head = NULL;
+	unsigned long irq = zone_lock(zone);
+
+	/* Again under the lock: another CPU may have been faster. */
+	if (zone->free >= floor + (1ul << request->order)) {
+		head = buddy_take(zone, request->order, request->type);
+		if (head)
+			page_set_word(head,
+				      page_state(QUARRY_PAGE_PARKED, request->order, request->type,
+						 zone->number),
+				      0);
+	}
+	zone_unlock(zone, irq);
+	return head;
+}
+
+static struct page *take_from_zone(struct zone *zone, const struct page_request *request, unsigned long floor)
+{
+	struct page_cpu *pages = page_cpus[cpu_pin()];
+	struct page_stock *stock = stock_of_zone(pages, zone, request->type, request->order);
+	struct page *head = stock_pop(stock);
+	unsigned long free = zone_free(zone);
+
+	/* The request itself may go down to the floor; what it takes along in a batch leaves as much again. */
+	if (!head && free >= floor + (1ul << request->order)) {
+		unsigned long spare = (free - floor) >> request->order;
+		head = stock_refill_and_pop(zone, stock, request->order, request->type, (spare + 1) / 2);
+		if (!head)
+			head = take_from_buddy(zone, request, floor);
+	}
+	cpu_unpin();
+	return head;
+}
+
+struct page *freepage_take(const struct page_request *request, enum zone_mark mark, enum gfp_reserve_depth depth)
+{
+	struct zone *const *zone = nodes.order[request->node][request->highest];
+
+	for (; *zone; zone++) {
+		if (gfp_has(request->gfp, __GFP_THISNODE) && (*zone)->node != request->node)
+			break;
+		unsigned long floor = watermark_floor(*zone, mark, depth, request->highest);
+		struct page *head = take_from_zone(*zone, request, floor);
+		if (head) {
+			page_hand_out(head);
+			return head;
+		}
+	}
+	return NULL;
+}
+
+void freepage_give(struct page *head, uint32_t flags)
+{
+	struct zone *zone = page_zone(head);
+	unsigned order = flags_order(flags);
+	struct page_cpu *pages = page_cpus[cpu_pin()];
+
+	if (!freepage_park(pages, head, flags) &&
+	    !stock_drain_and_push(zone, stock_of_flags(pages, flags), head, order)) {
+		unsigned long irq = zone_lock(zone);
+		buddy_give(zone, head, order);
+		zone_unlock(zone, irq);
+	}
+	cpu_unpin();
+}

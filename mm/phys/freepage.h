@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * freepage.h: one pass over the zones that a request may use, and the way back.
+ */
+#ifndef QUARRY_MM_PHYS_FREEPAGE_H
+#define QUARRY_MM_PHYS_FREEPAGE_H
+
+#include "mm/phys/pcp.h"
+#include "mm/phys/watermark.h"
+
+/* A request as the layers below see it: decoded once. */
+struct page_request {
+	gfp_t gfp;
+	unsigned order;
+	unsigned node;
+	enum zone_type highest;
+	unsigned type;
+	const char *call;  /* for reports */
+	uintptr_t caller;
+};
+
+/*
+ * Try every zone of the request against `mark` with `depth` of reserves, nearest and highest first.
+ * Context: any but NMI; pins and locks inside. Return: a USED head with reference count 1, or NULL.
+ */
+struct page *freepage_take(const struct page_request *request, enum zone_mark mark, enum gfp_reserve_depth depth)
+	QUARRY_INT(freepage_take);
+
+/* A parked head becomes the caller's: USED, reference count 1, the owner's words cleared. */
+static QUARRY_ALWAYS_INLINE void page_hand_out(struct page *head)
+{
+	uint32_t flags = page_flags(head) ^ ((unsigned)QUARRY_PAGE_PARKED ^ (unsigned)QUARRY_PAGE_USED);
+
+	page_set_word(head, flags, 1);
+	head->mapping = NULL;
+	head->private_ = 0;
+}
+
+/*
+ * Take back a block whose owner holds the only reference, with flags word `flags` as it stands.
+ * Context: any but NMI. Cost: a push, or a zone's lock.
+ */
+void freepage_give(struct page *head, uint32_t flags) QUARRY_INT(freepage_give);
+
+/* Parks a block on the pinned CPU if its stock takes it at once. */
+static QUARRY_ALWAYS_INLINE bool freepage_park(struct page_cpu *pages, struct page *head, uint32_t flags)
+{
+	const uint32_t keep = PAGE_PLACE_MASK << PAGE_PLACE_SHIFT | 0xfu << QUARRY_PG_ORDER_SHIFT;
+
+	page_set_word(head, (flags & keep) | QUARRY_PAGE_PARKED, 0);
+	return stock_push(stock_of_flags(pages, flags), head);
+}
+
+#endif

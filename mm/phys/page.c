@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page.c: the page array, heads of blocks, references.
+ *
+ * Finding the head. The head of a block that holds frame p, of order k, has frame number p with the low k bits cleared.
+ * So the candidates are p with 0, 1, 2 ... low bits cleared; those between p and the head are inner pages of
+ * the same block, which its owner keeps stable; the first candidate that is a head of sufficient order is the answer. In a whole
+ * pageblock only the first struct page is meaningful, so the search starts there.
+ *
+ * References. Taking one requires holding one, so a holder who reads 1 is alone and may free with plain stores.
+ *
+ * Start at: compound_head.
+ */
+#include "mm/phys/page.h"
+
+#include "mm/base/log.h"
+#include "mm/phys/pageblock.h"
+#include "mm/phys/zone.h"
+
+QUARRY_STATE struct page *quarry_page_array;
+QUARRY_STATE uintptr_t quarry_direct_offset;
+
+bool pfn_valid(unsigned long pfn)
+{
+	const struct page *page;
+
+	if (!pageblock_state(pfn))
+		return false;
+	page = page_if_known(pfn);
+	return !page || page_kind(page) != QUARRY_PAGE_RESERVED;
+}
+
+bool virt_addr_valid(const void *address)
+{
+	return pfn_valid((unsigned long)(virt_to_phys(address) >> PAGE_SHIFT));
+}
+
+struct page *compound_head(const struct page *page)
+{
+	unsigned long pfn = page_to_pfn(page);
+	unsigned bits = pageblock_state(pfn) & BLOCK_READY ? 0 : pageblock_order;
+
+	for (; bits <= MAX_PAGE_ORDER; bits++) {
+		struct page *head = pfn_to_page(pfn >> bits << bits);
+		if (!page_is_inner(head) && page_order(head) >= bits)
+			return head;
+	}
+	return (struct page *)(uintptr_t)page; /* no block: a reserved hole or a page of nobody */
+}
+
+static bool head_is_compound(const struct page *head)
+{
+	return (page_flags(head) & QUARRY_PG_COMPOUND) != 0;
+}
+
+bool PageHead(const struct page *page)
+{
+	const struct page *head = compound_head(page);
+
+	return head == page && head_is_compound(head);
+}
+
+bool PageTail(const struct page *page)
+{
+	const struct page *head = compound_head(page);
+
+	return head != page && head_is_compound(head);
+}
+
+void get_page(struct page *page)
+{
+	struct page *head = compound_head(page);
+	int before = __atomic_fetch_add(&head->refcount, 1, __ATOMIC_RELAXED);
+
+	if (unlikely(before <= 0 || before == INT32_MAX)) {
+		/* Not held, or saturated: take it back; a page that nobody owns must not gain an owner. */
+		__atomic_fetch_sub(&head->refcount, 1, __ATOMIC_RELAXED);
+		mm_report(REF_COUNT, "get_page", page, before, page_flags(head));
+	}
+}
+
+bool put_page_testzero(struct page *page)
+{
+	int before = __atomic_fetch_sub(&page->refcount, 1, __ATOMIC_ACQ_REL);
+
+	if (unlikely(before <= 0)) {
+		__atomic_fetch_add(&page->refcount, 1, __ATOMIC_RELAXED);
+		mm_report(REF_COUNT, "put_page_testzero", page, before, page_flags(page));
+		return false;
+	}
+	return before == 1;
+}
+
+int page_to_nid(const struct page *page)
+{
+	return (int)(page_zone_number(compound_head(page)) / MAX_NR_ZONES);
+}
+
+enum zone_type page_zonenum(const struct page *page)
+{
+	return (enum zone_type)(page_zone_number(compound_head(page)) % MAX_NR_ZONES);
+}

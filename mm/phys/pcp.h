@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pcp.h: blocks parked on a CPU, the fast path of every page request.
+ *
+ * Terms
+ *   stock    an array of heads of PARKED blocks: one for each CPU, zone, mobility and small order
+ *   place    mobility (3 bits) and zone number (8 bits) as they stand in a head's flags: selects where a freed block goes
+ *   column   the stock of an order within a place: orders 0-3 and the huge-page order have one, all others share
+ *            a column that holds nothing
+ *
+ * Exclusion. Only its own CPU touches a stock, kept there by a pin. Against interrupts on that CPU the owner stores
+ * STOCK_BUSY into n for the few instructions that it works: an interrupt that finds n out of range takes or gives at
+ * the zone itself. So the fast path has no lock, no locked instruction and no interrupt masking. Remote drains are calls to
+ * the CPU (cpu_call_all), never accesses from outside.
+ *
+ * Invariants (validator: pcp_check)
+ *   I1  n <= cap, or n == STOCK_BUSY while the owner works
+ *   I2  slot[0 .. n) are heads of PARKED blocks of the stock's order, zone and mobility, each in one stock once
+ *   I3  parked pages are not counted in zone->free: they passed the watermark when they were taken
+ *
+ * Start at: stock_pop, stock_push.
+ */
+#ifndef QUARRY_MM_PHYS_PCP_H
+#define QUARRY_MM_PHYS_PCP_H
+
+#include "mm/base/lock.h"
+#include "mm/phys/zone.h"
+
+struct page_stock {
+	uint32_t n, cap;
+	struct page **slot;
+};
+
+#define STOCK_BUSY 0x80000000u
+#define STOCK_COLUMNS 8u /* a power of two, so that finding a stock is a shift */
+#define NO_COLUMN (STOCK_COLUMNS - 1)
+#define STOCK_MOBILITIES 8u /* rows of a zone: the 3 mobility bits of a flags word */
+
+/* Column of each order. Orders above 9 and 4-8 are not parked. */
+extern const uint8_t stock_column[16] QUARRY_INT(stock_column);
+
+/* What a CPU parks. `give` is indexed by place; rows and columns that nothing is parked in have cap 0. */
+struct page_cpu {
+	struct page_stock *take[32]; /* by the low five bits of a mask: row of the preferred zone's stocks */
+	unsigned node;
+	unsigned area_order; /* block that holds this struct and its slots */
+	struct page_stock give[][STOCK_COLUMNS];
+};
+
+/* One for each CPU; before a CPU is online it points to one that parks nothing. */
+extern struct page_cpu *page_cpus[QUARRY_MAX_CPUS] QUARRY_INT(page_cpus);
+
+/* Take the newest parked head; NULL if there is none or the stock is busy. Pinned. */
+static QUARRY_ALWAYS_INLINE struct page *stock_pop(struct page_stock *stock)
+{
+	uint32_t n = __atomic_load_n(&stock->n, __ATOMIC_RELAXED);
+
+	if (unlikely(n - 1 >= stock->cap)) /* empty, busy, or nothing is parked here */
+		return NULL;
+	__atomic_store_n(&stock->n, STOCK_BUSY, __ATOMIC_RELAXED);
+	irq_order();
+	struct page *head = stock->slot[n - 1];
+	irq_order();
+	__atomic_store_n(&stock->n, n - 1, __ATOMIC_RELAXED);
+	return head;
+}
+
+/* Park a head whose state is PARKED already. Pinned. Return: false if the stock is full or busy. */
+static QUARRY_ALWAYS_INLINE bool stock_push(struct page_stock *stock, struct page *head)
+{
+	uint32_t n = __atomic_load_n(&stock->n, __ATOMIC_RELAXED);
+
+	if (unlikely(n >= stock->cap))
+		return false;
+	__atomic_store_n(&stock->n, STOCK_BUSY, __ATOMIC_RELAXED);
+	irq_order();
+	stock->slot[n] = head;
+	irq_order();
+	__atomic_store_n(&stock->n, n + 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* Stock that a freed block with these flags belongs to. */
+static QUARRY_ALWAYS_INLINE struct page_stock *stock_of_flags(struct page_cpu *pages, uint32_t flags)
+{
+	return &pages->give[flags >> PAGE_PLACE_SHIFT & PAGE_PLACE_MASK]
+			   [stock_column[flags_order(flags)]];
+}
+
+/* Stock of zone, mobility and order on `pages`. */
+static inline struct page_stock *stock_of_zone(struct page_cpu *pages, const struct zone *zone, unsigned type,
+					       unsigned order)
+{
+	return &pages->give[(unsigned)zone->number * STOCK_MOBILITIES + type][stock_column[order]];
+}
+
+/*
+ * Refill an empty stock with at most `most` blocks and take one. Pinned; the zone is not locked.
+ * Return: a PARKED head, or NULL: stock busy or nothing parked here (go to the buddy), or the zone has no block.
+ */
+struct page *stock_refill_and_pop(struct zone *zone, struct page_stock *stock, unsigned order,
+				  unsigned type, unsigned long most) QUARRY_INT(stock_refill_and_pop);
+
+/* Make room in a full stock by giving its older half to the buddy, then park `head`. Pinned. Return: false: busy or nothing parked here. */
+bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct page *head, unsigned order)
+	QUARRY_INT(stock_drain_and_push);
+
+/* Give back what the calling CPU parks. Pinned. Return: false if a stock was busy (an interrupted owner). */
+bool pcp_drain_local(void) QUARRY_INT(pcp_drain_local);
+/* The same for all CPUs. Context: task, irqs on, no lock. */
+void pcp_drain_all(void) QUARRY_INT(pcp_drain_all);
+/* Give back what `cpu`, which is not running, parks, and its own arrays. */
+void pcp_drain_dead(unsigned cpu) QUARRY_INT(pcp_drain_dead);
+
+/* Pages parked on all CPUs / in one zone (zone NULL: all). */
+unsigned long pcp_parked(const struct zone *zone) QUARRY_INT(pcp_parked);
+
+/* No CPU parks anything until it is started; if `park` is false not then either: every request reaches the
+ * zones, so that floors are page-exact. */
+void pcp_init(bool park) QUARRY_INT(pcp_init);
+/* Bytes that one CPU's arrays take with `nr_cpus` CPUs. */
+size_t pcp_area_size(unsigned nr_cpus) QUARRY_INT(pcp_area_size);
+/* Give `cpu` its arrays, in a block of `area_order` of at least pcp_area_size() bytes. */
+void pcp_cpu_start(unsigned cpu, unsigned node, void *area, unsigned area_order, unsigned nr_cpus)
+	QUARRY_INT(pcp_cpu_start);
+/* Validator: return the number of broken invariants, reported. */
+unsigned long pcp_check(void) QUARRY_INT(pcp_check);
+
+#endif

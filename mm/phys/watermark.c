@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watermark.c: computing the marks and the lowmem reserves.
+ *
+ *   target   sqrt(16 * lowmem KiB) KiB, between 128 KiB and 256 MiB: grows slower than memory, as the
+ *            need for emergency pages does
+ *   min      the zone's share of the target, by managed pages (ZONE_MOVABLE: no share, it serves no kernel need)
+ *   step     max(min / 4, managed * scale / 10 000); low = min + step, high = low + step
+ *   reserve  against a request that could use higher zones: managed pages of those zones / ratio
+ *
+ * Example (spec part 0): 65 536 pages -> target 2048 KiB = 512 pages; step 128; low 640, high 768.
+ *
+ * Start at: watermarks_update.
+ */
+#include "mm/phys/watermark.h"
+
+#include "mm/base/bits.h"
+
+#define SCALE_FACTOR 10u /* tenths of a per mille of the zone between two marks: 0.1 % (Linux's default) */
+#define TARGET_MIN_KIB 128ull
+#define TARGET_MAX_KIB 262144ull
+#define MOVABLE_MIN_PAGES 32ul  /* a little room to move pages within ZONE_MOVABLE ... */
+#define MOVABLE_MAX_PAGES 128ul /* ... but no emergency reserve */
+
+/* One page in `ratio` of the higher zones' size is kept in a lower zone (Linux's defaults; 0: none). */
+static const unsigned lowmem_ratio[MAX_NR_ZONES] = { 256, 256, 32, 0 };
+
+/* floor(sqrt(x)), bit by bit from above. */
+static uint64_t square_root(uint64_t x)
+{
+	uint64_t root = 0;
+
+	for (uint64_t bit = 1ull << 31; bit; bit >>= 1)
+		if ((root | bit) * (root | bit) <= x)
+			root |= bit;
+	return root;
+}
+
+unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark, enum gfp_reserve_depth depth,
+			      enum zone_type highest)
+{
+	unsigned long floor = zone->mark[mark];
+
+	switch (depth) {
+	case RESERVE_ALL:
+		return 0;
+	case RESERVE_ATOMIC:
+		floor -= floor / 2;
+		floor -= floor / 4;
+		break;
+	case RESERVE_HIGH:
+		floor -= floor / 2;
+		break;
+	default:
+		break;
+	}
+	return floor + zone->reserve[highest];
+}
+
+static void set_marks(struct zone *zone, unsigned long min)
+{
+	unsigned long step = (unsigned long)max_u64(min / 4, (uint64_t)zone->managed * SCALE_FACTOR / 10000);
+
+	zone->mark[MARK_MIN] = min;
+	zone->mark[MARK_LOW] = min + step;
+	zone->mark[MARK_HIGH] = min + 2 * step;
+}
+
+/* reserve[highest] of a zone: what the zones above it, up to `highest`, hold on this node / ratio. */
+static void set_reserves(struct zone *zone)
+{
+	unsigned long above = 0;
+
+	for (unsigned t = 0; t < MAX_NR_ZONES; t++) {
+		if (t > zone->type)
+			above += zones[zone->node * MAX_NR_ZONES + t].managed;
+		zone->reserve[t] = t > zone->type && lowmem_ratio[zone->type] ?
+					   above / lowmem_ratio[zone->type] :
+					   0;
+	}
+}
+
+void watermarks_update(void)
+{
+	unsigned long lowmem = 0;
+
+	for_each_populated_zone(zone)
+		if (zone->type != ZONE_MOVABLE)
+			lowmem += zone->managed;
+
+	uint64_t target_kib = square_root(16 * ((uint64_t)lowmem << (PAGE_SHIFT - 10)));
+	target_kib = min_u64(max_u64(target_kib, TARGET_MIN_KIB), TARGET_MAX_KIB);
+	uint64_t target = target_kib >> (PAGE_SHIFT - 10);
+	/* A machine smaller than the target's lower bound keeps at most 1/16 of itself. */
+	target = min_u64(target, lowmem / 16);
+
+	for_each_populated_zone(zone) {
+		unsigned long irq = zone_lock(zone);
+		if (zone->type == ZONE_MOVABLE)
+			set_marks(zone, (unsigned long)min_u64(max_u64(zone->managed / 1024, MOVABLE_MIN_PAGES),
+							       MOVABLE_MAX_PAGES));
+		else
+			set_marks(zone, lowmem ? (unsigned long)(target * zone->managed / lowmem) : 0);
+		set_reserves(zone);
+		zone_unlock(zone, irq);
+	}
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zone.c: the table of zones and the order in which requests look at them.
+ *
+ * Fallback goes node by node, nearest first, and inside a node downward from the highest zone that the
+ * request allows (G15): a far page is slower, a low page is rarer, and a page of the own node that is rarer is still the better answer.
+ *
+ * Start at: zones_build_order.
+ */
+#include "mm/phys/zone.h"
+
+#include "mm/base/bits.h"
+#include "mm/base/log.h"
+
+#define LOCAL_DISTANCE 10  /* ACPI SLIT: a node to itself */
+#define REMOTE_DISTANCE 20 /* ACPI SLIT: the customary default between nodes */
+
+QUARRY_STATE struct zone zones[NR_ZONES];
+QUARRY_STATE struct mm_nodes nodes;
+
+const char *zone_name(enum zone_type type)
+{
+	static const char *const names[MAX_NR_ZONES] = { "DMA", "DMA32", "Normal", "Movable" };
+	return names[type];
+}
+
+void zones_init(const uint8_t *distance, unsigned nr_nodes)
+{
+	__builtin_memset(zones, 0, sizeof(zones));
+	__builtin_memset(&nodes, 0, sizeof(nodes));
+	for (unsigned i = 0; i < NR_ZONES; i++) {
+		zones[i].number = (uint8_t)i;
+		zones[i].node = (uint8_t)(i / MAX_NR_ZONES);
+		zones[i].type = (uint8_t)(i % MAX_NR_ZONES);
+	}
+	for (unsigned a = 0; a < QUARRY_MAX_NODES; a++) {
+		for (unsigned b = 0; b < QUARRY_MAX_NODES; b++) {
+			bool told = distance && a < nr_nodes && b < nr_nodes;
+			nodes.distance[a][b] = told	? distance[a * nr_nodes + b] :
+					       a == b ? LOCAL_DISTANCE :
+							REMOTE_DISTANCE;
+		}
+	}
+}
+
+void zone_grow(unsigned node, enum zone_type type, unsigned long first, unsigned long end)
+{
+	struct zone *zone = &zones[node * MAX_NR_ZONES + (unsigned)type];
+
+	if (zone->first == zone->end) {
+		zone->first = first;
+		zone->end = end;
+	} else {
+		zone->first = (unsigned long)min_u64(zone->first, first);
+		zone->end = (unsigned long)max_u64(zone->end, end);
+	}
+	zone->present += end - first;
+	nodes.count = (unsigned)max_u64(nodes.count, node + 1);
+}
+
+static bool node_has_zones(unsigned node)
+{
+	for (unsigned t = 0; t < MAX_NR_ZONES; t++)
+		if (zone_populated(&zones[node * MAX_NR_ZONES + t]))
+			return true;
+	return false;
+}
+
+/* The node nearest to `from` that is not in the set `seen`; QUARRY_MAX_NODES if none is left. */
+static unsigned next_nearest(unsigned from, uint64_t seen)
+{
+	unsigned best = QUARRY_MAX_NODES;
+
+	for (unsigned node = 0; node < nodes.count; node++) {
+		if (seen >> node & 1 || !node_has_zones(node))
+			continue;
+		if (best == QUARRY_MAX_NODES ||
+		    nodes.distance[from][node] < nodes.distance[from][best])
+			best = node;
+	}
+	return best;
+}
+
+void zones_build_order(void)
+{
+	for (unsigned from = 0; from < QUARRY_MAX_NODES; from++) {
+		unsigned length[MAX_NR_ZONES] = { 0 };
+		uint64_t seen = 0;
+		unsigned node;
+		while ((node = next_nearest(from, seen)) < QUARRY_MAX_NODES) {
+			seen |= 1ull << node;
+			for (unsigned highest = 0; highest < MAX_NR_ZONES; highest++) {
+				for (unsigned t = highest + 1; t-- > 0;) {
+					struct zone *zone = &zones[node * MAX_NR_ZONES + t];
+					if (zone_populated(zone))
+						nodes.order[from][highest][length[highest]++] = zone;
+				}
+			}
+		}
+		for (unsigned highest = 0; highest < MAX_NR_ZONES; highest++)
+			nodes.order[from][highest][length[highest]] = NULL;
+	}
+}
+
+unsigned node_or_local(int node)
+{
+	if (node >= 0 && node < QUARRY_MAX_NODES)
+		return (unsigned)node;
+	node = mm_ops.cpu_node ? (int)mm_ops.cpu_node(cpu_number()) : 0;
+	return node < QUARRY_MAX_NODES ? (unsigned)node : 0;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zone.h: nodes, zones, and in which order a request looks at them.
+ *
+ * Terms
+ *   zone number   node * MAX_NR_ZONES + zone type; kept in every head's flags word
+ *   spanned       last frame + 1 - first frame      present   frames that exist      managed   frames given to the buddy
+ *   extent        a run of whole maximum-order blocks that were never handed out; not in the free lists yet
+ *
+ * Invariants (validator: zone_check)
+ *   I1  managed <= present <= spanned
+ *   I2  free == sum over orders and types of count[order][type] << order  +  extent_blocks << MAX_PAGE_ORDER
+ *   I3  bit o of orders[type] is set  <=>  list[o][type] is not empty
+ *   I4  every listed page is the head of a FREE block of that order, in this zone, aligned to its size
+ *   I5  two free buddies of the same order below the maximum are never both free (they would have merged),
+ *       unless their pageblocks' types forbid the merge
+ *
+ * Locking  `lock` protects lists, counts, free, extents and the states of the zone's pageblocks. Marks and
+ *          reserves are written under every zone's lock in turn and read without.
+ */
+#ifndef QUARRY_MM_PHYS_ZONE_H
+#define QUARRY_MM_PHYS_ZONE_H
+
+#include "mm/base/lock.h"
+#include "mm/gfp/gfp.h"
+#include "mm/phys/page.h"
+
+#define NR_ZONES ((unsigned)QUARRY_MAX_NODES * MAX_NR_ZONES)
+
+enum zone_mark { MARK_MIN, MARK_LOW, MARK_HIGH, NR_ZONE_MARKS };
+
+struct zone {
+	struct mm_lock lock;
+	uint8_t number, node, type;
+
+	unsigned long free; /* pages in the lists and extents */
+	unsigned long mark[NR_ZONE_MARKS];
+	/* Pages that a request whose highest zone is [t] must leave here beyond the mark (G16). */
+	unsigned long reserve[MAX_NR_ZONES];
+
+	uint32_t orders[MIGRATE_TYPES];              /* which lists are not empty */
+	uint32_t list[NR_PAGE_ORDERS][MIGRATE_TYPES];  /* first frame, 0: empty */
+	uint32_t count[NR_PAGE_ORDERS][MIGRATE_TYPES];
+
+	/* First frames of the extents, chained through lru.next of their first struct page, length in private_ (blocks). */
+	uint32_t extent;
+	unsigned long extent_blocks;
+
+	unsigned long first, end; /* span in frames; first == end: empty */
+	unsigned long present, managed;
+
+	unsigned long lock_count; /* acquisitions, for the benchmark of shared-lock traffic */
+};
+
+extern struct zone zones[NR_ZONES] QUARRY_INT(zones);
+
+struct mm_nodes {
+	unsigned count; /* nodes with memory have numbers below this */
+	/* Zones that a request on [node] with highest zone [type] may use, best first, NULL at the end (G15). */
+	struct zone *order[QUARRY_MAX_NODES][MAX_NR_ZONES][NR_ZONES + 1];
+	uint8_t distance[QUARRY_MAX_NODES][QUARRY_MAX_NODES];
+};
+extern struct mm_nodes nodes QUARRY_INT(nodes);
+
+static inline struct zone *page_zone(const struct page *head)
+{
+	return &zones[page_zone_number(head)];
+}
+static inline bool zone_populated(const struct zone *zone)
+{
+	return zone->present != 0;
+}
+static inline unsigned long zone_free(const struct zone *zone)
+{
+	return __atomic_load_n(&zone->free, __ATOMIC_RELAXED);
+}
+
+#define for_each_zone(zone) for (struct zone *zone = zones; zone < zones + NR_ZONES; zone++)
+#define for_each_populated_zone(zone)                                                              \
+	for_each_zone(zone)                                                                        \
+		if (!zone_populated(zone)) {                                                       \
+		} else
+
+static inline unsigned long zone_lock(struct zone *zone)
+{
+	unsigned long irq = mm_lock(&zone->lock);
+	zone->lock_count++;
+	return irq;
+}
+static inline void zone_unlock(struct zone *zone, unsigned long irq)
+{
+	mm_unlock(&zone->lock, irq);
+}
+
+const char *zone_name(enum zone_type type) QUARRY_INT(zone_name);
+
+/* Forget everything; `distance` as in quarry_params. */
+void zones_init(const uint8_t *distance, unsigned nr_nodes) QUARRY_INT(zones_init);
+/* Count the frames [first, end) of `node` as present in zone `type`. */
+void zone_grow(unsigned node, enum zone_type type, unsigned long first, unsigned long end)
+	QUARRY_INT(zone_grow);
+/* Build nodes.order from the zones that are populated now. */
+void zones_build_order(void) QUARRY_INT(zones_build_order);
+/* Node that the calling CPU belongs to, or `node` if it names one with zones. */
+unsigned node_or_local(int node) QUARRY_INT(node_or_local);
+
+#endif
