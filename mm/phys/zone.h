@@ -75,10 +75,10 @@ static inline unsigned long zone_free(const struct zone *zone)
 	return __atomic_load_n(&zone->free, __ATOMIC_RELAXED);
 }
 
-#define for_each_zone(zone) for (struct zone *zone = zones; zone < zones + NR_ZONES; zone++)
-#define for_each_populated_zone(zone)                                                              \
-	for_each_zone(zone)                                                                        \
-		if (!zone_populated(zone)) {                                                       \
+#define for_each_zone(pos) for (struct zone *pos = zones; pos < zones + NR_ZONES; pos++)
+#define for_each_populated_zone(pos)                                                               \
+	for_each_zone(pos)                                                                         \
+		if (!zone_populated(pos)) {                                                        \
 		} else
 
 static inline unsigned long zone_lock(struct zone *zone)
