@@ -12,6 +12,7 @@
 #include <quarry/os.h>
 #include <quarry/arch.h>
 #include <quarry/init.h>
+#include <quarry/memmap.h>
 #include <quarry/debug.h>
 
 /* Pages. */
