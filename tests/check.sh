@@ -35,15 +35,15 @@ say() {
 
 # step NAME COMMAND...: one check that passes or fails as a whole.
 step() {
-	name=$1
+	step=$1
 	shift
-	if "$@" >"$out/logs/$name.log" 2>&1; then
+	if "$@" >"$out/logs/$step.log" 2>&1; then
 		passed=$((passed + 1))
-		say "ok    $name"
+		say "ok    $step"
 	else
 		failed=$((failed + 1))
-		say "FAIL  $name; the end of $out/logs/$name.log:"
-		tail -n 25 "$out/logs/$name.log" | sed 's/^/        | /'
+		say "FAIL  $step; the end of $out/logs/$step.log:"
+		tail -n 25 "$out/logs/$step.log" | sed 's/^/        | /'
 		return 1
 	fi
 }
@@ -62,7 +62,7 @@ suites() {
 	log=$out/$name/meson-logs/testlog.json
 	rm -f "$log"
 	# shellcheck disable=SC2046,SC2086
-	meson test -C "$out/$name" ${steady:+--wrapper "$steady"} \
+	$steady meson test -C "$out/$name" \
 		$(printf ' --suite %s' "$@") >"$out/logs/$name.test.log" 2>&1
 	if [ -f "$log" ] && result=$(python3 tests/count.py "$log"); then
 		set -- $(echo "$result" | head -n 1) "$@"

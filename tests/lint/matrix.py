@@ -52,7 +52,7 @@ ROWS = {
     "tiny": ("x86_64", BOTH, ["-O2", "-DQUARRY_MAX_CPUS=1", "-DQUARRY_MAX_NODES=1"]),
     "tiny-O0": ("riscv64", BOTH, ["-O0", "-march=rv64imac", "-mabi=lp64", "-DQUARRY_MAX_CPUS=1"]),
     "big": ("x86_64", BOTH,
-            ["-O2", "-DQUARRY_MAX_CPUS=1024", "-DQUARRY_MAX_NODES=64", "-DQUARRY_MAX_ORDER=15"]),
+            ["-O2", "-DQUARRY_MAX_CPUS=1024", "-DQUARRY_MAX_NODES=64", "-DQUARRY_MAX_ORDER=14"]),
     "order-9": ("riscv64", ("clang",),
                 ["-O2", "-march=rv64gc", "-mabi=lp64d", "-DQUARRY_MAX_ORDER=9"]),
     "debug-1": ("x86_64", ("gcc",), ["-O2", "-DQUARRY_DEBUG=1"]),

@@ -8,17 +8,27 @@
 
 QUARRY_BEGIN_DECLS
 
+/*
+ * One instruction on a control register. A kernel has Zicsr even if its -march does not say so, but the
+ * assembler that comes with gcc 12 and later wants it named.
+ */
+#if !defined(__clang__) && __GNUC__ >= 12 && !defined(__riscv_zicsr)
+#define QUARRY_ARCH_CSR(text) ".option push\n\t.option arch, +zicsr\n\t" text "\n\t.option pop"
+#else
+#define QUARRY_ARCH_CSR(text) text
+#endif
+
 #ifndef QUARRY_OS_HAVE_IRQ
 /* The state is sstatus; bit 1 is SIE. */
 static inline unsigned long arch_irq_save(void)
 {
 	unsigned long flags;
-	__asm__ volatile("csrrci %0, sstatus, 2" : "=r"(flags) : : "memory");
+	__asm__ volatile(QUARRY_ARCH_CSR("csrrci %0, sstatus, 2") : "=r"(flags) : : "memory");
 	return flags;
 }
 static inline void arch_irq_restore(unsigned long flags)
 {
-	__asm__ volatile("csrs sstatus, %0" : : "r"(flags & 2ul) : "memory");
+	__asm__ volatile(QUARRY_ARCH_CSR("csrs sstatus, %0") : : "r"(flags & 2ul) : "memory");
 }
 #endif
 
