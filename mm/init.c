@@ -167,20 +167,22 @@ int quarry_add_memory(phys_addr_t base, uint64_t size)
 /* Arrays for a CPU, straight from the zones; without them the CPU works, only slower. */
 static void start_parking(unsigned cpu)
 {
+	size_t size = pcp_area_size(boot.nr_cpus);
 	struct page_request request = {
 		.gfp = __GFP_HIGH,
-		.order = get_order(pcp_area_size(boot.nr_cpus)),
+		.order = get_order(size),
 		.node = node_or_local(NUMA_NO_NODE),
 		.highest = ZONE_NORMAL,
 		.type = MIGRATE_UNMOVABLE,
 		.call = "quarry_cpu_online",
 	};
-	struct page *head = request.order <= MAX_PAGE_ORDER ? freepage_take(&request, MARK_MIN, RESERVE_ALL) :
-							      NULL;
+	struct page *head = NULL;
+	if (size && request.order <= MAX_PAGE_ORDER)
+		head = freepage_take(&request, MARK_MIN, RESERVE_ALL);
 	if (!head)
 		return;
 	arch_mem_unpoison(page_address(head), PAGE_SIZE << request.order);
-	pcp_cpu_start(cpu, request.node, page_address(head), request.order, boot.nr_cpus);
+	pcp_cpu_start(cpu, request.node, page_address(head), boot.nr_cpus);
 }
 
 int quarry_cpu_online(void)
@@ -218,15 +220,27 @@ void quarry_sleeping_works(void)
 
 /* ---- init ---- */
 
-static size_t plan_extra(void)
+/* Nodes that the map names. */
+static unsigned map_nodes(const struct quarry_params *params)
 {
-	return 0; /* the CPUs' arrays come from the buddy, node by node, when each CPU comes online */
+	unsigned nr = 1;
+
+	for (size_t i = 0; i < params->nr_map; i++)
+		if (params->map[i].node < QUARRY_MAX_NODES && params->map[i].node >= nr)
+			nr = params->map[i].node + 1;
+	return nr;
+}
+
+/* What is placed beside the page array. The CPUs' arrays come from the buddy, when each CPU comes online. */
+static size_t plan_extra(const struct quarry_params *params)
+{
+	return pcp_nothing_size(map_nodes(params));
 }
 
 int quarry_footprint(const struct quarry_params *params, struct quarry_footprint *result)
 {
 	struct memblock_plan plan;
-	int error = memblock_plan(params, plan_extra(), &plan);
+	int error = memblock_plan(params, plan_extra(params), &plan);
 
 	*result = (struct quarry_footprint){ 0 };
 	if (error)
@@ -242,13 +256,10 @@ int quarry_footprint(const struct quarry_params *params, struct quarry_footprint
 
 static void place_tables(const struct quarry_params *params, const struct memblock_plan *plan)
 {
-	uint8_t *map = (uint8_t *)((uintptr_t)plan->block_map + params->direct_map_offset);
-	unsigned long first = pageblock_of((unsigned long)plan->lo_pfn);
-
 	quarry_direct_offset = params->direct_map_offset;
 	quarry_page_array = (struct page *)((uintptr_t)plan->page_array + params->direct_map_offset);
-	__builtin_memset(map, 0, plan->block_map_bytes);
-	pageblock_init((uint8_t *)((uintptr_t)map - first), first, first + (unsigned long)plan->block_map_bytes);
+	pageblock_init(phys_to_virt(plan->block_map), pageblock_of((unsigned long)plan->lo_pfn),
+		       (unsigned long)plan->block_map_bytes);
 }
 
 static void feed_zones(const struct quarry_params *params)
@@ -292,7 +303,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 		mm_report(CONFIG_MISMATCH, "quarry_init", NULL, config_word, QUARRY_CONFIG_WORD);
 		return -QUARRY_EINVAL;
 	}
-	int error = memblock_plan(&own, plan_extra(), &plan);
+	int error = memblock_plan(&own, plan_extra(&own), &plan);
 	if (error) {
 		mm_report(MAP_EMPTY, "quarry_init", own.map, own.nr_map, plan.usable_pages);
 		return error;
@@ -301,7 +312,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	gfp_init();
 	memblock_commit(&own, &plan);
 	place_tables(&own, &plan);
-	pcp_init(!own.no_parking);
+	pcp_init(!own.no_parking, phys_to_virt(plan.extra), map_nodes(&own));
 	feed_zones(&own);
 	memblock_close();
 

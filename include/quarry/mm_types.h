@@ -47,7 +47,7 @@ QUARRY_STATIC_ASSERT(sizeof(struct page) == 32, "struct page is 32 bytes: metada
 /*
  * Layout of page->flags:
  *   0-3 kind   4-7 order   8-10 mobility   11-18 zone number (node * 4 + zone)   19-23 bits   24-31 owner
- * Bits 8-18 together (mobility and zone) select the per-CPU array that a freed page goes to.
+ * Bits 4-18 together (order, mobility, zone) select the per-CPU array that a freed block goes to.
  */
 #define QUARRY_PG_KIND_MASK 0xfu
 #define QUARRY_PG_ORDER_SHIFT 4

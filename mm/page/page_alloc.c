@@ -41,7 +41,13 @@ static struct page *finish(struct page *head, gfp_t gfp, unsigned order)
 	return head;
 }
 
-static struct page *take_slow(int node, gfp_t gfp, unsigned order, const char *call, uintptr_t caller)
+/* The same for a mask that was not looked at yet. */
+static QUARRY_NOINLINE struct page *finish_checked(struct page *head, gfp_t gfp, unsigned order, uintptr_t caller)
+{
+	return finish(head, gfp_legal(gfp, "alloc_pages", caller), order);
+}
+
+static QUARRY_NOINLINE struct page *take_slow(int node, gfp_t gfp, unsigned order, const char *call, uintptr_t caller)
 {
 	if (order > MAX_PAGE_ORDER) {
 		mm_report_at(QUARRY_RULE_BAD_ORDER, call, NULL, order, gfp_bits(gfp), caller);
@@ -86,15 +92,13 @@ struct page *alloc_pages(gfp_t gfp, unsigned order)
 
 	const struct page_cpu *pages = page_cpus[cpu_pin()];
 	struct page_stock *row = pages->take[gfp_bits(gfp) & 31u];
-	struct page *head = stock_pop(row + stock_column[order]);
+	struct page *head = stock_pop(row + order);
 	cpu_unpin();
 	if (unlikely(!head))
 		return take_slow(NUMA_NO_NODE, gfp, order, "alloc_pages", CALLER());
 	page_hand_out(head);
 	arch_mem_unpoison(page_address(head), PAGE_SIZE << order);
-	if (unlikely(gfp_has(gfp, FINISH_BITS)))
-		return finish(head, gfp_legal(gfp, "alloc_pages", CALLER()), order);
-	return head;
+	return likely(!gfp_has(gfp, FINISH_BITS)) ? head : finish_checked(head, gfp, order, CALLER());
 }
 
 struct page *alloc_pages_node(int node, gfp_t gfp, unsigned order)
@@ -165,7 +169,7 @@ static void free_slow(const char *call, struct page *page, unsigned order, uintp
 {
 	unsigned long pfn = page_to_pfn(page);
 
-	if (page_if_known(pfn) != page) {
+	if (!page_is_known(page)) {
 		bool inner = pageblock_state(pfn) & BLOCK_WHOLE && pfn_to_page(pfn) == page;
 		mm_report_at(inner ? QUARRY_RULE_FREE_TAIL : QUARRY_RULE_FREE_UNKNOWN, call, page, order, pfn,
 			     caller);
@@ -190,7 +194,7 @@ static inline bool free_is_plain(const struct page *page, unsigned order)
 	const uint64_t mask = PAGE_TYPE_MASK | 0xffffffffull << 32;
 	uint64_t expected = (uint64_t)QUARRY_PAGE_USED | (uint64_t)order << QUARRY_PG_ORDER_SHIFT | 1ull << 32;
 
-	return page_if_known(page_to_pfn(page)) == page && (page_word(page) & mask) == expected;
+	return page_is_known(page) && (page_word(page) & mask) == expected;
 }
 
 void __free_pages(struct page *page, unsigned order)

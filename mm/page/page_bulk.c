@@ -43,7 +43,7 @@ void split_page(struct page *page, unsigned order)
 {
 	uint32_t flags = page_flags(page);
 	unsigned long pfn = page_to_pfn(page);
-	bool ours = page_if_known(pfn) == page && flags_kind(flags) == QUARRY_PAGE_USED;
+	bool ours = page_is_known(page) && flags_kind(flags) == QUARRY_PAGE_USED;
 
 	if (!ours || flags_order(flags) != order || flags & QUARRY_PG_COMPOUND) {
 		mm_report(FREE_ORDER, "split_page", page, order, ours ? flags : 0);

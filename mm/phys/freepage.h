@@ -45,9 +45,7 @@ void freepage_give(struct page *head, uint32_t flags) QUARRY_INT(freepage_give);
 /* Parks a block on the pinned CPU if its stock takes it at once. */
 static QUARRY_ALWAYS_INLINE bool freepage_park(struct page_cpu *pages, struct page *head, uint32_t flags)
 {
-	const uint32_t keep = PAGE_PLACE_MASK << PAGE_PLACE_SHIFT | 0xfu << QUARRY_PG_ORDER_SHIFT;
-
-	page_set_word(head, (flags & keep) | QUARRY_PAGE_PARKED, 0);
+	page_set_word(head, (flags & PAGE_PLACE_MASK) | QUARRY_PAGE_PARKED, 0);
 	return stock_push(stock_of_flags(pages, flags), head);
 }
 

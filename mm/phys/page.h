@@ -14,8 +14,7 @@
 #include "mm/base/state.h"
 
 #define PAGE_TYPE_MASK (QUARRY_PG_KIND_MASK | 0xfu << QUARRY_PG_ORDER_SHIFT)
-#define PAGE_PLACE_SHIFT QUARRY_PG_MOBILITY_SHIFT
-#define PAGE_PLACE_MASK 0x7ffu /* mobility (3) and zone number (8), after the shift */
+#define PAGE_PLACE_MASK (0x7fffu << QUARRY_PG_ORDER_SHIFT) /* order (4), mobility (3) and zone number (8) */
 
 static inline uint32_t page_state(enum quarry_page_kind kind, unsigned order, unsigned mobility,
 				  unsigned zone)

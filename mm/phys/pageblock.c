@@ -23,7 +23,8 @@ void pageblock_make_ready(unsigned long pfn, unsigned zone)
 	pageblock_set_state(pfn, (state & BLOCK_MOBILITY) | BLOCK_READY);
 }
 
-void pageblock_init(uint8_t *state, unsigned long first, unsigned long end)
+void pageblock_init(uint8_t *state, unsigned long first, unsigned long count)
 {
-	pageblocks = (struct pageblock_map){ state, first, end };
+	pageblocks = (struct pageblock_map){ state, first, count };
+	__builtin_memset(state, 0, count);
 }

@@ -12,8 +12,6 @@
  *   I1  state(b) == 0  or exactly one of WHOLE, READY is set
  *   I2  WHOLE => every page but the first belongs to a block that starts at or before the pageblock's first page
  *
- * The map is an array indexed by (frame >> pageblock_order), biased like the page array, over [first, end).
- *
  * Locking  a byte changes under the lock of the zone that owns the pageblock's pages; bytes are read without it.
  */
 #ifndef QUARRY_MM_PHYS_PAGEBLOCK_H
@@ -26,8 +24,8 @@
 #define BLOCK_READY 16u
 
 struct pageblock_map {
-	uint8_t *state;            /* biased: index is frame >> pageblock_order */
-	unsigned long first, end;  /* pageblocks that the map covers */
+	uint8_t *state;              /* one for each pageblock from `first` */
+	unsigned long first, count;
 };
 extern struct pageblock_map pageblocks QUARRY_INT(pageblocks);
 
@@ -42,15 +40,16 @@ static inline unsigned long pageblock_start(unsigned long pfn)
 /* State of the block of any frame number; 0 outside the map. */
 static inline unsigned pageblock_state(unsigned long pfn)
 {
-	unsigned long block = pageblock_of(pfn);
+	unsigned long block = pageblock_of(pfn) - pageblocks.first;
 
-	if (block - pageblocks.first >= pageblocks.end - pageblocks.first)
+	if (block >= pageblocks.count)
 		return 0;
 	return __atomic_load_n(&pageblocks.state[block], __ATOMIC_RELAXED);
 }
 static inline void pageblock_set_state(unsigned long pfn, unsigned state)
 {
-	__atomic_store_n(&pageblocks.state[pageblock_of(pfn)], (uint8_t)state, __ATOMIC_RELAXED);
+	__atomic_store_n(&pageblocks.state[pageblock_of(pfn) - pageblocks.first], (uint8_t)state,
+			 __ATOMIC_RELAXED);
 }
 /* Mobility type of a block that is not untouched. */
 static inline unsigned pageblock_mobility(unsigned long pfn)
@@ -62,14 +61,24 @@ static inline void pageblock_set_mobility(unsigned long pfn, unsigned mobility)
 	pageblock_set_state(pfn, (pageblock_state(pfn) & ~BLOCK_MOBILITY) | mobility);
 }
 
-/* The struct page of `pfn` if it is meaningful as a head or member, else NULL. Any frame number. */
-static inline struct page *page_if_known(unsigned long pfn)
+/* Is the struct page of `pfn` meaningful? Any frame number. */
+static inline bool frame_is_known(unsigned long pfn)
 {
 	unsigned state = pageblock_state(pfn);
 
-	if (state & BLOCK_READY || (state & BLOCK_WHOLE && pfn == pageblock_start(pfn)))
-		return pfn_to_page(pfn);
-	return NULL;
+	return likely(state & BLOCK_READY) || (state & BLOCK_WHOLE && pfn == pageblock_start(pfn));
+}
+static inline struct page *page_if_known(unsigned long pfn)
+{
+	return frame_is_known(pfn) ? pfn_to_page(pfn) : NULL;
+}
+
+/* May `page` be read as a struct page? Any pointer. */
+static inline bool page_is_known(const struct page *page)
+{
+	bool aligned = ((uintptr_t)page - (uintptr_t)quarry_page_array) % sizeof(struct page) == 0;
+
+	return aligned && frame_is_known(page_to_pfn(page));
 }
 
 /*
@@ -87,8 +96,8 @@ static inline struct page *page_of_address(const void *address)
  */
 void pageblock_make_ready(unsigned long pfn, unsigned zone) QUARRY_INT(pageblock_make_ready);
 
-/* Take over the map: zeroed bytes for pageblocks [first, end), element 0 of the biased array at `state`. */
-void pageblock_init(uint8_t *state, unsigned long first, unsigned long end)
+/* Take over the map: `count` bytes for the pageblocks from `first`; they are zeroed here. */
+void pageblock_init(uint8_t *state, unsigned long first, unsigned long count)
 	QUARRY_INT(pageblock_init);
 
 #endif

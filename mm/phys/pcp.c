@@ -16,28 +16,20 @@
 #include "mm/phys/buddy.h"
 
 #define CAP_MAX 512u     /* single pages a stock: covers the burst of a 2 MiB mapping */
-#define CAP_MIN 8u       /* below this a stock does not pay: park nothing */
-#define PARK_SHARE 512u  /* with three mobilities and five columns: about 3 % of a zone over all CPUs */
-#define HUGE_SHARE 64u   /* a CPU parks one huge block for each 64 in its share of the zone */
+#define CAP_MIN 8u       /* below this a stock of single pages does not pay: park nothing */
+#define PARK_SHARE 512u  /* pages of a zone for each page of a stock; with all stocks full a CPU parks about 2 % of its share */
+#define SHRINK_AFTER 3u  /* orders 0-3 serve bursts; larger ones only alternating take and give */
+#define HUGE_SHARE 64u   /* a CPU parks one block for each 64 of its order in its share of the zone */
 #define HUGE_CAP_MAX 4u
 #define DRAIN_CHUNK 32u
 #define DRAIN_TRIES 1000u /* a CPU is busy for microseconds; only a broken cross-call gets here */
 
-#define DUMMY_ROWS (NR_ZONES * STOCK_MOBILITIES)
-#define NR_COLUMNS 5u
-static const uint8_t column_order[NR_COLUMNS] = { 0, 1, 2, 3, pageblock_order };
-const uint8_t stock_column[16] = { 0, 1, 2, 3, 7, 7, 7, 7, 7, 4, 7, 7, 7, 7, 7, 7 };
-
 QUARRY_STATE struct page_cpu *page_cpus[QUARRY_MAX_CPUS];
-
-/* What page_cpus points to for a CPU that is not online: every row has cap 0. */
-static QUARRY_STATE union {
-	struct page_cpu pages;
-	char room[sizeof(struct page_cpu) + DUMMY_ROWS * STOCK_COLUMNS * sizeof(struct page_stock)];
-} nothing_parked;
 
 static QUARRY_STATE struct {
 	bool on;
+	unsigned nr_nodes;        /* rows exist for the zones of these */
+	struct page_cpu *nothing; /* what page_cpus points to for a CPU that is not started */
 } parking; /* set at boot */
 
 /* ---- refill and drain ---- */
@@ -116,8 +108,7 @@ static bool drain_pages(struct page_cpu *pages)
 
 	for_each_populated_zone(zone) {
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
-			for (unsigned column = 0; column < NR_COLUMNS; column++) {
-				unsigned order = column_order[column];
+			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
 				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
 				if (!stock->cap)
 					continue;
@@ -159,16 +150,15 @@ void pcp_drain_dead(unsigned cpu)
 {
 	struct page_cpu *pages = page_cpus[cpu];
 
-	if (pages == &nothing_parked.pages)
+	if (pages == parking.nothing)
 		return;
-	page_cpus[cpu] = &nothing_parked.pages;
+	page_cpus[cpu] = parking.nothing;
 	drain_pages(pages);
 
 	struct page *head = virt_to_page(pages);
 	struct zone *zone = page_zone(head);
-	unsigned order = pages->area_order;
 	unsigned long irq = zone_lock(zone);
-	buddy_give(zone, head, order);
+	buddy_give(zone, head, page_order(head));
 	zone_unlock(zone, irq);
 }
 
@@ -180,10 +170,10 @@ unsigned long pcp_parked(const struct zone *only)
 		for_each_populated_zone(zone) {
 			if (only && zone != only)
 				continue;
-			for (unsigned row = 0; row < MIGRATE_PCPTYPES * NR_COLUMNS; row++) {
-				unsigned order = column_order[row % NR_COLUMNS];
+			for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
+				unsigned order = i % NR_PAGE_ORDERS;
 				const struct page_stock *stock =
-					stock_of_zone(page_cpus[cpu], zone, row / NR_COLUMNS, order);
+					stock_of_zone(page_cpus[cpu], zone, i / NR_PAGE_ORDERS, order);
 				uint32_t n = __atomic_load_n(&stock->n, __ATOMIC_RELAXED);
 				if (n != STOCK_BUSY)
 					parked += (unsigned long)n << order;
@@ -195,25 +185,30 @@ unsigned long pcp_parked(const struct zone *only)
 
 /* ---- sizing ---- */
 
-static uint32_t stock_capacity(const struct zone *zone, unsigned column, unsigned nr_cpus)
+/*
+ * Blocks of `order` that one of `nr_cpus` CPUs may park for a mobility of the zone: 512, 128, 64, 32 for orders 0-3
+ * of a large zone, at most 4 above.
+ */
+static uint32_t stock_capacity(const struct zone *zone, unsigned order, unsigned nr_cpus)
 {
-	uint64_t single = zone->managed / PARK_SHARE / nr_cpus;
+	uint64_t share = zone->managed / nr_cpus;
+	uint64_t single = min_u64(share / PARK_SHARE, CAP_MAX);
 
-	if (!parking.on)
+	if (!parking.on || single < CAP_MIN)
 		return 0;
-	if (column_order[column] == pageblock_order)
-		return (uint32_t)min_u64(single * PARK_SHARE / pageblock_nr_pages / HUGE_SHARE, HUGE_CAP_MAX);
-	single = min_u64(single, CAP_MAX);
-	if (single < CAP_MIN)
-		return 0;
-	/* Half as many pages in each larger order: 512, 128, 64, 32 blocks. */
-	return (uint32_t)(column ? single >> (column_order[column] + 1) : single);
+	if (order > SHRINK_AFTER)
+		return (uint32_t)min_u64((share >> order) / HUGE_SHARE, HUGE_CAP_MAX);
+	return (uint32_t)(order ? single >> (order + 1) : single);
 }
 
-static size_t rows_size(void)
+static size_t rows_size(unsigned nr_nodes)
 {
-	return (size_t)nodes.count * MAX_NR_ZONES * STOCK_MOBILITIES * STOCK_COLUMNS *
-	       sizeof(struct page_stock);
+	return (size_t)nr_nodes * MAX_NR_ZONES * STOCK_MOBILITIES * STOCK_COLUMNS * sizeof(struct page_stock);
+}
+
+size_t pcp_nothing_size(unsigned nr_nodes)
+{
+	return sizeof(struct page_cpu) + rows_size(nr_nodes);
 }
 
 size_t pcp_area_size(unsigned nr_cpus)
@@ -221,25 +216,23 @@ size_t pcp_area_size(unsigned nr_cpus)
 	size_t slots = 0;
 
 	for_each_populated_zone(zone)
-		for (unsigned column = 0; column < NR_COLUMNS; column++)
-			slots += MIGRATE_PCPTYPES * stock_capacity(zone, column, nr_cpus);
-	return sizeof(struct page_cpu) + rows_size() + slots * sizeof(struct page *);
+		for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
+			slots += MIGRATE_PCPTYPES * stock_capacity(zone, order, nr_cpus);
+	return slots ? pcp_nothing_size(parking.nr_nodes) + slots * sizeof(struct page *) : 0;
 }
 
-void pcp_cpu_start(unsigned cpu, unsigned node, void *area, unsigned area_order, unsigned nr_cpus)
+void pcp_cpu_start(unsigned cpu, unsigned node, void *area, unsigned nr_cpus)
 {
 	struct page_cpu *pages = area;
-	struct page **slot = (struct page **)((char *)area + sizeof(*pages) + rows_size());
+	size_t head_size = pcp_nothing_size(parking.nr_nodes);
+	struct page **slot = (struct page **)((char *)area + head_size);
 
-	__builtin_memset(area, 0, sizeof(*pages) + rows_size());
-	pages->node = node;
-	pages->area_order = area_order;
+	__builtin_memset(area, 0, head_size);
 	for_each_populated_zone(zone) {
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
-			for (unsigned column = 0; column < NR_COLUMNS; column++) {
-				struct page_stock *stock =
-					stock_of_zone(pages, zone, type, column_order[column]);
-				stock->cap = stock_capacity(zone, column, nr_cpus);
+			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
+				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
+				stock->cap = stock_capacity(zone, order, nr_cpus);
 				stock->slot = slot;
 				slot += stock->cap;
 			}
@@ -258,13 +251,16 @@ void pcp_cpu_start(unsigned cpu, unsigned node, void *area, unsigned area_order,
 	page_cpus[cpu] = pages;
 }
 
-void pcp_init(bool park)
+void pcp_init(bool park, void *nothing, unsigned nr_nodes)
 {
 	parking.on = park;
+	parking.nr_nodes = nr_nodes;
+	parking.nothing = nothing;
+	__builtin_memset(nothing, 0, pcp_nothing_size(nr_nodes));
 	for (unsigned bits = 0; bits < 32; bits++)
-		nothing_parked.pages.take[bits] = nothing_parked.pages.give[0];
+		parking.nothing->take[bits] = parking.nothing->give[0];
 	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
-		page_cpus[cpu] = &nothing_parked.pages;
+		page_cpus[cpu] = nothing;
 }
 
 /* ---- validator ---- */
@@ -291,8 +287,8 @@ unsigned long pcp_check(void)
 
 	for_each_online_cpu(cpu) {
 		for_each_populated_zone(zone) {
-			for (unsigned row = 0; row < MIGRATE_PCPTYPES * NR_COLUMNS; row++) {
-				unsigned order = column_order[row % NR_COLUMNS], type = row / NR_COLUMNS;
+			for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
+				unsigned order = i % NR_PAGE_ORDERS, type = i / NR_PAGE_ORDERS;
 				const struct page_stock *stock = stock_of_zone(page_cpus[cpu], zone, type, order);
 				if (stock->n > stock->cap) {
 					broken++;

@@ -4,9 +4,9 @@
  *
  * Terms
  *   stock    an array of heads of PARKED blocks: one for each CPU, zone, mobility and small order
- *   place    mobility (3 bits) and zone number (8 bits) as they stand in a head's flags: selects where a freed block goes
- *   column   the stock of an order within a place: orders 0-3 and the huge-page order have one, all others share
- *            a column that holds nothing
+ *   place    order (4 bits), mobility (3 bits) and zone number (8 bits) as they stand in a head's flags: selects where a
+ *            freed block goes. A stock is 16 bytes and bits 0-3 of the flags are the kind, so the place bits in
+ *            their place are the stock's offset in bytes: finding it is one AND. Large orders hold few blocks.
  *
  * Exclusion. Only its own CPU touches a stock, kept there by a pin. Against interrupts on that CPU the owner stores
  * STOCK_BUSY into n for the few instructions that it works: an interrupt that finds n out of range takes or gives at
@@ -32,18 +32,14 @@ struct page_stock {
 };
 
 #define STOCK_BUSY 0x80000000u
-#define STOCK_COLUMNS 8u /* a power of two, so that finding a stock is a shift */
-#define NO_COLUMN (STOCK_COLUMNS - 1)
+#define STOCK_COLUMNS 16u /* the 4 order bits of a flags word */
 #define STOCK_MOBILITIES 8u /* rows of a zone: the 3 mobility bits of a flags word */
 
-/* Column of each order. Orders above 9 and 4-8 are not parked. */
-extern const uint8_t stock_column[16] QUARRY_INT(stock_column);
+QUARRY_STATIC_ASSERT(sizeof(struct page_stock) == 1u << QUARRY_PG_ORDER_SHIFT, "a stock's offset is its place");
 
 /* What a CPU parks. `give` is indexed by place; rows and columns that nothing is parked in have cap 0. */
 struct page_cpu {
 	struct page_stock *take[32]; /* by the low five bits of a mask: row of the preferred zone's stocks */
-	unsigned node;
-	unsigned area_order; /* block that holds this struct and its slots */
 	struct page_stock give[][STOCK_COLUMNS];
 };
 
@@ -83,15 +79,14 @@ static QUARRY_ALWAYS_INLINE bool stock_push(struct page_stock *stock, struct pag
 /* Stock that a freed block with these flags belongs to. */
 static QUARRY_ALWAYS_INLINE struct page_stock *stock_of_flags(struct page_cpu *pages, uint32_t flags)
 {
-	return &pages->give[flags >> PAGE_PLACE_SHIFT & PAGE_PLACE_MASK]
-			   [stock_column[flags_order(flags)]];
+	return (struct page_stock *)((char *)pages->give + (flags & PAGE_PLACE_MASK));
 }
 
 /* Stock of zone, mobility and order on `pages`. */
 static inline struct page_stock *stock_of_zone(struct page_cpu *pages, const struct zone *zone, unsigned type,
 					       unsigned order)
 {
-	return &pages->give[(unsigned)zone->number * STOCK_MOBILITIES + type][stock_column[order]];
+	return &pages->give[(unsigned)zone->number * STOCK_MOBILITIES + type][order];
 }
 
 /*
@@ -115,14 +110,18 @@ void pcp_drain_dead(unsigned cpu) QUARRY_INT(pcp_drain_dead);
 /* Pages parked on all CPUs / in one zone (zone NULL: all). */
 unsigned long pcp_parked(const struct zone *zone) QUARRY_INT(pcp_parked);
 
-/* No CPU parks anything until it is started; if `park` is false not then either: every request reaches the
- * zones, so that floors are page-exact. */
-void pcp_init(bool park) QUARRY_INT(pcp_init);
-/* Bytes that one CPU's arrays take with `nr_cpus` CPUs. */
+/*
+ * No CPU parks anything until it is started; if `park` is false not then either: every request reaches the
+ * zones, so that floors are page-exact. `nothing` is pcp_nothing_size() bytes, for rows without room, to which all
+ * CPUs that are not started point.
+ */
+void pcp_init(bool park, void *nothing, unsigned nr_nodes) QUARRY_INT(pcp_init);
+size_t pcp_nothing_size(unsigned nr_nodes) QUARRY_INT(pcp_nothing_size);
+/* Bytes that one CPU's arrays take with `nr_cpus` CPUs; 0 if it would park nothing. */
 size_t pcp_area_size(unsigned nr_cpus) QUARRY_INT(pcp_area_size);
-/* Give `cpu` its arrays, in a block of `area_order` of at least pcp_area_size() bytes. */
-void pcp_cpu_start(unsigned cpu, unsigned node, void *area, unsigned area_order, unsigned nr_cpus)
-	QUARRY_INT(pcp_cpu_start);
+/* Give `cpu` of `node` its arrays, in a block of pages of at least pcp_area_size() bytes. */
+void pcp_cpu_start(unsigned cpu, unsigned node, void *area, unsigned nr_cpus) QUARRY_INT(pcp_cpu_start);
+
 /* Validator: return the number of broken invariants, reported. */
 unsigned long pcp_check(void) QUARRY_INT(pcp_check);
 
