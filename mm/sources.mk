@@ -24,7 +24,15 @@ QUARRY_COMMON := \
 	mm/page/slowpath.c \
 	mm/page/page_alloc.c \
 	mm/page/page_bulk.c \
-	mm/vmap/pgtable.c
+	mm/slab/cpu_cache.c \
+	mm/slab/partial.c \
+	mm/slab/slab.c \
+	mm/slab/slab_page.c \
+	mm/vmap/pgtable.c \
+	mm/vmap/vmap_area.c \
+	mm/vmap/vmap_chunk.c \
+	mm/vmap/vmap_flush.c \
+	mm/init.c
 
 QUARRY_ARCH_x86_64 := \
 	arch/x86_64/memmap.c \

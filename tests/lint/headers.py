@@ -51,11 +51,14 @@ def check_port(port, allowed, problems):
             before = macros(command, "".join(f"#include <{h}>\n" for h in FREESTANDING))
             for header in tree.public_files(port):
                 line = f"#include <{header}>\n"
-                done = feed(command + STRICT, line + line + "extern int quarry_unit;\n")
+                unit = line + "extern int quarry_unit;\n"
+                done = feed(command + STRICT, unit)
                 if done.returncode:
                     problems.append(f"H1 <{header}> alone as {language}, {port}, {compiler}:\n"
                                     f"{done.stderr}")
                     continue
+                if feed(command + STRICT, line + unit).returncode:
+                    problems.append(f"H2 <{header}> cannot be included twice")
                 left = macros(command, line) - before
                 problems += [f"H3 <{header}> leaves the macro {name} behind"
                              for name in sorted(left) if not OURS.match(name)

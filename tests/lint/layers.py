@@ -5,7 +5,8 @@
 L1  An object needs only symbols that objects listed before it define, hooks, and the memory calls.
     Checked with and without optimisation, so that calls in inline functions count too.
 L2  A file of mm/ includes public headers, its own folder's and lower folders' headers.
-L3  Only freestanding system headers are included; only mm/vmap sees the page-table encoding.
+L3  Only freestanding system headers are included (gcc's limits.h is none: it wants a libc's); only
+    mm/vmap sees the page-table encoding.
 L4  A CPU port sees the contract headers, the memory-map types and itself.
 """
 
@@ -15,7 +16,7 @@ import tree
 
 LEVEL = {"base": 0, "gfp": 1, "boot": 1, "phys": 2, "reclaim": 3, "page": 4, "slab": 5,
          "vmap": 6, "ext": 7, "report": 8}
-SYSTEM = {"stddef.h", "stdint.h", "stdbool.h", "stdatomic.h", "stdarg.h", "limits.h"}
+SYSTEM = {"stddef.h", "stdint.h", "stdbool.h", "stdatomic.h", "stdarg.h"}
 PORT = {"quarry/types.h", "quarry/os.h", "quarry/arch.h", "quarry/config.h", "quarry/memmap.h"}
 
 
