@@ -34,19 +34,10 @@ static QUARRY_STATE struct {
 
 /* ---- refill and drain ---- */
 
-/* Take the stock for longer work. Return: its n, or STOCK_BUSY if an interrupted owner holds it. */
-static uint32_t stock_begin(struct page_stock *stock)
-{
-	uint32_t n = __atomic_load_n(&stock->n, __ATOMIC_RELAXED);
-
-	__atomic_store_n(&stock->n, STOCK_BUSY, __ATOMIC_RELAXED);
-	irq_order();
-	return n;
-}
 static void stock_end(struct page_stock *stock, uint32_t n)
 {
-	irq_order();
-	__atomic_store_n(&stock->n, n, __ATOMIC_RELAXED);
+	__atomic_store_n(&stock->n, (uint16_t)n, __ATOMIC_RELAXED);
+	stock_unmark(stock);
 }
 
 /* Give slot[0 .. nr) to the buddy. The stock is ours. */
@@ -67,10 +58,10 @@ struct page *stock_refill_and_pop(struct zone *zone, struct page_stock *stock, u
 				  unsigned type, unsigned long most)
 {
 	uint32_t cap = stock->cap;
-	uint32_t n;
 
-	if (!cap || (n = stock_begin(stock)) == STOCK_BUSY)
+	if (!cap || !stock_mark(stock))
 		return NULL;
+	uint32_t n = stock->n;
 	unsigned want = (unsigned)min_u64(min_u64(cap - n, cap / 4 ? cap / 4 : 1), most);
 	if (want) {
 		unsigned long irq = zone_lock(zone);
@@ -85,10 +76,9 @@ struct page *stock_refill_and_pop(struct zone *zone, struct page_stock *stock, u
 
 bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct page *head, unsigned order)
 {
-	uint32_t n;
-
-	if (!stock->cap || (n = stock_begin(stock)) == STOCK_BUSY)
+	if (!stock->cap || !stock_mark(stock))
 		return false;
+	uint32_t n = stock->n;
 	if (n == stock->cap) {
 		/* The older half goes: the newer pages are warm in this CPU's cache. */
 		uint32_t old = (n + 1) / 2;
@@ -112,12 +102,11 @@ static bool drain_pages(struct page_cpu *pages)
 				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
 				if (!stock->cap)
 					continue;
-				uint32_t n = stock_begin(stock);
-				if (n == STOCK_BUSY) {
+				if (!stock_mark(stock)) {
 					all = false;
 					continue;
 				}
-				give_slots(zone, stock->slot, n, order);
+				give_slots(zone, stock->slot, stock->n, order);
 				stock_end(stock, 0);
 			}
 		}
@@ -174,9 +163,7 @@ unsigned long pcp_parked(const struct zone *only)
 				unsigned order = i % NR_PAGE_ORDERS;
 				const struct page_stock *stock =
 					stock_of_zone(page_cpus[cpu], zone, i / NR_PAGE_ORDERS, order);
-				uint32_t n = __atomic_load_n(&stock->n, __ATOMIC_RELAXED);
-				if (n != STOCK_BUSY)
-					parked += (unsigned long)n << order;
+				parked += (unsigned long)__atomic_load_n(&stock->n, __ATOMIC_RELAXED) << order;
 			}
 		}
 	}
@@ -232,7 +219,7 @@ void pcp_cpu_start(unsigned cpu, unsigned node, void *area, unsigned nr_cpus)
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
 			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
 				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
-				stock->cap = stock_capacity(zone, order, nr_cpus);
+				stock->cap = (uint16_t)stock_capacity(zone, order, nr_cpus);
 				stock->slot = slot;
 				slot += stock->cap;
 			}

@@ -8,13 +8,14 @@
  *            freed block goes. A stock is 16 bytes and bits 0-3 of the flags are the kind, so the place bits in
  *            their place are the stock's offset in bytes: finding it is one AND. Large orders hold few blocks.
  *
- * Exclusion. Only its own CPU touches a stock, kept there by a pin. Against interrupts on that CPU the owner stores
- * STOCK_BUSY into n for the few instructions that it works: an interrupt that finds n out of range takes or gives at
- * the zone itself. So the fast path has no lock, no locked instruction and no interrupt masking. Remote drains are calls to
- * the CPU (cpu_call_all), never accesses from outside.
+ * Exclusion. Only its own CPU touches a stock, kept there by a pin. Against interrupts on that CPU the owner first sets
+ * `busy`, then reads n, works, and clears `busy` last. An interrupt before the mark runs to its end before the owner
+ * reads anything; one that finds the mark takes or gives at the zone itself. (Were the mark a value of n, an interrupt between
+ * reading n and marking would be undone.) So the fast path has no lock, no locked instruction and no interrupt
+ * masking. Remote drains are calls to the CPU (cpu_call_all), never accesses from outside.
  *
  * Invariants (validator: pcp_check)
- *   I1  n <= cap, or n == STOCK_BUSY while the owner works
+ *   I1  n <= cap; busy only while the owner works
  *   I2  slot[0 .. n) are heads of PARKED blocks of the stock's order, zone and mobility, each in one stock once
  *   I3  parked pages are not counted in zone->free: they passed the watermark when they were taken
  *
@@ -27,11 +28,11 @@
 #include "mm/phys/zone.h"
 
 struct page_stock {
-	uint32_t n, cap;
+	uint16_t n, cap;
+	uint32_t busy;
 	struct page **slot;
 };
 
-#define STOCK_BUSY 0x80000000u
 #define STOCK_COLUMNS 16u /* the 4 order bits of a flags word */
 #define STOCK_MOBILITIES 8u /* rows of a zone: the 3 mobility bits of a flags word */
 
@@ -46,34 +47,50 @@ struct page_cpu {
 /* One for each CPU; before a CPU is online it points to one that parks nothing. */
 extern struct page_cpu *page_cpus[QUARRY_MAX_CPUS] QUARRY_INT(page_cpus);
 
+/* Mark the stock ours. Pinned. Return: false if we interrupted its owner. */
+static QUARRY_ALWAYS_INLINE bool stock_mark(struct page_stock *stock)
+{
+	if (unlikely(__atomic_load_n(&stock->busy, __ATOMIC_RELAXED)))
+		return false;
+	__atomic_store_n(&stock->busy, 1u, __ATOMIC_RELAXED);
+	irq_order();
+	return true;
+}
+static QUARRY_ALWAYS_INLINE void stock_unmark(struct page_stock *stock)
+{
+	irq_order();
+	__atomic_store_n(&stock->busy, 0u, __ATOMIC_RELAXED);
+}
+
 /* Take the newest parked head; NULL if there is none or the stock is busy. Pinned. */
 static QUARRY_ALWAYS_INLINE struct page *stock_pop(struct page_stock *stock)
 {
-	uint32_t n = __atomic_load_n(&stock->n, __ATOMIC_RELAXED);
+	struct page *head = NULL;
 
-	if (unlikely(n - 1 >= stock->cap)) /* empty, busy, or nothing is parked here */
+	if (!stock_mark(stock))
 		return NULL;
-	__atomic_store_n(&stock->n, STOCK_BUSY, __ATOMIC_RELAXED);
-	irq_order();
-	struct page *head = stock->slot[n - 1];
-	irq_order();
-	__atomic_store_n(&stock->n, n - 1, __ATOMIC_RELAXED);
+	uint16_t n = stock->n;
+	if (likely(n)) {
+		head = stock->slot[n - 1];
+		__atomic_store_n(&stock->n, (uint16_t)(n - 1), __ATOMIC_RELAXED);
+	}
+	stock_unmark(stock);
 	return head;
 }
 
 /* Park a head whose state is PARKED already. Pinned. Return: false if the stock is full or busy. */
 static QUARRY_ALWAYS_INLINE bool stock_push(struct page_stock *stock, struct page *head)
 {
-	uint32_t n = __atomic_load_n(&stock->n, __ATOMIC_RELAXED);
-
-	if (unlikely(n >= stock->cap))
+	if (!stock_mark(stock))
 		return false;
-	__atomic_store_n(&stock->n, STOCK_BUSY, __ATOMIC_RELAXED);
-	irq_order();
-	stock->slot[n] = head;
-	irq_order();
-	__atomic_store_n(&stock->n, n + 1, __ATOMIC_RELAXED);
-	return true;
+	uint16_t n = stock->n;
+	bool room = likely(n < stock->cap);
+	if (room) {
+		stock->slot[n] = head;
+		__atomic_store_n(&stock->n, (uint16_t)(n + 1), __ATOMIC_RELAXED);
+	}
+	stock_unmark(stock);
+	return room;
 }
 
 /* Stock that a freed block with these flags belongs to. */
