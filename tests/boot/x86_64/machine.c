@@ -4,6 +4,8 @@
  *
  * Start at x86_start().
  */
+#include <quarry/memmap.h>
+
 #include "tests/boot/x86_64/port.h"
 
 #define COM1 0x3f8
@@ -14,14 +16,12 @@ struct machine machine = { .name = "x86_64", .command_line = "" };
 static struct {
 	struct e820_entry e820[MAX_E820];
 	unsigned nr_e820;
-	struct quarry_mem_range map[MAX_E820 + 2];
+	struct quarry_mem_range map[MAX_E820];
 	char command_line[256];
 } state;
 
 void machine_putc(char c)
 {
-	if (c == '\n')
-		machine_putc('\r');
 	while (!(inb(COM1 + 5) & 0x20))
 		;
 	outb(COM1, (uint8_t)c);
@@ -88,29 +88,19 @@ static void take_start_info(const struct pvh_start_info *info)
 	machine.command_line = state.command_line;
 }
 
-static void make_map(phys_addr_t early_end)
+/* The library's converter reads the hand-over itself; the kernel adds what only it knows. */
+static void make_map(const struct pvh_start_info *info, phys_addr_t early_end)
 {
-	for (unsigned i = 0; i < state.nr_e820; i++) {
-		const struct e820_entry *e = &state.e820[i];
-		state.map[machine.nr_map++] = (struct quarry_mem_range){
-			.base = e->base,
-			.size = e->size,
-			.type = e->type == 1 ? QUARRY_MEM_USABLE : QUARRY_MEM_RESERVED,
-		};
-	}
+	struct quarry_memmap map = { .ranges = state.map, .max = MAX_E820 };
+
 	machine.image_start = image_phys(image_start);
 	machine.image_end = early_end;
-	state.map[machine.nr_map++] = (struct quarry_mem_range){
-		.base = machine.image_start,
-		.size = machine.image_end - machine.image_start,
-		.type = QUARRY_MEM_RESERVED,
-	};
-	state.map[machine.nr_map++] = (struct quarry_mem_range){
-		.base = TRAMPOLINE,
-		.size = 4096,
-		.type = QUARRY_MEM_RESERVED,
-	};
+	if (quarry_memmap_pvh(&map, info, 0) ||
+	    quarry_memmap_add(&map, machine.image_start, machine.image_end - machine.image_start,
+			      QUARRY_MEM_RESERVED, 0))
+		kernel_panic("the memory map has too many entries");
 	machine.map = state.map;
+	machine.nr_map = map.nr;
 }
 
 _Noreturn void x86_start(phys_addr_t start_info)
@@ -121,7 +111,7 @@ _Noreturn void x86_start(phys_addr_t start_info)
 	take_start_info(info);
 	apic_init();
 	apic_find_cpus(info->rsdp);
-	make_map(paging_direct_map(state.e820, state.nr_e820));
+	make_map(info, paging_direct_map(state.e820, state.nr_e820));
 	machine.direct_map_offset = DIRECT_BASE;
 	machine.vmalloc_start = VMALLOC_BASE;
 	machine.vmalloc_end = VMALLOC_BASE + (64ull << 30);

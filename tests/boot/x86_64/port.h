@@ -29,7 +29,7 @@
 #define VECTOR_IPI 0x41
 #define VECTOR_SPURIOUS 0xff
 
-/* Where the other CPUs start, in real mode: one page below 1 MiB. */
+/* Where the other CPUs start, in real mode: one page of the first MiB, which quarry_memmap_pvh withholds. */
 #define TRAMPOLINE 0x8000
 
 #define MSR_EFER 0xc0000080
