@@ -6,23 +6,45 @@
  */
 #include "mm/base/bits.h"
 #include "mm/base/fault.h"
+#include "mm/phys/freepage.h"
 #include "mm/phys/pageblock.h"
-#include "mm/phys/zone.h"
 
 #include <quarry/mm.h>
 
-unsigned long alloc_pages_bulk_node(gfp_t gfp, int node, unsigned long nr, struct page **pages)
+/* Fill NULL slots of pages[i .. nr) from this CPU's stock. Return: the first slot that is still NULL. */
+static unsigned long fill_from_stock(gfp_t gfp, unsigned long i, unsigned long nr, struct page **pages)
 {
-	unsigned long i = 0;
+	const struct page_cpu *cpu = page_cpus[cpu_pin()];
+	struct page_stock *stock = cpu->take[gfp_bits(gfp) & 31u];
 
 	for (; i < nr; i++) {
 		if (pages[i])
 			continue;
+		struct page *page = stock_pop(stock);
+		if (!page)
+			break;
+		page_hand_out(page);
+		arch_mem_unpoison(page_address(page), PAGE_SIZE);
+		pages[i] = page;
+	}
+	cpu_unpin();
+	return i;
+}
+
+unsigned long alloc_pages_bulk_node(gfp_t gfp, int node, unsigned long nr, struct page **pages)
+{
+	/* Only what needs no look at the mask: the rest goes page by page. */
+	bool plain = node < 0 && !gfp_has(gfp, __GFP_ZERO | ~__GFP_BITS_MASK) && gfp_context_ok(gfp);
+	unsigned long i = 0;
+
+	while (i < nr) {
 		if (fault_here(FAULT_PAGE_BULK))
 			break;
-		pages[i] = alloc_pages_node(node, gfp, 0);
-		if (!pages[i])
+		if (plain && (i = fill_from_stock(gfp, i, nr, pages)) == nr)
 			break;
+		if (!pages[i] && !(pages[i] = alloc_pages_node(node, gfp, 0)))
+			break;
+		i++;
 	}
 	return i;
 }

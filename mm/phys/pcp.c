@@ -2,10 +2,10 @@
 /*
  * pcp.c: filling, draining and sizing the CPUs' stocks of pages.
  *
- * Size  A CPU parks at most 1/PARK_SHARE of a zone, divided by the number of CPUs, per mobility and column; never
- *       more than CAP_MAX blocks. Small zones park nothing, so that a tiny machine has its last page at hand.
- * Cost  pop and push: about ten instructions. A refill takes the zone's lock once for cap / 4 blocks, a drain once for
- *       DRAIN_CHUNK blocks: the bound on work with interrupts masked.
+ * Size  A stock of single pages holds at most 1/PARK_SHARE of the zone divided by the number of CPUs, and never more
+ *       than CAP_MAX pages; those of larger orders hold fewer. Small zones park nothing, so that a tiny machine has its last page at hand.
+ * Cost  pop and push: about ten instructions. A refill takes the zone's lock once for at most REFILL_MAX
+ *       blocks, a drain once for DRAIN_CHUNK blocks: the bound on work with interrupts masked.
  *
  * Locking  none of its own; zone locks inside refill and drain, with the stock marked busy.
  */
@@ -15,9 +15,11 @@
 #include "mm/base/log.h"
 #include "mm/phys/buddy.h"
 
-#define CAP_MAX 512u     /* single pages a stock: covers the burst of a 2 MiB mapping */
+#define CAP_MAX 4096u    /* single pages a stock: covers the burst of a 16 MiB mapping */
 #define CAP_MIN 8u       /* below this a stock of single pages does not pay: park nothing */
-#define PARK_SHARE 512u  /* pages of a zone for each page of a stock; with all stocks full a CPU parks about 2 % of its share */
+#define PARK_SHARE 64u   /* pages of a CPU's share of the zone for each page of a stock: about 5 % parked if all stocks are
+			    full, and 0.013 % of memory for the slots */
+#define REFILL_MAX 128u  /* blocks a refill takes under one lock */
 #define SHRINK_AFTER 3u  /* orders 0-3 serve bursts; larger ones only alternating take and give */
 #define HUGE_SHARE 64u   /* a CPU parks one block for each 64 of its order in its share of the zone */
 #define HUGE_CAP_MAX 4u
@@ -62,7 +64,7 @@ struct page *stock_refill_and_pop(struct zone *zone, struct page_stock *stock, u
 	if (!cap || !stock_mark(stock))
 		return NULL;
 	uint32_t n = stock->n;
-	unsigned want = (unsigned)min_u64(min_u64(cap - n, cap / 4 ? cap / 4 : 1), most);
+	unsigned want = (unsigned)min_u64(min_u64(cap - n, (cap + 3) / 4), min_u64(most, REFILL_MAX));
 	if (want) {
 		unsigned long irq = zone_lock(zone);
 		n += buddy_take_many(zone, order, type, want, stock->slot + n,
@@ -173,8 +175,8 @@ unsigned long pcp_parked(const struct zone *only)
 /* ---- sizing ---- */
 
 /*
- * Blocks of `order` that one of `nr_cpus` CPUs may park for a mobility of the zone: 512, 128, 64, 32 for orders 0-3
- * of a large zone, at most 4 above.
+ * Blocks of `order` that one of `nr_cpus` CPUs may park for a mobility of the zone: 4096, 1024, 512, 256 for orders
+ * 0-3 of a large zone, at most 4 above.
  */
 static uint32_t stock_capacity(const struct zone *zone, unsigned order, unsigned nr_cpus)
 {
