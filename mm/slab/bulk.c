@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bulk.c: many objects of a cache at once: one pin, one mark of the stock and one lock for a batch.
+ *
+ * Start at kmem_cache_alloc_bulk.
+ */
+#include "mm/phys/zone.h"
+#include "mm/slab/partial.h"
+#include "mm/slab/slab.h"
+
+#define CALLER ((uintptr_t)__builtin_return_address(0))
+/* Objects moved under one lock: bounds the time with interrupts masked. */
+#define BULK_STEP 64u
+
+/* Objects that can be had without new pages: the stock's, then the node's. */
+static size_t take_ready(struct kmem_cache *cache, size_t n, void **p)
+{
+	unsigned cpu = cpu_pin();
+	unsigned node = node_or_local(NUMA_NO_NODE);
+	size_t got = cpu_cache_pop_many(cache, cpu, p, (unsigned)n);
+
+	while (got < n) {
+		unsigned step = n - got < BULK_STEP ? (unsigned)(n - got) : BULK_STEP;
+		unsigned taken = partial_take(cache, node, p + got, step);
+
+		got += taken;
+		if (taken < step)
+			break;
+	}
+	cpu_unpin();
+	for (size_t i = 0; i < got; i++)
+		object_unpoison(cache, p[i]);
+	return got;
+}
+
+int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **p)
+{
+	size_t got = 0;
+
+	if (unlikely(!cache || n > INT32_MAX)) {
+		mm_report(BAD_ARGUMENT, "kmem_cache_alloc_bulk", cache, n, 0);
+		return 0;
+	}
+	if (likely(!gfp_has(gfp, SLAB_GFP_RARE)) && !fault_here(FAULT_OBJECT)) {
+		if (unlikely(!gfp_context_ok(gfp)))
+			gfp = gfp_context_report(gfp, "kmem_cache_alloc_bulk", CALLER);
+		got = take_ready(cache, n, p);
+	}
+	/* The rest one by one, from new slabs; with rare bits, all of them. */
+	for (; got < n; got++) {
+		p[got] = slab_alloc(cache, gfp, "kmem_cache_alloc_bulk", CALLER);
+		if (unlikely(!p[got])) {
+			kmem_cache_free_bulk(cache, got, p);
+			return 0;
+		}
+	}
+	return (int)n;
+}
+
+void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
+{
+	if (!cache) {
+		kfree_bulk(n, p);
+		return;
+	}
+	for (size_t done = 0; done < n;) {
+		size_t end = done;
+
+		/* The longest run, up to a step, of objects that belong here. */
+		for (; end < n && end - done < BULK_STEP; end++) {
+			struct page *page = page_of_address(p[end]);
+
+			if (unlikely(!page || page->mapping != cache))
+				break;
+			object_poison(cache, page, p[end]);
+		}
+		if (end > done) {
+			cpu_cache_push_many(cache, cpu_pin(), p + done, (unsigned)(end - done));
+			cpu_unpin();
+			done = end;
+			continue;
+		}
+		if (!ZERO_OR_NULL_PTR(p[done]))
+			slab_report_free(cache, p[done], page_of_address(p[done]), "kmem_cache_free_bulk", CALLER);
+		done++;
+	}
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpu_cache.c: filling, emptying, making and ending the CPUs' stocks. Exclusion: cpu_cache.h.
+ *
+ * Sizes. A stock is one object of 64 to 512 bytes: a head of 16 bytes, the NULL in object[0], and cap pointers:
+ *   objects up to 256 bytes: 61, to 1 KiB: 29, to 4 KiB: 13, to 32 KiB: 5; larger ones have no stocks.
+ * Half of it moves at a time, the older half when it is emptied: what was freed last is warm.
+ *
+ * Stocks are made when a cache is first used, for all CPUs at once, because a free must not allocate.
+ * They end with the cache or with the CPU, never from an interrupt: its CPU may be about to read one.
+ *
+ * Start at cpu_cache_refill, cpu_cache_free_slow.
+ */
+#include "mm/slab/cpu_cache.h"
+
+#include "mm/base/log.h"
+#include "mm/slab/partial.h"
+#include "mm/slab/slab_page.h"
+
+const struct object_stock stock_none = { .busy = 1 };
+struct kmem_cache stock_caches[STOCK_SIZES] QUARRY_STATE;
+
+static uint32_t cap_of_bytes(uint32_t bytes)
+{
+	return (uint32_t)((bytes - sizeof(struct object_stock)) / sizeof(void *)) - 1;
+}
+
+uint32_t stock_cap_for(uint32_t size)
+{
+	if (size > 32768)
+		return 0;
+	return cap_of_bytes(stock_bytes(size <= 256 ? 3 : size <= 1024 ? 2 : size <= 4096 ? 1 : 0));
+}
+
+static struct kmem_cache *cache_of_stock(uint32_t cap)
+{
+	unsigned i = 0;
+
+	while (cap_of_bytes(stock_bytes(i)) < cap)
+		i++;
+	return &stock_caches[i];
+}
+
+struct object_stock *stock_new(uint32_t cap)
+{
+	struct kmem_cache *from = cache_of_stock(cap);
+	struct object_stock *stock = partial_take_anywhere(from);
+
+	if (!stock)
+		stock = partial_grow(from, GFP_NOWAIT, NUMA_NO_NODE);
+	if (!stock)
+		return NULL;
+	object_unpoison(from, stock);
+	stock->busy = 0;
+	stock->n = 0;
+	stock->cap = cap;
+	stock->batch = (cap + 1) / 2;
+	stock->object[0] = NULL;
+	return stock;
+}
+
+void stock_free(struct object_stock *stock)
+{
+	struct kmem_cache *from = cache_of_stock(stock->cap);
+	void *object = stock;
+
+	object_poison(from, page_of_address(object), object);
+	partial_give(from, &object, 1);
+}
+
+void stock_install(struct kmem_cache *cache, unsigned cpu, struct object_stock *stock)
+{
+	struct object_stock *none = STOCK_NONE;
+
+	if (!__atomic_compare_exchange_n(&cache->stock[cpu], &none, stock, false, __ATOMIC_RELEASE,
+					 __ATOMIC_RELAXED))
+		stock_free(stock);
+}
+
+void cpu_cache_start(struct kmem_cache *cache)
+{
+	__atomic_store_n(&cache->stocked, true, __ATOMIC_RELAXED);
+	for_each_online_cpu(cpu) {
+		if (stock_of(cache, cpu) != STOCK_NONE)
+			continue;
+		struct object_stock *stock = stock_new(cache->stock_cap);
+
+		if (!stock)
+			return; /* the CPUs use the shared side until the next try */
+		stock_install(cache, cpu, stock);
+	}
+}
+
+void cpu_cache_stop(struct kmem_cache *cache, unsigned cpu)
+{
+	struct object_stock *stock = stock_of(cache, cpu);
+
+	if (stock == STOCK_NONE)
+		return;
+	__atomic_store_n(&cache->stock[cpu], STOCK_NONE, __ATOMIC_RELAXED);
+	partial_give(cache, &stock->object[1], stock->n);
+	stock_free(stock);
+}
+
+/* Give the `count` oldest objects back; the stock is marked. */
+static void give_oldest(struct kmem_cache *cache, struct object_stock *stock, uint32_t count)
+{
+	uint32_t left = stock_count(stock) - count;
+
+	partial_give(cache, &stock->object[1], count);
+	for (uint32_t i = 1; i <= left; i++)
+		stock->object[i] = stock->object[i + count];
+	stock_set_count(stock, left);
+}
+
+void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
+{
+	struct object_stock *stock = stock_of(cache, cpu);
+	void *object = NULL;
+
+	if (!stock_begin(stock)) {
+		partial_take(cache, node, &object, 1);
+		return object;
+	}
+	uint32_t n = stock_count(stock);
+
+	/* The caller may have come from another CPU since it found a stock empty: this one may have objects. */
+	if (!n)
+		n = partial_take(cache, node, &stock->object[1], stock->batch);
+	if (n) {
+		object = stock->object[n];
+		stock_set_count(stock, n - 1);
+	}
+	stock_end(stock);
+	return object;
+}
+
+void cpu_cache_free_slow(struct kmem_cache *cache, unsigned cpu, void *object)
+{
+	struct object_stock *stock = stock_of(cache, cpu);
+
+	if (!stock_begin(stock)) {
+		partial_give(cache, &object, 1);
+		return;
+	}
+	if (stock_count(stock) && stock->object[stock_count(stock)] == object) {
+		mm_report(OBJECT_TWICE, "kfree", object, cache->name, 0);
+	} else {
+		if (stock_count(stock) == stock->cap)
+			give_oldest(cache, stock, stock->batch);
+		stock->object[stock_count(stock) + 1] = object;
+		stock_set_count(stock, stock_count(stock) + 1);
+	}
+	stock_end(stock);
+}
+
+unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, unsigned n)
+{
+	struct object_stock *stock = stock_of(cache, cpu);
+
+	if (!stock_begin(stock))
+		return 0;
+	uint32_t have = stock_count(stock);
+
+	if (n > have)
+		n = have;
+	for (unsigned i = 0; i < n; i++)
+		out[i] = stock->object[have - i];
+	stock_set_count(stock, have - n);
+	stock_end(stock);
+	return n;
+}
+
+void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *object, unsigned n)
+{
+	struct object_stock *stock = stock_of(cache, cpu);
+	unsigned kept = 0;
+
+	if (stock_begin(stock)) {
+		uint32_t have = stock_count(stock);
+
+		if (have + n > stock->cap && have > stock->batch) {
+			give_oldest(cache, stock, stock->batch);
+			have -= stock->batch;
+		}
+		kept = n < stock->cap - have ? n : stock->cap - have;
+		for (unsigned i = 0; i < kept; i++)
+			stock->object[have + 1 + i] = object[i];
+		stock_set_count(stock, have + kept);
+		stock_end(stock);
+	}
+	if (kept < n)
+		partial_give(cache, object + kept, n - kept);
+}
+
+bool cpu_cache_drain(struct kmem_cache *cache, unsigned cpu)
+{
+	struct object_stock *stock = stock_of(cache, cpu);
+
+	if (stock == STOCK_NONE)
+		return true;
+	if (!stock_begin(stock))
+		return false;
+	give_oldest(cache, stock, stock_count(stock));
+	stock_end(stock);
+	return true;
+}
+
+unsigned long cpu_cache_count(const struct kmem_cache *cache)
+{
+	unsigned long n = 0;
+
+	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
+		n += stock_count(stock_of(cache, cpu));
+	return n;
+}

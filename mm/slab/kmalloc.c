@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kmalloc.c: memory by size: classes served by caches, larger sizes by blocks of pages.
+ *
+ *   size        1 ..... 8192                      8193 ................ KMALLOC_MAX_SIZE
+ *   from        36 classes x 3 types of caches    a block of get_order(size); its head has kind LARGE
+ *   address ->  page kind SLAB -> cache           page kind LARGE, private_ = the size asked for
+ *
+ * The class of a constant size is found at compile time (quarry/slab.h), that of others in two small tables.
+ *
+ * Start at __kmalloc, kfree.
+ */
+#include "mm/base/log.h"
+#include "mm/slab/partial.h"
+#include "mm/slab/slab.h"
+#include "mm/slab/slab_cache.h"
+
+#define CALLER ((uintptr_t)__builtin_return_address(0))
+#define NR_KMALLOC_CACHES (QUARRY_NR_KMALLOC_TYPES * QUARRY_KMALLOC_CLASSES)
+
+unsigned char quarry_kmalloc_caches[NR_KMALLOC_CACHES * QUARRY_KMEM_CACHE_SIZE] QUARRY_STATE
+	__attribute__((aligned(QUARRY_CACHE_LINE)));
+
+/* Classes of (size - 1) / 8 for sizes up to 1 KiB, and of (size - 1) / 256 up to 8 KiB: every class
+ * above 1 KiB is a multiple of 256. */
+#define SMALL_MAX 1024u
+struct class_tables {
+	uint8_t small[SMALL_MAX / 8];
+	uint8_t large[KMALLOC_MAX_CACHE_SIZE / 256];
+};
+static struct class_tables class_of QUARRY_STATE;
+
+static struct kmem_cache *cache_for(size_t size, gfp_t gfp)
+{
+	enum quarry_kmalloc_type type = QUARRY_KMALLOC_NORMAL;
+
+	if (unlikely(gfp_has(gfp, QUARRY_KMALLOC_TYPE_BITS)))
+		type = gfp_has(gfp, __GFP_DMA) ? QUARRY_KMALLOC_DMA : QUARRY_KMALLOC_RECLAIM;
+	return quarry_kmalloc_cache(type, size <= SMALL_MAX ? class_of.small[(size - 1) / 8]
+							    : class_of.large[(size - 1) / 256]);
+}
+
+/* A block of pages; `size` above KMALLOC_MAX_CACHE_SIZE. */
+static QUARRY_NOINLINE void *large_alloc(size_t size, gfp_t gfp, int node, const char *call, uintptr_t caller)
+{
+	gfp_t illegal = __GFP_DMA32 | __GFP_HIGHMEM | __GFP_MOVABLE;
+
+	if (unlikely(size > KMALLOC_MAX_SIZE)) {
+		if (!gfp_has(gfp, __GFP_NOWARN))
+			mm_report_at(QUARRY_RULE_SIZE_LIMIT, call, NULL, size, KMALLOC_MAX_SIZE, caller);
+		return NULL;
+	}
+	if (unlikely(gfp_has(gfp, illegal))) {
+		mm_report_at(QUARRY_RULE_BAD_GFP, call, NULL, gfp_bits(gfp), size, caller);
+		gfp &= ~illegal;
+	}
+	struct page *head = alloc_pages_node(node, gfp | __GFP_COMP, get_order(size));
+
+	if (!head)
+		return NULL;
+	head->private_ = size;
+	page_set_kind(head, QUARRY_PAGE_LARGE);
+	return page_address(head);
+}
+
+void *quarry_kmalloc_from(struct kmem_cache *cache, gfp_t gfp)
+{
+	return slab_alloc(cache, gfp, "kmalloc", CALLER);
+}
+
+void *__kmalloc(size_t size, gfp_t gfp)
+{
+	if (likely(size - 1 < KMALLOC_MAX_CACHE_SIZE))
+		return slab_alloc(cache_for(size, gfp), gfp, "kmalloc", CALLER);
+	return size ? large_alloc(size, gfp, NUMA_NO_NODE, "kmalloc", CALLER) : ZERO_SIZE_PTR;
+}
+
+void *__kmalloc_node(size_t size, gfp_t gfp, int node)
+{
+	if (likely(size - 1 < KMALLOC_MAX_CACHE_SIZE))
+		return slab_alloc_rare(cache_for(size, gfp), gfp, node, "kmalloc_node", CALLER);
+	return size ? large_alloc(size, gfp, node, "kmalloc_node", CALLER) : ZERO_SIZE_PTR;
+}
+
+/* Free what is not an object of a slab: a large block, or a mistake, which is reported. */
+static QUARRY_NOINLINE void free_other(const void *p, struct page *page, uintptr_t caller)
+{
+	enum quarry_page_kind kind = page ? page_kind(page) : QUARRY_PAGE_INNER;
+
+	if (likely(page && kind == QUARRY_PAGE_LARGE)) {
+		if (unlikely(page_address(page) != p)) {
+			mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, "kfree", p, (unsigned long)page_address(page), 0, caller);
+			return;
+		}
+		page->private_ = 0;
+		page_set_kind(page, QUARRY_PAGE_USED);
+		__free_pages(page, page_order(page));
+		return;
+	}
+	if (!page) {
+		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, "kfree", p, 0, 0, caller);
+		return;
+	}
+	if (kind == QUARRY_PAGE_INNER) {
+		kind = page_kind(compound_head(page));
+		if (kind == QUARRY_PAGE_LARGE) {
+			mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, "kfree", p,
+				     (unsigned long)page_address(compound_head(page)), 0, caller);
+			return;
+		}
+	}
+	mm_report_at(kind == QUARRY_PAGE_FREE || kind == QUARRY_PAGE_PARKED ? QUARRY_RULE_FREE_TWICE
+									    : QUARRY_RULE_FREE_KIND,
+		     "kfree", p, (unsigned long)kind, 0, caller);
+}
+
+void kfree(const void *p)
+{
+	if (unlikely(ZERO_OR_NULL_PTR(p)))
+		return;
+	struct page *page = page_of_address(p);
+
+	if (unlikely(!page || page_kind(page) != QUARRY_PAGE_SLAB)) {
+		free_other(p, page, CALLER);
+		return;
+	}
+	slab_free(page->mapping, page, (void *)(uintptr_t)p);
+}
+
+/* Bytes of a live object, and of them `*used` that may hold something; 0 if it is not one. */
+static size_t object_bytes(const void *p, size_t *used)
+{
+	struct page *page = page_of_address(p);
+	size_t bytes = 0;
+
+	*used = 0;
+	if (page && page_kind(page) == QUARRY_PAGE_SLAB)
+		*used = bytes = ((struct kmem_cache *)page->mapping)->object_size;
+	else if (page && page_kind(page) == QUARRY_PAGE_LARGE) {
+		bytes = page_size(page);
+		*used = page->private_;
+	}
+	return bytes;
+}
+
+size_t ksize(const void *p)
+{
+	size_t used;
+
+	return ZERO_OR_NULL_PTR(p) ? 0 : object_bytes(p, &used);
+}
+
+size_t kmalloc_size_roundup(size_t size)
+{
+	if (size == 0)
+		return 0;
+	if (size <= KMALLOC_MAX_CACHE_SIZE)
+		return cache_for(size, GFP_KERNEL)->object_size;
+	return size <= KMALLOC_MAX_SIZE ? PAGE_SIZE << get_order(size) : size;
+}
+
+/* Wipe so that no compiler drops it as stores to memory that is freed next. */
+static void wipe(void *p, size_t bytes)
+{
+	volatile unsigned char *byte = p;
+
+	for (; bytes; bytes--)
+		*byte++ = 0;
+}
+
+void kfree_sensitive(const void *p)
+{
+	wipe((void *)(uintptr_t)p, ksize(p));
+	kfree(p);
+}
+
+void kfree_sized(const void *p, size_t size)
+{
+	if (unlikely(!ZERO_OR_NULL_PTR(p) && size > ksize(p)))
+		mm_report(BAD_ARGUMENT, "kfree_sized", p, size, ksize(p));
+	kfree(p);
+}
+
+void kfree_bulk(size_t n, void **p)
+{
+	for (size_t i = 0; i < n; i++)
+		kfree(p[i]);
+}
+
+void *krealloc(const void *p, size_t size, gfp_t gfp)
+{
+	size_t used, have;
+
+	if (ZERO_OR_NULL_PTR(p))
+		return __kmalloc(size, gfp);
+	if (!size) {
+		kfree(p);
+		return ZERO_SIZE_PTR;
+	}
+	have = object_bytes(p, &used);
+	if (unlikely(!have)) {
+		mm_report(FREE_UNKNOWN, "krealloc", p, size, 0);
+		return NULL;
+	}
+	if (size <= have) {
+		struct page *page = page_of_address(p);
+
+		/* With __GFP_ZERO at every call, what lies beyond the size is zero from now on. */
+		if (gfp_has(gfp, __GFP_ZERO) && size < have)
+			__builtin_memset((char *)(uintptr_t)p + size, 0, have - size);
+		if (page_kind(page) == QUARRY_PAGE_LARGE)
+			page->private_ = size;
+		return (void *)(uintptr_t)p;
+	}
+	void *moved = __kmalloc(size, gfp);
+
+	if (moved) {
+		__builtin_memcpy(moved, p, used);
+		kfree(p);
+	}
+	return moved;
+}
+
+/* ---- start ---- */
+
+static void setup_kmalloc_cache(enum quarry_kmalloc_type type, unsigned cls)
+{
+	static const char *const prefix[] = { "kmalloc", "kmalloc-rcl", "dma-kmalloc" };
+	static const slab_flags_t flags[] = { 0, SLAB_RECLAIM_ACCOUNT, SLAB_CACHE_DMA };
+	struct kmem_cache *cache = quarry_kmalloc_cache(type, cls);
+	uint32_t size = (uint32_t)quarry_kmalloc_class_size(cls);
+	char name[QUARRY_CACHE_NAME_MAX + 1];
+
+	if (size % KMALLOC_MIN_SIZE && size != KMALLOC_MIN_SIZE)
+		return;
+	if (size % 1024)
+		mm_format(name, sizeof(name), "%s-%u", prefix[type], size);
+	else
+		mm_format(name, sizeof(name), "%s-%uk", prefix[type], size / 1024);
+	/* A slab is aligned to its pages, so each object is aligned to what its size is divisible by. */
+	cache_setup(cache, name, size, ARCH_SLAB_MINALIGN, flags[type], NULL);
+	cache->builtin = true;
+	cache->usersize = size;
+	/* DMA memory is rare and scarce: none of it waits in stocks. */
+	if (type == QUARRY_KMALLOC_DMA)
+		cache->stock_cap = 0;
+	else
+		cache->stocked = true;
+}
+
+void slab_init(unsigned nr_cpus)
+{
+	(void)nr_cpus;
+	__builtin_memset(quarry_kmalloc_caches, 0, sizeof(quarry_kmalloc_caches));
+	for (unsigned i = 0; i < sizeof(class_of.small); i++)
+		class_of.small[i] = (uint8_t)quarry_kmalloc_class((i + 1) * 8);
+	for (unsigned i = 0; i < sizeof(class_of.large); i++)
+		class_of.large[i] = (uint8_t)quarry_kmalloc_class((i + 1) * 256);
+	registry_init();
+	for (unsigned cls = 0; cls < QUARRY_KMALLOC_CLASSES; cls++)
+		for (unsigned type = 0; type < QUARRY_NR_KMALLOC_TYPES; type++)
+			setup_kmalloc_cache((enum quarry_kmalloc_type)type, cls);
+}

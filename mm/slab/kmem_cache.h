@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kmem_cache.h: what a cache consists of. Data only.
+ *
+ * Terms
+ *   object   what a caller gets: `object_size` bytes, `size` bytes from the next one
+ *   slab     a block of 2^order pages cut into objects; every page of it has kind SLAB and mapping == cache
+ *   taken    of a slab: objects that are not in it: with callers or in stocks
+ *   stock    an array of pointers to free objects that one CPU keeps
+ *   shape    how a slab of some order is cut. A cache has two: the preferred one, and the smallest
+ *            that holds an object, for when memory is short
+ *
+ * Picture: one slab of order 1, more than 64 objects
+ *
+ *   head                                inner page
+ *   lru       list of its node          -
+ *   mapping   cache                     cache
+ *   private_  which words of the        -
+ *             bitmap have a set bit
+ *   refcount  taken                     -
+ *   flags     kind SLAB, owner bits 0   kind SLAB, owner bits: pages to the head
+ *   memory    | object | object | ...                          ... | unused | bitmap: bit set = free |
+ *
+ * With at most 64 objects private_ itself is the bitmap. Nothing of ours is ever written into an object.
+ */
+#ifndef QUARRY_MM_SLAB_KMEM_CACHE_H
+#define QUARRY_MM_SLAB_KMEM_CACHE_H
+
+#include <quarry/slab.h>
+
+#include "mm/base/list.h"
+#include "mm/base/lock.h"
+#include "mm/phys/pageblock.h"
+
+/*
+ * Objects that one CPU keeps of one cache. Only that CPU touches it, pinned; against its own interrupts it is
+ * marked `busy` first and read afterwards. The mark is a word of its own: were it a value of `n`, an interrupt
+ * between reading n and marking it would take the same object.
+ *
+ *   I1  n <= cap
+ *   I2  object[1 .. n] are free objects of the cache, taken from their slabs; object[0] is NULL
+ */
+struct object_stock {
+	uint32_t busy;
+	uint32_t n, cap;
+	uint32_t batch; /* objects moved by one refill or drain */
+	void *object[]; /* cap + 1; the newest last */
+};
+
+/* A list of slabs: frames of their heads, linked by page->lru; 0 is the end. */
+struct slab_list {
+	uint32_t first, last;
+};
+
+/*
+ * A cache's slabs on one node. Invariants (validator: slab_check), all under `lock`:
+ *   I3  each slab is in one list:  full: taken == objects;  empty: taken == 0;  partial: between
+ *   I4  slabs == length of the three lists;  empties == length of `empty`
+ *   I5  pages, objects, taken == sums over the slabs
+ *   I6  taken(slab) + free bits(slab) == objects(shape)
+ */
+struct slab_node {
+	struct mm_lock lock;
+	uint32_t empties;
+	struct slab_list partial, full, empty;
+	unsigned long slabs, pages, objects, taken;
+};
+
+struct slab_shape {
+	uint32_t objects;
+	uint8_t order;
+	uint8_t words; /* of the bitmap in the slab's memory; 0: private_ is the bitmap */
+};
+
+struct kmem_cache {
+	struct object_stock *stock[QUARRY_MAX_CPUS]; /* never NULL; stock_none where there is none */
+
+	uint32_t size, object_size, align;
+	uint32_t stock_cap;  /* of new stocks; 0: this cache has none */
+	uint64_t reciprocal; /* ceil(2^40 / size): index = offset * reciprocal >> 40 for offsets below 2^20 */
+	gfp_t page_gfp;      /* zone and mobility of the pages */
+	slab_flags_t flags;
+	struct slab_shape shape[2]; /* preferred, smallest */
+	void (*ctor)(void *object);
+	uint32_t useroffset, usersize;
+	struct quarry_list link; /* of all caches, ascending by id */
+	uint32_t id;
+	uint32_t max_empty; /* empty slabs kept on a node */
+	bool builtin;       /* not created by a caller: cannot be destroyed */
+	bool stocked;       /* its CPUs were given stocks */
+	char name[QUARRY_CACHE_NAME_MAX + 1];
+
+	struct slab_node node[QUARRY_MAX_NODES];
+};
+QUARRY_STATIC_ASSERT(sizeof(struct kmem_cache) <= QUARRY_KMEM_CACHE_SIZE,
+		     "QUARRY_KMEM_CACHE_SIZE in quarry/slab.h must hold struct kmem_cache");
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * partial.c: the shared side of a cache: lists of slabs on each node, under the node's lock.
+ *
+ * A slab is in one of three lists by the number of objects taken from it (kmem_cache.h I3). Objects are taken
+ * from partly used slabs before empty ones, newest partial first: a slab that just became partial is the fullest,
+ * so the others get a chance to become empty. A few empty slabs are kept (max_empty), the rest go back at once.
+ *
+ * Locking  one lock a node, rank 4. Pages are given back, and requested, with no lock held; a slab's pages are marked and
+ *          unmarked under the lock, so that under it "kind SLAB and mapping is the cache" proves that the slab is listed.
+ * Cost     one lock for a whole batch; about 30 instructions an object given.
+ * Start at partial_take, partial_give.
+ */
+#include "mm/slab/partial.h"
+
+#include "mm/base/log.h"
+#include "mm/phys/zone.h"
+#include "mm/slab/slab_page.h"
+
+static uint32_t frame_of(const struct page *head)
+{
+	return (uint32_t)page_to_pfn(head);
+}
+
+static struct page *list_head_page(const struct slab_list *list)
+{
+	return list->first ? pfn_to_page(list->first) : NULL;
+}
+
+static void list_push(struct slab_list *list, struct page *head)
+{
+	head->lru.prev = 0;
+	head->lru.next = list->first;
+	*(list->first ? &pfn_to_page(list->first)->lru.prev : &list->last) = frame_of(head);
+	list->first = frame_of(head);
+}
+
+static void list_remove(struct slab_list *list, struct page *head)
+{
+	uint32_t next = head->lru.next, prev = head->lru.prev;
+
+	*(prev ? &pfn_to_page(prev)->lru.next : &list->first) = next;
+	*(next ? &pfn_to_page(next)->lru.prev : &list->last) = prev;
+}
+
+/* List of a slab from which `taken` of `objects` are taken (I3). */
+static struct slab_list *list_for(struct slab_node *node, uint32_t taken, uint32_t objects)
+{
+	return taken == 0 ? &node->empty : taken == objects ? &node->full : &node->partial;
+}
+
+/* `taken` of the slab was `before`: keep I3 and I4 true. */
+static void relist(struct slab_node *node, struct page *head, uint32_t before, uint32_t objects)
+{
+	struct slab_list *from = list_for(node, before, objects);
+	struct slab_list *to = list_for(node, slab_taken(head), objects);
+
+	if (from == to)
+		return;
+	list_remove(from, head);
+	list_push(to, head);
+	node->empties += (uint32_t)(to == &node->empty) - (uint32_t)(from == &node->empty);
+}
+
+/* Unlist an empty slab and chain it to `chain` for release_chain(). */
+static void detach_empty(struct slab_node *node, struct page *head, uint32_t objects, uint32_t *chain)
+{
+	list_remove(&node->empty, head);
+	node->empties--;
+	node->slabs--;
+	node->pages -= 1ul << page_order(head);
+	node->objects -= objects;
+	slab_unmark(head);
+	head->lru.next = *chain;
+	*chain = frame_of(head);
+}
+
+static void release_chain(const struct kmem_cache *cache, uint32_t chain)
+{
+	while (chain) {
+		struct page *head = pfn_to_page(chain);
+
+		chain = head->lru.next;
+		slab_release(cache, head);
+	}
+}
+
+static unsigned take_locked(struct kmem_cache *cache, struct slab_node *node, void **out, unsigned most)
+{
+	unsigned n = 0;
+
+	while (n < most) {
+		struct page *head = list_head_page(node->partial.first ? &node->partial : &node->empty);
+
+		if (!head)
+			break;
+		uint32_t before = slab_taken(head);
+
+		n += slab_take(cache, head, out + n, most - n);
+		relist(node, head, before, slab_shape(cache, head)->objects);
+	}
+	node->taken += n;
+	return n;
+}
+
+unsigned partial_take(struct kmem_cache *cache, unsigned node, void **out, unsigned most)
+{
+	struct slab_node *from = &cache->node[node];
+	unsigned long irq = mm_lock(&from->lock);
+	unsigned n = take_locked(cache, from, out, most);
+
+	mm_unlock(&from->lock, irq);
+	return n;
+}
+
+void *partial_take_anywhere(struct kmem_cache *cache)
+{
+	void *object;
+
+	for (unsigned node = 0; node < nodes.count; node++)
+		if (partial_take(cache, node, &object, 1))
+			return object;
+	return NULL;
+}
+
+void *partial_grow(struct kmem_cache *cache, gfp_t gfp, int nid)
+{
+	struct page *head = slab_new(cache, gfp, nid);
+	void *object;
+
+	if (!head)
+		return NULL;
+	struct slab_node *node = slab_node_of(cache, head);
+	uint32_t objects = slab_shape(cache, head)->objects;
+	unsigned long irq = mm_lock(&node->lock);
+
+	slab_mark(cache, head);
+	slab_take(cache, head, &object, 1);
+	list_push(list_for(node, 1, objects), head);
+	node->slabs++;
+	node->pages += 1ul << page_order(head);
+	node->objects += objects;
+	node->taken++;
+	mm_unlock(&node->lock, irq);
+	return object;
+}
+
+/* Give one object of `page` back; its node is locked. Slabs to release are added to `chain`. */
+static void give_locked(struct kmem_cache *cache, struct slab_node *node, struct page *page, void *object,
+			uint32_t *chain)
+{
+	if (unlikely(page_kind(page) != QUARRY_PAGE_SLAB || page->mapping != cache)) {
+		/* It was in a slab of this cache when it was freed, and the slab has gone since: freed twice. */
+		mm_report(OBJECT_TWICE, "kfree", object, cache->name, 0);
+		return;
+	}
+	struct page *head = slab_head(page);
+	uint32_t objects = slab_shape(cache, head)->objects;
+	uint32_t before = slab_taken(head);
+
+	if (unlikely(!slab_give(cache, head, object)))
+		return;
+	node->taken--;
+	relist(node, head, before, objects);
+	if (before == 1 && node->empties > cache->max_empty)
+		detach_empty(node, head, objects, chain);
+}
+
+void partial_give(struct kmem_cache *cache, void *const *object, unsigned n)
+{
+	struct slab_node *locked = NULL;
+	unsigned long irq = 0;
+	uint32_t chain = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct page *page = page_of_address(object[i]);
+
+		if (unlikely(!page)) {
+			mm_report(FREE_UNKNOWN, "kfree", object[i], cache->name, 0);
+			continue;
+		}
+		struct slab_node *node = slab_node_of(cache, page);
+
+		if (node != locked) {
+			if (locked)
+				mm_unlock(&locked->lock, irq);
+			irq = mm_lock(&node->lock);
+			locked = node;
+		}
+		give_locked(cache, node, page, object[i], &chain);
+	}
+	if (locked)
+		mm_unlock(&locked->lock, irq);
+	release_chain(cache, chain);
+}
+
+unsigned long partial_shrink(struct kmem_cache *cache)
+{
+	unsigned long left = 0;
+
+	for (unsigned i = 0; i < QUARRY_MAX_NODES; i++) {
+		struct slab_node *node = &cache->node[i];
+		uint32_t chain = 0;
+		unsigned long irq = mm_lock(&node->lock);
+
+		for (struct page *head; (head = list_head_page(&node->empty)) != NULL;)
+			detach_empty(node, head, slab_shape(cache, head)->objects, &chain);
+		left += node->slabs;
+		mm_unlock(&node->lock, irq);
+		release_chain(cache, chain);
+	}
+	return left;
+}
+
+unsigned long partial_taken(struct kmem_cache *cache)
+{
+	unsigned long taken = 0;
+
+	for (unsigned i = 0; i < QUARRY_MAX_NODES; i++) {
+		unsigned long irq = mm_lock(&cache->node[i].lock);
+
+		taken += cache->node[i].taken;
+		mm_unlock(&cache->node[i].lock, irq);
+	}
+	return taken;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slab.c: allocating and freeing the objects of a cache.
+ *
+ *   kmem_cache_alloc   rare bits? -> context lint -> pop from the CPU's stock            ends here nearly always
+ *   slab_alloc_slow    -> refill the stock from the node's slabs -> new slab -> other nodes' slabs
+ *   kmem_cache_free    address -> page -> cache, compare -> push on the CPU's stock       ends here nearly always
+ *   slow               -> give the older half of the stock to its slabs, where each object is checked
+ *
+ * What is checked when: a foreign pointer and a wrong cache at the free itself; a second free at once if nothing was freed
+ * in between, else when the stock is emptied; a pointer into an object when the stock is emptied.
+ *
+ * Start at kmem_cache_alloc, kmem_cache_free.
+ */
+#include "mm/slab/slab.h"
+
+#include "mm/base/log.h"
+#include "mm/phys/zone.h"
+#include "mm/slab/partial.h"
+
+#define CALLER ((uintptr_t)__builtin_return_address(0))
+
+void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
+{
+	unsigned cpu = cpu_pin();
+
+	if (stock_of(cache, cpu) == STOCK_NONE && cache->stock_cap)
+		cpu_cache_start(cache);
+	void *object = cpu_cache_refill(cache, cpu, node_or_local(NUMA_NO_NODE));
+
+	cpu_unpin();
+	if (!object)
+		object = partial_grow(cache, gfp, NUMA_NO_NODE);
+	if (!object)
+		object = partial_take_anywhere(cache);
+	if (object)
+		object_unpoison(cache, object);
+	return object;
+}
+
+/* The same from one node, past the stock, whose objects may come from anywhere. */
+static void *alloc_on_node(struct kmem_cache *cache, gfp_t gfp, int node)
+{
+	void *object = NULL;
+
+	if (!partial_take(cache, node_or_local(node), &object, 1))
+		object = partial_grow(cache, gfp, node);
+	if (!object && !gfp_has(gfp, __GFP_THISNODE))
+		object = partial_take_anywhere(cache);
+	if (object)
+		object_unpoison(cache, object);
+	return object;
+}
+
+void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char *call, uintptr_t caller)
+{
+	gfp_t bad = __GFP_DMA32 | __GFP_HIGHMEM;
+	bool zero = gfp_has(gfp, __GFP_ZERO);
+	void *object;
+
+	/* A cache's zone was chosen when it was created. */
+	if (!gfp_has(cache->page_gfp, __GFP_DMA))
+		bad |= __GFP_DMA;
+	if (gfp_has(cache->page_gfp, __GFP_DMA32))
+		bad &= ~__GFP_DMA32;
+	if (gfp_has(gfp, bad) || (QUARRY_DEBUG >= 1 && gfp_has(gfp, ~__GFP_BITS_MASK)))
+		mm_report_at(QUARRY_RULE_BAD_GFP, call, cache, gfp_bits(gfp), (unsigned long)cache->name, caller);
+	if (zero && cache->ctor) {
+		mm_report_at(QUARRY_RULE_OBJECT_CTOR_ZERO, call, cache, gfp_bits(gfp), (unsigned long)cache->name,
+			     caller);
+		zero = false;
+	}
+	gfp &= ~SLAB_GFP_RARE;
+	if (node == NUMA_NO_NODE || nodes.count <= 1) {
+		object = slab_alloc(cache, gfp, call, caller);
+	} else {
+		if (!gfp_context_ok(gfp))
+			gfp = gfp_context_report(gfp, call, caller);
+		if (fault_here(FAULT_OBJECT) && !gfp_has(gfp, __GFP_NOFAIL))
+			return NULL;
+		object = alloc_on_node(cache, gfp, node);
+	}
+	if (object && zero)
+		__builtin_memset(object, 0, cache->object_size);
+	return object;
+}
+
+void slab_report_free(struct kmem_cache *cache, const void *object, struct page *page, const char *call,
+		      uintptr_t caller)
+{
+	struct kmem_cache *owner = page ? slab_cache_of(page) : NULL;
+
+	if (!owner) {
+		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, call, object, cache ? (unsigned long)cache->name : 0, 0, caller);
+		return;
+	}
+	mm_report_at(QUARRY_RULE_OBJECT_CACHE, call, object, (unsigned long)owner, (unsigned long)cache, caller);
+	if (quarry_report_count(QUARRY_RULE_OBJECT_CACHE) <= 10)
+		mm_log(QUARRY_LOG_ERR, "%s: object of cache %s freed to cache %s", call, owner->name,
+		       cache ? cache->name : "(null)");
+}
+
+void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	if (unlikely(!cache)) {
+		mm_report(BAD_ARGUMENT, "kmem_cache_alloc", NULL, gfp_bits(gfp), 0);
+		return NULL;
+	}
+	return slab_alloc(cache, gfp, "kmem_cache_alloc", CALLER);
+}
+
+void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t gfp, int node)
+{
+	if (unlikely(!cache)) {
+		mm_report(BAD_ARGUMENT, "kmem_cache_alloc_node", NULL, gfp_bits(gfp), 0);
+		return NULL;
+	}
+	return slab_alloc_rare(cache, gfp, node, "kmem_cache_alloc_node", CALLER);
+}
+
+void kmem_cache_free(struct kmem_cache *cache, void *object)
+{
+	if (unlikely(ZERO_OR_NULL_PTR(object)))
+		return;
+	struct page *page = page_of_address(object);
+
+	if (unlikely(!page || !cache || page->mapping != cache)) {
+		slab_report_free(cache, object, page, "kmem_cache_free", CALLER);
+		return;
+	}
+	slab_free(cache, page, object);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slab.h: the object layer's face to the layers above, and the inlined halves of allocating and freeing.
+ */
+#ifndef QUARRY_MM_SLAB_SLAB_H
+#define QUARRY_MM_SLAB_SLAB_H
+
+#include "mm/base/fault.h"
+#include "mm/gfp/gfp.h"
+#include "mm/slab/cpu_cache.h"
+#include "mm/slab/slab_page.h"
+
+/* Bits of a mask that the fast path leaves to slab_alloc_rare(). */
+#define SLAB_GFP_RARE (__GFP_ZERO | __GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | ~__GFP_BITS_MASK)
+
+/* Allocate with a mask that has rare bits, or from a given node. */
+void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char *call, uintptr_t caller)
+	QUARRY_INT(slab_alloc_rare);
+/* Allocate when the stock gave nothing. */
+void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp) QUARRY_INT(slab_alloc_slow) QUARRY_NOINLINE;
+
+/* Allocate an object: rare bits aside, context lint, failure site, the CPU's stock. */
+static QUARRY_ALWAYS_INLINE void *slab_alloc(struct kmem_cache *cache, gfp_t gfp, const char *call,
+					     uintptr_t caller)
+{
+	if (unlikely(gfp_has(gfp, SLAB_GFP_RARE)))
+		return slab_alloc_rare(cache, gfp, NUMA_NO_NODE, call, caller);
+	if (unlikely(!gfp_context_ok(gfp)))
+		gfp = gfp_context_report(gfp, call, caller);
+	if (fault_here(FAULT_OBJECT) && !gfp_has(gfp, __GFP_NOFAIL))
+		return NULL;
+	unsigned cpu = cpu_pin();
+	void *object = object_pop(stock_of(cache, cpu));
+
+	cpu_unpin();
+	if (unlikely(!object))
+		return slab_alloc_slow(cache, gfp);
+	object_unpoison(cache, object);
+	return object;
+}
+
+/* Free an object of `cache`, which `page` belongs to. */
+static QUARRY_ALWAYS_INLINE void slab_free(struct kmem_cache *cache, struct page *page, void *object)
+{
+	object_poison(cache, page, object);
+	unsigned cpu = cpu_pin();
+
+	if (unlikely(!object_push(stock_of(cache, cpu), object)))
+		cpu_cache_free_slow(cache, cpu, object);
+	cpu_unpin();
+}
+
+/* Say what is wrong with freeing `object` of `page` (NULL: not ours) to `cache`; the object stays out of use. */
+void slab_report_free(struct kmem_cache *cache, const void *object, struct page *page, const char *call,
+		      uintptr_t caller) QUARRY_INT(slab_report_free) QUARRY_COLD;
+
+/* The cache that a live object belongs to; NULL if `page` is not part of a slab. */
+static inline struct kmem_cache *slab_cache_of(const struct page *page)
+{
+	return page_kind(page) == QUARRY_PAGE_SLAB ? page->mapping : NULL;
+}
+
+/* ---- whole layer (slab_cache.c, kmalloc.c, slab_check.c) ---- */
+
+/* Start the layer: the caches it needs itself, and kmalloc's. The page allocator works already; no CPU has stocks. */
+void slab_init(unsigned nr_cpus) QUARRY_INT(slab_init);
+/* Give a CPU that was marked online its stocks. */
+void slab_cpu_online(unsigned cpu) QUARRY_INT(slab_cpu_online);
+/* Take back the stocks of a CPU that does not run any more. */
+void slab_cpu_offline(unsigned cpu) QUARRY_INT(slab_cpu_offline);
+/* Empty the stocks of all CPUs and give all empty slabs back. Context: task, irqs on; else only this CPU's stocks. */
+void slab_drain(void) QUARRY_INT(slab_drain);
+/* Pages of slabs whose objects can (not) be freed by a shrinker. */
+unsigned long slab_pages(bool reclaimable) QUARRY_INT(slab_pages);
+
+/* One cache, for slabinfo. */
+struct slab_info {
+	char name[QUARRY_CACHE_NAME_MAX + 1];
+	uint32_t object_size, size, objects_per_slab, pages_per_slab; /* of the preferred shape */
+	uint32_t stock_cap, stock_batch;
+	unsigned long active;   /* objects that callers have */
+	unsigned long total;    /* objects of all slabs */
+	unsigned long in_stocks;
+	unsigned long slabs, empty_slabs, pages;
+	bool reclaimable;
+};
+/* Describe the first cache whose id is above *cursor (start with 0) and advance. Return: false after the last. */
+bool slab_info_next(uint32_t *cursor, struct slab_info *info) QUARRY_INT(slab_info_next);
+/* Validator: return the number of broken invariants, each reported. */
+unsigned long slab_check(void) QUARRY_INT(slab_check);
+
+#endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slab_cache.c: creating and destroying caches, giving memory back, CPUs coming and going.
+ *
+ * Bootstrap. A cache is an object of cache_cache, a stock an object of a stock cache; those are static and have no
+ * stocks themselves, so nothing here needs what it is about to make.
+ *
+ * Emptying the CPUs' stocks. Each CPU does it itself, in an interrupt (cpu_call_all). One that was interrupted in the
+ * middle of its stock says so, and is asked again: a few instructions later it is through.
+ *
+ * Locking  registry.lock, rank 1, is held while the list is walked: with it a cache stays alive. Node locks (4) and the
+ *          page allocator's (5) are taken inside. No request for pages is made under it.
+ * Start at kmem_cache_create_args, kmem_cache_destroy.
+ */
+#include "mm/slab/slab_cache.h"
+
+#include "mm/base/log.h"
+#include "mm/slab/partial.h"
+#include "mm/slab/slab.h"
+
+struct cache_registry registry QUARRY_STATE;
+static struct kmem_cache cache_cache QUARRY_STATE;
+
+/* Empty slabs that a node keeps, so that a caller at a slab's edge does not fetch and return pages each time. */
+#define MAX_EMPTY 2u
+/* Rounds of asking a CPU that was interrupted in the middle of its stock. */
+#define DRAIN_ROUNDS 64u
+
+#define for_each_cache(cache)                                                                      \
+	for (struct kmem_cache *cache = cache_after(0); cache; cache = next_cache(cache))
+
+static struct kmem_cache *cache_of_link(const struct quarry_list *link)
+{
+	return list_entry((uintptr_t)link, struct kmem_cache, link);
+}
+
+static struct kmem_cache *next_cache(struct kmem_cache *cache)
+{
+	return cache->link.next == &registry.caches ? NULL : cache_of_link(cache->link.next);
+}
+
+struct kmem_cache *cache_after(uint32_t id)
+{
+	list_for_each(link, &registry.caches) {
+		if (cache_of_link(link)->id > id)
+			return cache_of_link(link);
+	}
+	return NULL;
+}
+
+static void copy_name(char *to, const char *name)
+{
+	unsigned i = 0;
+
+	for (; i < QUARRY_CACHE_NAME_MAX && name[i]; i++)
+		to[i] = name[i];
+	to[i] = '\0';
+}
+
+void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint32_t align, slab_flags_t flags,
+		 void (*ctor)(void *))
+{
+	__builtin_memset(cache, 0, sizeof(*cache));
+	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
+		cache->stock[cpu] = STOCK_NONE;
+	copy_name(cache->name, name);
+	cache->object_size = size;
+	cache->align = align;
+	cache->size = (uint32_t)align_up(size, align);
+	cache->reciprocal = ((1ull << 40) + cache->size - 1) / cache->size;
+	cache->shape[0] = slab_shape_of(cache->size, slab_preferred_order(cache->size));
+	cache->shape[1] = slab_shape_of(cache->size, get_order(cache->size));
+	cache->stock_cap = stock_cap_for(cache->size);
+	cache->flags = flags;
+	cache->ctor = ctor;
+	cache->max_empty = flags & SLAB_TYPESAFE_BY_RCU ? UINT32_MAX : MAX_EMPTY;
+	if (flags & SLAB_RECLAIM_ACCOUNT)
+		cache->page_gfp |= __GFP_RECLAIMABLE;
+	if (flags & SLAB_CACHE_DMA)
+		cache->page_gfp |= __GFP_DMA;
+	else if (flags & SLAB_CACHE_DMA32)
+		cache->page_gfp |= __GFP_DMA32;
+
+	unsigned long irq = mm_lock(&registry.lock);
+
+	cache->id = ++registry.last_id;
+	list_add_tail(&cache->link, &registry.caches);
+	mm_unlock(&registry.lock, irq);
+}
+
+void registry_init(void)
+{
+	__builtin_memset(&registry, 0, sizeof(registry));
+	list_init(&registry.caches);
+	cache_setup(&cache_cache, "kmem_cache", sizeof(struct kmem_cache), QUARRY_CACHE_LINE, 0, NULL);
+	cache_cache.builtin = true;
+	cache_cache.stock_cap = 0;
+	for (unsigned i = 0; i < STOCK_SIZES; i++) {
+		char name[QUARRY_CACHE_NAME_MAX + 1];
+
+		mm_format(name, sizeof(name), "stock-%u", stock_bytes(i));
+		cache_setup(&stock_caches[i], name, stock_bytes(i), stock_bytes(i) < 64 ? 8 : 64, 0, NULL);
+		stock_caches[i].builtin = true;
+		stock_caches[i].stock_cap = 0;
+	}
+}
+
+/* ---- creating ---- */
+
+/* Alignment of a cache's objects. A small object of SLAB_HWCACHE_ALIGN gets the fraction of a line that holds it. */
+static uint32_t object_align(uint32_t size, uint32_t align, slab_flags_t flags)
+{
+	uint32_t line = flags & SLAB_HWCACHE_ALIGN ? (uint32_t)QUARRY_CACHE_LINE : 0;
+
+	while (line > ARCH_SLAB_MINALIGN && size <= line / 2)
+		line /= 2;
+	return (uint32_t)max_u64(max_u64(align, line), ARCH_SLAB_MINALIGN);
+}
+
+static bool arguments_ok(const char *name, unsigned size, const struct kmem_cache_args *args, slab_flags_t flags)
+{
+	if (!name || !name[0] || size == 0 || size > QUARRY_CACHE_MAX_SIZE)
+		return false;
+	if (flags & ~QUARRY_SLAB_FLAGS)
+		return false;
+	if ((flags & SLAB_CACHE_DMA) && (flags & SLAB_CACHE_DMA32))
+		return false;
+	if (args->align && !is_power_of_2(args->align))
+		return false;
+	return align_up(size, object_align(size, args->align, flags)) <= QUARRY_CACHE_MAX_SIZE;
+}
+
+struct kmem_cache *kmem_cache_create_args(const char *name, unsigned size, const struct kmem_cache_args *args,
+					  slab_flags_t flags)
+{
+	static const struct kmem_cache_args none;
+	struct kmem_cache *cache = NULL;
+
+	if (!args)
+		args = &none;
+	if (!arguments_ok(name, size, args, flags))
+		mm_report(CACHE_ARGUMENT, "kmem_cache_create", name, size, flags);
+	else if (!fault_here(FAULT_CACHE))
+		cache = slab_alloc(&cache_cache, GFP_KERNEL, "kmem_cache_create",
+				   (uintptr_t)__builtin_return_address(0));
+	if (!cache) {
+		if (flags & SLAB_PANIC)
+			quarry_os_panic("a cache with SLAB_PANIC could not be created");
+		return NULL;
+	}
+	cache_setup(cache, name, size, object_align(size, args->align, flags), flags, args->ctor);
+	if (args->useroffset <= size && args->usersize <= size - args->useroffset) {
+		cache->useroffset = args->useroffset;
+		cache->usersize = args->usersize;
+	} else {
+		mm_report(CACHE_ARGUMENT, "kmem_cache_create", cache, args->useroffset, args->usersize);
+	}
+	return cache;
+}
+
+unsigned kmem_cache_size(const struct kmem_cache *cache)
+{
+	return cache->object_size;
+}
+
+/* ---- giving back ---- */
+
+struct drain_request {
+	struct kmem_cache *only;
+	unsigned busy;
+};
+
+/* Empty the stocks of the CPU that this runs on. */
+static void drain_here(void *arg)
+{
+	struct drain_request *request = arg;
+	unsigned cpu = cpu_pin();
+	bool done = true;
+
+	if (request->only) {
+		done = cpu_cache_drain(request->only, cpu);
+	} else {
+		unsigned long irq = mm_lock(&registry.lock);
+
+		for_each_cache(cache)
+			done &= cpu_cache_drain(cache, cpu);
+		mm_unlock(&registry.lock, irq);
+	}
+	cpu_unpin();
+	if (!done)
+		__atomic_fetch_add(&request->busy, 1u, __ATOMIC_RELAXED);
+}
+
+void cache_drain(struct kmem_cache *only)
+{
+	struct drain_request request = { .only = only };
+
+	if (cpu_context()) {
+		drain_here(&request);
+		return;
+	}
+	for (unsigned round = 0; round < DRAIN_ROUNDS; round++) {
+		__atomic_store_n(&request.busy, 0u, __ATOMIC_RELAXED);
+		cpu_call_all(drain_here, &request);
+		if (!__atomic_load_n(&request.busy, __ATOMIC_RELAXED))
+			break;
+		arch_relax();
+	}
+}
+
+void slab_drain(void)
+{
+	cache_drain(NULL);
+	/* The small caches that caches and stocks come from are listed first; freeing pages needs none of them. */
+	unsigned long irq = mm_lock(&registry.lock);
+
+	for_each_cache(cache)
+		if (!(cache->flags & SLAB_TYPESAFE_BY_RCU))
+			partial_shrink(cache);
+	mm_unlock(&registry.lock, irq);
+}
+
+int kmem_cache_shrink(struct kmem_cache *cache)
+{
+	if (__atomic_load_n(&cache->stocked, __ATOMIC_RELAXED))
+		cache_drain(cache);
+	/* Type-stable memory stays until the cache ends. */
+	if (cache->flags & SLAB_TYPESAFE_BY_RCU)
+		return 1;
+	return partial_shrink(cache) != 0;
+}
+
+/* Is it a cache that a caller created and did not destroy? Looks at nothing that `cache` points to. */
+static bool is_live_cache(const struct kmem_cache *cache)
+{
+	unsigned long irq = mm_lock(&registry.lock);
+	bool found = false;
+
+	for_each_cache(listed)
+		found |= listed == cache && !listed->builtin;
+	mm_unlock(&registry.lock, irq);
+	return found;
+}
+
+void kmem_cache_destroy(struct kmem_cache *cache)
+{
+	if (!cache)
+		return;
+	if (!is_live_cache(cache)) {
+		mm_report(CACHE_ARGUMENT, "kmem_cache_destroy", cache, 0, 0);
+		return;
+	}
+	if (__atomic_load_n(&cache->stocked, __ATOMIC_RELAXED))
+		cache_drain(cache);
+
+	unsigned long live = partial_taken(cache);
+
+	if (live) {
+		mm_report(CACHE_BUSY, "kmem_cache_destroy", cache, live, cache->name);
+		return;
+	}
+	unsigned long irq = mm_lock(&registry.lock);
+
+	list_del(&cache->link);
+	mm_unlock(&registry.lock, irq);
+	partial_shrink(cache);
+	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
+		cpu_cache_stop(cache, cpu);
+	slab_free(&cache_cache, page_of_address(cache), cache);
+}
+
+/* ---- CPUs ---- */
+
+/* First cache above *id whose CPUs have stocks but `cpu` has none; its capacity, or 0 at the end. */
+static uint32_t next_without_stock(uint32_t *id, unsigned cpu)
+{
+	unsigned long irq = mm_lock(&registry.lock);
+	uint32_t cap = 0;
+
+	for (struct kmem_cache *cache = cache_after(*id); cache; cache = next_cache(cache)) {
+		if (!cache->stocked || stock_of(cache, cpu) != STOCK_NONE)
+			continue;
+		*id = cache->id;
+		cap = cache->stock_cap;
+		break;
+	}
+	mm_unlock(&registry.lock, irq);
+	return cap;
+}
+
+void slab_cpu_online(unsigned cpu)
+{
+	uint32_t id = 0, cap;
+
+	/* Memory for a stock is asked for with no lock held; the cache may have gone when it is there. */
+	while ((cap = next_without_stock(&id, cpu)) != 0) {
+		struct object_stock *stock = stock_new(cap);
+
+		if (!stock)
+			return;
+		unsigned long irq = mm_lock(&registry.lock);
+		struct kmem_cache *cache = cache_after(id - 1);
+
+		if (cache && cache->id == id)
+			stock_install(cache, cpu, stock);
+		else
+			stock_free(stock);
+		mm_unlock(&registry.lock, irq);
+	}
+}
+
+void slab_cpu_offline(unsigned cpu)
+{
+	unsigned long irq = mm_lock(&registry.lock);
+
+	for_each_cache(cache)
+		cpu_cache_stop(cache, cpu);
+	mm_unlock(&registry.lock, irq);
+}
+
+unsigned long slab_pages(bool reclaimable)
+{
+	unsigned long irq = mm_lock(&registry.lock);
+	unsigned long pages = 0;
+
+	for_each_cache(cache) {
+		if (((cache->flags & SLAB_RECLAIM_ACCOUNT) != 0) != reclaimable)
+			continue;
+		for (unsigned i = 0; i < QUARRY_MAX_NODES; i++) {
+			unsigned long node_irq = mm_lock(&cache->node[i].lock);
+
+			pages += cache->node[i].pages;
+			mm_unlock(&cache->node[i].lock, node_irq);
+		}
+	}
+	mm_unlock(&registry.lock, irq);
+	return pages;
+}
