@@ -23,12 +23,14 @@ QUARRY_BEGIN_DECLS
 /* Highest zone that a mask may use (G11, G39). Illegal combinations answer as if the bits were absent.
  * Table of 16 rows of 2 bits: index is the mask's low four bits. */
 #define QUARRY_ZONE_ROW(bits, zone) ((uint32_t)(zone) << (2 * (bits)))
+/* A CPU family without a DMA zone treats GFP_DMA as no limit (D10). */
+#define QUARRY_ZONE_OF_DMA (QUARRY_ARCH_DMA_LIMIT ? ZONE_DMA : ZONE_NORMAL)
 #define QUARRY_ZONE_TABLE                                                                          \
-	(QUARRY_ZONE_ROW(0x0, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x1, ZONE_DMA) |                      \
+	(QUARRY_ZONE_ROW(0x0, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x1, QUARRY_ZONE_OF_DMA) | \
 	 QUARRY_ZONE_ROW(0x2, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x3, ZONE_NORMAL) |                   \
 	 QUARRY_ZONE_ROW(0x4, ZONE_DMA32) | QUARRY_ZONE_ROW(0x5, ZONE_NORMAL) |                    \
 	 QUARRY_ZONE_ROW(0x6, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x7, ZONE_NORMAL) |                   \
-	 QUARRY_ZONE_ROW(0x8, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x9, ZONE_DMA) |                      \
+	 QUARRY_ZONE_ROW(0x8, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x9, QUARRY_ZONE_OF_DMA) | \
 	 QUARRY_ZONE_ROW(0xa, ZONE_MOVABLE) | QUARRY_ZONE_ROW(0xb, ZONE_NORMAL) |                  \
 	 QUARRY_ZONE_ROW(0xc, ZONE_DMA32) | QUARRY_ZONE_ROW(0xd, ZONE_NORMAL) |                    \
 	 QUARRY_ZONE_ROW(0xe, ZONE_NORMAL) | QUARRY_ZONE_ROW(0xf, ZONE_NORMAL))
