@@ -142,6 +142,9 @@ static void fill_slot(struct worker *worker, struct item *item)
 		worker->failed++;
 		if (kind == ITEM_CACHE && nr_free_pages() > totalram_pages() / 4)
 			item_fail("no memory for a small object though much is free", NULL, 0);
+		if (kind == ITEM_PAGES && item->which == 0 && nr_free_pages() > totalram_pages() / 4 &&
+		    !(QUARRY_ARCH_DMA_LIMIT && (item->gfp & __GFP_DMA)))
+			item_fail("no memory for a page though much is free", NULL, 0);
 		break;
 	case ITEM_SKIPPED:
 		break;
