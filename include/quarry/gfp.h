@@ -24,7 +24,7 @@ QUARRY_BEGIN_DECLS
  * Table of 16 rows of 2 bits: index is the mask's low four bits. */
 #define QUARRY_ZONE_ROW(bits, zone) ((uint32_t)(zone) << (2 * (bits)))
 /* A CPU family without a DMA zone treats GFP_DMA as no limit (D10). */
-#define QUARRY_ZONE_OF_DMA (QUARRY_ARCH_DMA_LIMIT ? ZONE_DMA : ZONE_NORMAL)
+#define QUARRY_ZONE_OF_DMA (QUARRY_ARCH_DMA_LIMIT != 0 ? ZONE_DMA : ZONE_NORMAL)
 #define QUARRY_ZONE_TABLE                                                                          \
 	(QUARRY_ZONE_ROW(0x0, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x1, QUARRY_ZONE_OF_DMA) | \
 	 QUARRY_ZONE_ROW(0x2, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x3, ZONE_NORMAL) |                   \

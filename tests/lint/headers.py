@@ -6,6 +6,7 @@ H1  Each compiles alone, as C11 and as C++17, for every CPU port, by gcc and by 
     on the search path but the compiler's own freestanding headers.
 H2  Each may be included twice.
 H3  A macro that it leaves behind has our prefix or is a name of Linux's API in api_macros.txt.
+H4  quarry.h includes every one but the CPU port's and the opt-in ones.
 """
 
 import re
@@ -14,8 +15,9 @@ import sys
 
 import tree
 
+OPT_IN = ("quarry/quarry.h", "quarry/cleanup.h")
 FREESTANDING = ("stddef.h", "stdint.h", "stdbool.h", "stdarg.h")
-OURS = re.compile(r"(__)?QUARRY_|ARCH_|quarry_")
+OURS = re.compile(r"(__)?QUARRY_|ARCH_|quarry_|MOCK_")
 STRICT = ["-Wall", "-Wextra", "-Wundef", "-Wshadow", "-pedantic", "-Werror", "-fsyntax-only"]
 CXX = {
     ("x86_64", "gcc"): ["x86_64-linux-gnu-g++"],
@@ -70,6 +72,10 @@ def main():
     allowed = {word for line in text.splitlines() if not line.startswith("#")
                for word in line.split()}
     problems = []
+    umbrella = (tree.ROOT / "include/quarry/quarry.h").read_text()
+    problems += [f"H4 quarry.h does not include <{header}>" for header in tree.public_files("x86_64")
+                 if not header.startswith("quarry/arch/") and header not in OPT_IN
+                 and f"#include <{header}>" not in umbrella]
     for port in sys.argv[1:] or tree.CPUS + ("mock",):
         check_port(port, allowed, problems)
     tree.finish(list(dict.fromkeys(problems)), "headers")
