@@ -106,6 +106,12 @@ static inline struct page_stock *stock_of_zone(struct page_cpu *pages, const str
 	return &pages->give[(unsigned)zone->number * STOCK_MOBILITIES + type][order];
 }
 
+/* Blocks that one refill moves. */
+static inline uint32_t stock_batch(const struct page_stock *stock)
+{
+	return stock->cap / 4 ? stock->cap / 4 : 1;
+}
+
 /*
  * Refill an empty stock with at most `most` blocks and take one. Pinned; the zone is not locked.
  * Return: a PARKED head, or NULL: stock busy or nothing parked here (go to the buddy), or the zone has no block.
