@@ -36,18 +36,23 @@ static const char register_names[31][4] = {
 	"s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
 };
 
-static bool is_page_fault(unsigned long cause)
+/* Causes 12, 13 and 15 are the page faults. Return: what the instruction wanted, 0 if the cause is another. */
+static unsigned page_fault_access(unsigned long cause)
 {
-	return cause == 12 || cause == 13 || cause == 15;
+	return cause == 12   ? QUARRY_PROT_EXEC
+	       : cause == 13 ? QUARRY_PROT_READ
+	       : cause == 15 ? QUARRY_PROT_WRITE
+			     : 0;
 }
 
 /* Return: true if the faulting instruction can run again. */
 static bool fixed_by_library(const struct trap_frame *frame)
 {
+	unsigned access = page_fault_access(frame->cause);
 	uintptr_t va = frame->value;
 
-	return is_page_fault(frame->cause) && va >= machine.vmalloc_start &&
-	       va < machine.vmalloc_end && quarry_vmap_fault(va);
+	return access && va >= machine.vmalloc_start && va < machine.vmalloc_end &&
+	       quarry_vmap_fault(va, access);
 }
 
 static _Noreturn void die(const struct trap_frame *frame)
