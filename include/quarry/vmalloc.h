@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmalloc.h: virtually contiguous memory from single pages, and mapping given pages (spec G3, G123-G133, G150).
+ *
+ * Rules common to all functions here:
+ *   - They work if quarry_init was given a virtual range (quarry/init.h); without one an allocation fails with
+ *     VMAP_SPACE. `is_vmalloc_addr` tells an address of that range.
+ *   - Sizes are rounded up to pages; one page that is not mapped follows each area.
+ *   - An allocation whose mask has __GFP_DIRECT_RECLAIM may sleep: task context only; the mask also governs
+ *     page-table pages. Functions without a mask use GFP_KERNEL. Failure is NULL, reported unless __GFP_NOWARN.
+ *   - Freed addresses and pages are reused only after every CPU has flushed its TLB; flushes are
+ *     collected, so the memory of the last frees (up to 32 MiB, or a sixteenth of memory) comes back later.
+ */
+#ifndef QUARRY_VMALLOC_H
+#define QUARRY_VMALLOC_H
+
+#include <quarry/arch.h>
+#include <quarry/gfp.h>
+#include <quarry/types.h>
+
+QUARRY_BEGIN_DECLS
+
+/* Size 0 and more than all memory are refused with a report. (G123) */
+void *vmalloc(size_t size) QUARRY_API_CHECK(vmalloc) QUARRY_MALLOC QUARRY_ALLOC_SIZE(1);
+void *vzalloc(size_t size) QUARRY_API_CHECK(vzalloc) QUARRY_MALLOC QUARRY_ALLOC_SIZE(1);
+void *vmalloc_node(size_t size, int node) QUARRY_API_CHECK(vmalloc_node) QUARRY_MALLOC
+	QUARRY_ALLOC_SIZE(1);
+void *vzalloc_node(size_t size, int node) QUARRY_API_CHECK(vzalloc_node) QUARRY_MALLOC
+	QUARRY_ALLOC_SIZE(1);
+void *__vmalloc(size_t size, gfp_t gfp) QUARRY_API_CHECK(__vmalloc) QUARRY_MALLOC
+	QUARRY_ALLOC_SIZE(1);
+/* All of it: `align` in bytes, a power of two; `caller` is shown in vmallocinfo. */
+void *__vmalloc_node(size_t size, size_t align, gfp_t gfp, int node, const void *caller)
+	QUARRY_API_CHECK(__vmalloc_node) QUARRY_MALLOC QUARRY_ALLOC_SIZE(1);
+
+static inline void *__vmalloc_array(size_t n, size_t size, gfp_t gfp)
+{
+	size_t bytes;
+	return __builtin_mul_overflow(n, size, &bytes) ? NULL : __vmalloc(bytes, gfp);
+}
+static inline void *vmalloc_array(size_t n, size_t size)
+{
+	return __vmalloc_array(n, size, GFP_KERNEL);
+}
+static inline void *__vcalloc(size_t n, size_t size, gfp_t gfp)
+{
+	return __vmalloc_array(n, size, gfp | __GFP_ZERO);
+}
+static inline void *vcalloc(size_t n, size_t size)
+{
+	return __vmalloc_array(n, size, GFP_KERNEL | __GFP_ZERO);
+}
+
+/*
+ * Free what one of the above returned. NULL is ignored; anything else is reported and ignored.
+ * Context: any but NMI. In an interrupt the work is put off: to the defer hook, else to the next call here that
+ * may sleep. (G146, G150)
+ */
+void vfree(const void *address) QUARRY_API(vfree);
+static inline void vfree_atomic(const void *address)
+{
+	vfree(address);
+}
+
+/* What vmap may do with the pages (QUARRY_PROT_* in quarry/arch.h). */
+#ifndef PAGE_KERNEL
+#define PAGE_KERNEL QUARRY_PROT_KERNEL
+#define PAGE_KERNEL_RO QUARRY_PROT_READ
+#define PAGE_KERNEL_EXEC (QUARRY_PROT_KERNEL | QUARRY_PROT_EXEC)
+#define PAGE_KERNEL_NOCACHE (QUARRY_PROT_KERNEL | QUARRY_PROT_UNCACHED)
+#endif
+#ifndef VM_MAP
+#define VM_MAP 4ul /* the only flag of vmap */
+#endif
+
+/*
+ * Map pages[0..count) one after another. The pages stay the caller's: they must not be freed before vunmap
+ * and, because flushes are collected, not before vm_unmap_aliases either if other CPUs used the mapping.
+ * Context: task, may sleep. Return: address or NULL.
+ */
+void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned prot)
+	QUARRY_API_CHECK(vmap);
+/* Context: as vfree. */
+void vunmap(const void *address) QUARRY_API(vunmap);
+
+/* Flush every CPU now: nothing that was freed or unmapped before is reachable afterwards.
+ * Context: task, irqs on; may wait. */
+void vm_unmap_aliases(void) QUARRY_API(vm_unmap_aliases);
+
+/* ---- looking up; context: any ---- */
+
+bool is_vmalloc_addr(const void *address) QUARRY_API(is_vmalloc_addr);
+/* The page mapped at an address of vmalloc or vmap; NULL if none of ours is. */
+struct page *vmalloc_to_page(const void *address) QUARRY_API(vmalloc_to_page);
+/* The same as a frame number; 0 if none. Also for memory that is not ours. */
+unsigned long vmalloc_to_pfn(const void *address) QUARRY_API(vmalloc_to_pfn);
+/* Pages held by vmalloc. */
+unsigned long vmalloc_nr_pages(void) QUARRY_API(vmalloc_nr_pages);
+
+/*
+ * For a kernel's page-fault handler on CPUs that remember absent entries (riscv64): if `va` is mapped now
+ * and allows `access` (QUARRY_PROT_READ, _WRITE or _EXEC), make this CPU see it.
+ * Context: the fault handler, any. Return: true: retry the access; false: a real fault.
+ */
+bool quarry_vmap_fault(uintptr_t va, unsigned access) QUARRY_API(vmap_fault);
+
+QUARRY_END_DECLS
+
+#endif

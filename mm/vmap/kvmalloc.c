@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kvmalloc.c: kmalloc if it comes easily, else vmalloc (spec G126-G133).
+ *
+ *   size            first try                          then
+ *   <= 1 page       kmalloc, mask as given             nothing: vmalloc could not do better
+ *   larger          kmalloc, silent, one round         vmalloc, if the mask may sleep
+ *   > INT_MAX       refused: more likely a bug of the caller's arithmetic than a wish
+ *
+ * A mask with __GFP_RETRY_MAYFAIL makes the first try a hard one; __GFP_NOFAIL is kept for the second. NORETRY and
+ * masks that cannot sleep have no second try; NORETRY is reported, because the caller says two things at once.
+ *
+ * Start at: kvmalloc_node.
+ */
+#include <quarry/slab.h>
+#include <quarry/vmalloc.h>
+
+#include "mm/base/bits.h"
+#include "mm/base/log.h"
+#include "mm/gfp/gfp.h"
+#include "mm/vmap/vmap.h"
+
+#define LARGEST ((size_t)INT32_MAX)
+
+#define CALLER() __builtin_return_address(0)
+
+static gfp_t gentle(gfp_t gfp, size_t size)
+{
+	if (size <= PAGE_SIZE)
+		return gfp;
+	if (!gfp_has(gfp, __GFP_RETRY_MAYFAIL))
+		gfp |= __GFP_NORETRY;
+	return (gfp | __GFP_NOWARN) & ~__GFP_NOFAIL;
+}
+
+/* The second try, or why there is none. */
+static void *fall_back(size_t size, gfp_t gfp, int node, const void *caller)
+{
+	if (size <= PAGE_SIZE || !gfpflags_allow_blocking(gfp))
+		return NULL;
+	return __vmalloc_node(size, 1, gfp, node, caller);
+}
+
+static bool too_large(size_t size, gfp_t gfp, const void *caller)
+{
+	if (size <= LARGEST)
+		return false;
+	if (!gfp_has(gfp, __GFP_NOWARN))
+		mm_report_at(QUARRY_RULE_SIZE_LIMIT, "kvmalloc", NULL, size, LARGEST,
+			     (uintptr_t)caller);
+	return true;
+}
+
+static void *allocate(size_t size, gfp_t gfp, int node, const void *caller)
+{
+	void *p = NULL;
+
+	if (too_large(size, gfp, caller))
+		return NULL;
+#if QUARRY_CONTEXT_LINT
+	if (gfp_has(gfp, __GFP_NORETRY))
+		mm_report_at(QUARRY_RULE_BAD_GFP, "kvmalloc", NULL, gfp_bits(gfp), size,
+			     (uintptr_t)caller);
+#endif
+	if (size <= KMALLOC_MAX_SIZE)
+		p = kmalloc_node(size, gentle(gfp, size), node);
+	return p ? p : fall_back(size, gfp, node, caller);
+}
+
+void *kvmalloc_node(size_t size, gfp_t gfp, int node)
+{
+	return allocate(size, gfp, node, CALLER());
+}
+
+void kvfree(const void *p)
+{
+	if (is_vmalloc_addr(p))
+		vmap_free(p, VMAP_ALLOC, "kvfree", (uintptr_t)CALLER());
+	else
+		kfree(p);
+}
+
+void kvfree_sensitive(const void *p, size_t size)
+{
+	volatile unsigned char *byte = (volatile unsigned char *)(uintptr_t)p;
+
+	if (ZERO_OR_NULL_PTR(p))
+		return;
+	/* Volatile: nobody reads these bytes again, and that must not count. */
+	for (size_t i = 0; i < size; i++)
+		byte[i] = 0;
+	kvfree(p);
+}
+
+/* Resize in place if the area's pages suffice. Return: the recorded size before in *old; false if it must move. */
+static bool resize_area(const void *p, size_t size, size_t *old)
+{
+	struct vmap_info info;
+	unsigned long irq = mm_lock(&vmap_lock);
+	bool fits = false;
+
+	*old = 0;
+	if (vmap_area_find_locked((uintptr_t)p, &info) && info.start == (uintptr_t)p &&
+	    info.flags == VMAP_ALLOC) {
+		*old = info.size;
+		fits = size <= info.pages << PAGE_SHIFT;
+		if (fits)
+			vmap_area_resize_locked(info.start, size);
+	}
+	mm_unlock(&vmap_lock, irq);
+	return fits;
+}
+
+static void *move_to(void *to, const void *p, size_t old, size_t size)
+{
+	if (!to)
+		return NULL;
+	__builtin_memcpy(to, p, (size_t)min_u64(old, size));
+	kvfree(p);
+	return to;
+}
+
+static void *realloc_area(const void *p, size_t size, gfp_t gfp, const void *caller)
+{
+	size_t old;
+
+	if (resize_area(p, size, &old)) {
+		if (size > old && gfp_has(gfp, __GFP_ZERO))
+			__builtin_memset((char *)(uintptr_t)p + old, 0, size - old);
+		return (void *)(uintptr_t)p;
+	}
+	if (!old) {
+		mm_report_at(QUARRY_RULE_VMAP_UNKNOWN, "kvrealloc", p, size, 0, (uintptr_t)caller);
+		return NULL;
+	}
+	return move_to(allocate(size, gfp, NUMA_NO_NODE, caller), p, old, size);
+}
+
+void *kvrealloc(const void *p, size_t size, gfp_t gfp)
+{
+	const void *caller = CALLER();
+	void *q = NULL;
+
+	if (ZERO_OR_NULL_PTR(p))
+		return allocate(size, gfp, NUMA_NO_NODE, caller);
+	if (!size) {
+		kvfree(p);
+		return ZERO_SIZE_PTR;
+	}
+	if (is_vmalloc_addr(p))
+		return realloc_area(p, size, gfp, caller);
+	if (too_large(size, gfp, caller))
+		return NULL;
+	if (size <= KMALLOC_MAX_SIZE)
+		q = krealloc(p, size, gentle(gfp, size));
+	return q ? q : move_to(fall_back(size, gfp, NUMA_NO_NODE, caller), p, ksize(p), size);
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pgtable.c: a radix walk over the page tables of any CPU port.
+ *
+ * Terms       level   0 is the table whose entries are 4 KiB leaves; the root is level levels - 1
+ *             run     neighbouring entries of one table; callers fill or clear a run by themselves, so a
+ *                     range costs one walk per 2 MiB, not one per page
+ *             pruning taking out tables that map nothing
+ *
+ * Invariants  P1  root entries of the window are present from pgtable_init on and never change: other address
+ *                 spaces may have copied them
+ *             P2  a table with a present entry is never pruned
+ *             P3  no table of a 2 MiB block that an area uses is pruned (the caller of
+ *                 pgtable_prune holds the space lock and names unused blocks)
+ *             P4  a table is zeroed before it is linked, and flushed from every CPU between unlinking and reuse
+ *             P5  no table is linked while one that was unlinked is not flushed yet: a CPU that still walks through
+ *                 the old one would not see the new one
+ *
+ * Locking     pt.lock (rank 3) is held while a table is linked or unlinked, and for walks of addresses that nobody
+ *             is known to map. Leaf entries belong to the owner of the area: no lock.
+ * Cost        a walk is one load a level; creating a table is a page and one more walk.
+ * Start at    pgtable_create
+ */
+#include "mm/vmap/pgtable.h"
+
+#include "mm/base/cpu.h"
+#include "mm/base/fault.h"
+#include "mm/base/lock.h"
+#include "mm/base/log.h"
+
+static QUARRY_STATE struct {
+	struct mm_lock lock;
+	quarry_pte_t *root;
+	unsigned levels;
+	unsigned pruning;    /* prunings between begin and end */
+	unsigned long pages; /* tables that we allocated */
+} pt;
+
+static uintptr_t entry_size(unsigned level)
+{
+	return (uintptr_t)PAGE_SIZE << 9 * level;
+}
+
+/* End of the entry that covers va, not beyond `end` (which also catches the wrap at the top). */
+static uintptr_t entry_end(uintptr_t va, unsigned level, uintptr_t end)
+{
+	uintptr_t next = (va & ~(entry_size(level) - 1)) + entry_size(level);
+	return next - 1 < end - 1 ? next : end;
+}
+
+static quarry_pte_t *table_of(quarry_pte_t pte, unsigned level)
+{
+	return phys_to_virt(arch_pte_addr(pte, level));
+}
+
+static bool table_is_empty(const quarry_pte_t *table)
+{
+	for (unsigned i = 0; i < PT_ENTRIES; i++)
+		if (arch_pte_present(arch_pte_read(&table[i])))
+			return false;
+	return true;
+}
+
+static struct page *table_new(gfp_t gfp)
+{
+	struct page *page;
+
+	if (fault_here(FAULT_PAGE_TABLE))
+		return NULL;
+	page = alloc_pages(gfp | __GFP_ZERO, 0);
+	if (page)
+		page_set_kind(page, QUARRY_PAGE_TABLE);
+	return page;
+}
+static void table_free(struct page *page)
+{
+	page_set_kind(page, QUARRY_PAGE_USED);
+	__free_pages(page, 0);
+}
+
+/* P4: the release in arch_pte_write orders the zeroing before the link. */
+static void table_link(quarry_pte_t *pte, struct page *table)
+{
+	arch_pte_write(pte, arch_pte_table(page_to_phys(table)));
+	pt.pages++;
+}
+
+int pgtable_init(phys_addr_t root, uintptr_t start, uintptr_t end)
+{
+	pt.lock = (struct mm_lock){ 0 };
+	pt.pages = 0;
+	pt.pruning = 0;
+	pt.levels = arch_pt_levels();
+	if (pt.levels < 2 || pt.levels > PT_MAX_LEVELS)
+		return -QUARRY_ENOSYS;
+	pt.root = phys_to_virt(root ? root : arch_pt_root());
+
+	unsigned top = pt.levels - 1;
+	for (uintptr_t va = start; va != end; va = entry_end(va, top, end)) {
+		quarry_pte_t *pte = &pt.root[arch_pt_index(va, top)];
+		quarry_pte_t old = arch_pte_read(pte);
+		struct page *table;
+
+		if (arch_pte_is_leaf(old, top)) {
+			mm_report(VMAP_TABLE, "quarry_init", (void *)va, old, top);
+			return -QUARRY_EBUSY;
+		}
+		if (arch_pte_present(old))
+			continue;
+		table = table_new(GFP_KERNEL);
+		if (!table)
+			return -QUARRY_ENOMEM;
+		table_link(pte, table);
+	}
+	arch_tlb_map_sync(0, UINTPTR_MAX & PAGE_MASK);
+	return 0;
+}
+
+unsigned pgtable_levels(void)
+{
+	return pt.levels;
+}
+unsigned long pgtable_pages(void)
+{
+	return pt.pages;
+}
+
+struct pt_run pgtable_find(uintptr_t va, unsigned long pages)
+{
+	quarry_pte_t *table = pt.root;
+
+	for (unsigned level = pt.levels - 1;; level--) {
+		quarry_pte_t *pte = &table[arch_pt_index(va, level)];
+		unsigned long room;
+		quarry_pte_t value;
+
+		if (level == 0) {
+			room = PT_ENTRIES - arch_pt_index(va, 0);
+			return (struct pt_run){ pte, 0, pages < room ? pages : room };
+		}
+		value = arch_pte_read(pte);
+		if (!arch_pte_present(value) || arch_pte_is_leaf(value, level)) {
+			room = (entry_size(level) - (va & (entry_size(level) - 1))) >> PAGE_SHIFT;
+			return (struct pt_run){ pte, level, pages < room ? pages : room };
+		}
+		table = table_of(value, level);
+	}
+}
+
+enum link_result { LINK_FOUND, LINK_MISSING, LINK_LINKED, LINK_PRUNING };
+
+/* Find under the lock; if a table is missing, link `spare` there (if given) and find again. */
+static enum link_result find_or_link(uintptr_t va, unsigned long pages, struct page *spare,
+				     struct pt_run *run)
+{
+	unsigned long irq = mm_lock(&pt.lock);
+	enum link_result result = LINK_FOUND;
+
+	*run = pgtable_find(va, pages);
+	if (run->level && !arch_pte_present(arch_pte_read(run->pte))) {
+		result = LINK_MISSING;
+		if (spare && pt.pruning) {
+			result = LINK_PRUNING;
+		} else if (spare) {
+			table_link(run->pte, spare);
+			*run = pgtable_find(va, pages);
+			result = LINK_LINKED;
+		}
+	}
+	mm_unlock(&pt.lock, irq);
+	return result;
+}
+
+struct pt_run pgtable_create(uintptr_t va, unsigned long pages, gfp_t gfp)
+{
+	struct page *spare = NULL;
+	bool linked = false;
+	enum link_result result;
+	struct pt_run run;
+
+	while ((result = find_or_link(va, pages, spare, &run)) != LINK_FOUND) {
+		if (result == LINK_LINKED) {
+			linked = true;
+			spare = NULL;
+		} else if (result == LINK_MISSING) {
+			spare = table_new(gfp);
+			if (!spare)
+				break;
+		} else if (gfpflags_allow_blocking(gfp) && cpu_context() == 0) {
+			/* The pruner is pinned and only waits for CPUs to flush, so for this one too. */
+			arch_relax();
+		} else {
+			break;
+		}
+	}
+	if (spare)
+		table_free(spare);
+	/* No memory, or a huge leaf is in the way. */
+	if (run.level)
+		run.pte = NULL;
+	if (linked)
+		arch_tlb_map_sync(0, UINTPTR_MAX & PAGE_MASK);
+	return run;
+}
+
+int pgtable_query(uintptr_t va, bool wait, struct pt_leaf *leaf)
+{
+	unsigned long irq = arch_irq_save();
+	int error = -QUARRY_EAGAIN;
+
+	if (wait)
+		mm_lock_raw(&pt.lock);
+	if (wait || mm_trylock(&pt.lock)) {
+		struct pt_run run = pgtable_find(va, 1);
+		quarry_pte_t pte = arch_pte_read(run.pte);
+
+		mm_unlock_raw(&pt.lock);
+		error = -QUARRY_ENOENT;
+		if (arch_pte_is_leaf(pte, run.level)) {
+			leaf->phys = arch_pte_addr(pte, run.level) +
+				     (va & (entry_size(run.level) - 1));
+			leaf->prot = arch_pte_prot(pte, run.level);
+			leaf->level = run.level;
+			error = 0;
+		}
+	}
+	arch_irq_restore(irq);
+	return error;
+}
+
+/* A table that the kernel had there before us stays. */
+static bool table_is_ours(const quarry_pte_t *table)
+{
+	return virt_addr_valid(table) && page_kind(virt_to_page(table)) == QUARRY_PAGE_TABLE;
+}
+
+/*
+ * Unlink the table of `level` that covers va if it is empty, then each upper table that this empties; the tables
+ * below root entries stay (P1).
+ */
+static void prune_path(uintptr_t va, unsigned level, struct page_chain *chain)
+{
+	quarry_pte_t *parent[PT_MAX_LEVELS]; /* parent[l]: the entry that points to the table of level l */
+	quarry_pte_t *table = pt.root;
+
+	for (unsigned l = pt.levels - 1; l > level; l--) {
+		parent[l - 1] = &table[arch_pt_index(va, l)];
+		table = table_of(arch_pte_read(parent[l - 1]), l);
+	}
+	for (; level + 2 < pt.levels; level++) {
+		table = table_of(arch_pte_read(parent[level]), level + 1);
+		if (!table_is_ours(table) || !table_is_empty(table))
+			return;
+		arch_pte_write(parent[level], 0);
+		chain_push(chain, virt_to_page(table));
+		pt.pages--;
+	}
+}
+
+void pgtable_prune_begin(void)
+{
+	unsigned long irq = mm_lock(&pt.lock);
+
+	pt.pruning++;
+	mm_unlock(&pt.lock, irq);
+}
+void pgtable_prune_end(void)
+{
+	unsigned long irq = mm_lock(&pt.lock);
+
+	pt.pruning--;
+	mm_unlock(&pt.lock, irq);
+}
+
+void pgtable_prune(uintptr_t start, uintptr_t end, struct page_chain *chain)
+{
+	unsigned long irq = mm_lock(&pt.lock);
+
+	for (uintptr_t va = start; va != end;) {
+		struct pt_run run = pgtable_find(va, 1);
+		bool absent = run.level && !arch_pte_present(arch_pte_read(run.pte));
+
+		if (!run.level || absent)
+			prune_path(va, run.level, chain);
+		va = entry_end(va, run.level ? run.level : 1, end);
+	}
+	mm_unlock(&pt.lock, irq);
+}
+
+unsigned long pgtable_count(uintptr_t start, uintptr_t end)
+{
+	unsigned long irq = mm_lock(&pt.lock);
+	unsigned long mapped = 0;
+
+	for (uintptr_t va = start; va != end;) {
+		unsigned long left = (end - va) >> PAGE_SHIFT;
+		struct pt_run run = pgtable_find(va, left);
+
+		if (run.level) {
+			mapped += arch_pte_present(arch_pte_read(run.pte)) ? run.pages : 0;
+		} else {
+			for (unsigned long i = 0; i < run.pages; i++)
+				mapped += arch_pte_present(arch_pte_read(&run.pte[i]));
+		}
+		va += run.pages << PAGE_SHIFT;
+	}
+	mm_unlock(&pt.lock, irq);
+	return mapped;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pgtable.h: the kernel's page tables below the vmalloc window, as runs of entries.
+ */
+#ifndef QUARRY_MM_VMAP_PGTABLE_H
+#define QUARRY_MM_VMAP_PGTABLE_H
+
+#include <quarry/arch.h>
+#include <quarry/arch/pgtable.h>
+#include <quarry/gfp.h>
+
+#include "mm/vmap/page_chain.h"
+
+#define PT_ENTRIES 512u
+#define PT_MAX_LEVELS 5u
+
+/* Neighbouring entries of one table, from the entry of an address on. */
+struct pt_run {
+	quarry_pte_t *pte;   /* NULL: no memory for a table */
+	unsigned level;      /* 0: leaf table; above: the entry is absent or a huge leaf */
+	unsigned long pages; /* level 0: entries of this run; above: pages from the address to the entry's end */
+};
+
+/* What the tables say about an address. */
+struct pt_leaf {
+	phys_addr_t phys; /* of the address itself */
+	unsigned prot;
+	unsigned level;
+};
+
+/*
+ * Take the tables of `root` (0: those in use) over for [start, end): give every root entry of the range
+ * a table, so that root entries never change again.
+ * Return: 0, -ENOSYS (no translation in use), -EBUSY (the range holds a mapping), -ENOMEM.
+ */
+int pgtable_init(phys_addr_t root, uintptr_t start, uintptr_t end) QUARRY_INT(pgtable_init);
+unsigned pgtable_levels(void) QUARRY_INT(pgtable_levels);
+
+/*
+ * Find the entries of `va`, at most `pages` of them; pages > 0. No table of the range may be pruned
+ * meanwhile: somebody maps an address in its 2 MiB. Context: any.
+ */
+struct pt_run pgtable_find(uintptr_t va, unsigned long pages) QUARRY_INT(pgtable_find);
+
+/* The same, creating missing tables with `gfp`. Context: as gfp allows. */
+struct pt_run pgtable_create(uintptr_t va, unsigned long pages, gfp_t gfp) QUARRY_INT(pgtable_create);
+
+/* Look up any address. With `wait` false a busy table answers -EAGAIN. Return: 0, -ENOENT, -EAGAIN. Context: any. */
+int pgtable_query(uintptr_t va, bool wait, struct pt_leaf *leaf) QUARRY_INT(pgtable_query);
+
+/*
+ * Between begin and end: unlink the tables of ours that lie below [start, end), a range of whole 2 MiB that nobody
+ * maps or may start to map during the call, and upper tables that become empty. They go to `chain`. Before end every
+ * CPU must flush everything; afterwards the tables can be freed.
+ * Context: pinned from begin to end.
+ */
+void pgtable_prune_begin(void) QUARRY_INT(pgtable_prune_begin);
+void pgtable_prune(uintptr_t start, uintptr_t end, struct page_chain *chain)
+	QUARRY_INT(pgtable_prune);
+void pgtable_prune_end(void) QUARRY_INT(pgtable_prune_end);
+
+/* Count the pages mapped in [start, end), 4 KiB units, for the validator. Context: any; slow. */
+unsigned long pgtable_count(uintptr_t start, uintptr_t end) QUARRY_INT(pgtable_count);
+/* Pages that hold our tables. */
+unsigned long pgtable_pages(void) QUARRY_INT(pgtable_pages);
+
+#endif

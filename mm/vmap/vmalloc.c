@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmalloc.c: pages plus addresses plus mapping.
+ *
+ * Pages come in batches of 64, an array on the stack, and go into the tables run by run; no list of an
+ * area's pages is kept, because the page tables are one. A failure on the way takes down what is there.
+ *
+ * Cost        per page a stock pop, an entry and two words of struct page.
+ * Start at    __vmalloc_node
+ */
+#include <quarry/vmalloc.h>
+
+#include "mm/base/bits.h"
+#include "mm/base/log.h"
+#include "mm/gfp/gfp.h"
+#include "mm/vmap/vmap.h"
+
+#define BATCH 64u
+
+#define CALLER() __builtin_return_address(0)
+
+/* At least one page, or none if there is no memory. A bulk request may stop early; the single one that follows obeys
+ * the whole mask. */
+static unsigned long get_batch(struct page **pages, unsigned long n, gfp_t gfp, int node)
+{
+	unsigned long got;
+
+	for (unsigned long i = 0; i < n; i++)
+		pages[i] = NULL;
+	got = alloc_pages_bulk_node(gfp, node, n, pages);
+	if (!got) {
+		pages[0] = alloc_pages_node(node, gfp, 0);
+		got = pages[0] != NULL;
+	}
+	return got;
+}
+
+static void put_batch(struct page **pages, unsigned long n)
+{
+	for (unsigned long i = 0; i < n; i++)
+		page_set_kind(pages[i], QUARRY_PAGE_USED);
+	free_pages_bulk(n, pages);
+}
+
+/* Give an area its pages. Return: how many it has; fewer than info->pages on failure. */
+static unsigned long populate(const struct vmap_info *info, gfp_t gfp, int node)
+{
+	struct page *batch[BATCH];
+	unsigned long done = 0;
+
+	while (done < info->pages) {
+		uintptr_t va = info->start + (done << PAGE_SHIFT);
+		unsigned long got, mapped;
+
+		got = get_batch(batch, (unsigned long)min_u64(info->pages - done, BATCH), gfp, node);
+		for (unsigned long i = 0; i < got; i++) {
+			page_set_kind(batch[i], QUARRY_PAGE_VMALLOC);
+			batch[i]->index = (va >> PAGE_SHIFT) + i;
+		}
+		mapped = vmap_map_pages(va, batch, got, QUARRY_PROT_KERNEL, gfp);
+		done += mapped;
+		if (mapped < got)
+			put_batch(batch + mapped, got - mapped);
+		if (!mapped || mapped < got)
+			break;
+	}
+	return done;
+}
+
+static void *refuse(enum quarry_rule rule, size_t size, gfp_t gfp, uintptr_t caller)
+{
+	if (!gfp_has(gfp, __GFP_NOWARN))
+		mm_report_at(rule, "vmalloc", NULL, size, gfp_bits(gfp), caller);
+	return NULL;
+}
+
+void *__vmalloc_node(size_t size, size_t align, gfp_t gfp, int node, const void *caller)
+{
+	uintptr_t from = (uintptr_t)caller;
+	struct vmap_info info = { 0, size, 0, VMAP_ALLOC, from };
+	unsigned long align_pages = align >> PAGE_SHIFT ? align >> PAGE_SHIFT : 1;
+	unsigned long got;
+	int error;
+
+	if (!size || !is_power_of_2(align)) {
+		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "vmalloc", NULL, size, align, from);
+		return NULL;
+	}
+	if ((size - 1) >> PAGE_SHIFT >= totalram_pages())
+		return refuse(QUARRY_RULE_SIZE_LIMIT, size, gfp, from);
+	if (!gfp_context_ok(gfp))
+		gfp = gfp_context_report(gfp, "vmalloc", from);
+	info.pages = PFN_UP(size);
+	error = vmap_get_area(&info, align_pages, gfp);
+	if (error)
+		return refuse(error == -QUARRY_ENOSPC ? QUARRY_RULE_VMAP_SPACE :
+							QUARRY_RULE_NO_MEMORY,
+			      size, gfp, from);
+	/* One report for the whole, below. */
+	got = populate(&info, gfp | __GFP_NOWARN, node);
+	if (got < info.pages) {
+		vmap_abort(&info, got);
+		return refuse(QUARRY_RULE_NO_MEMORY, size, gfp, from);
+	}
+	return (void *)info.start;
+}
+
+void *vmalloc(size_t size)
+{
+	return __vmalloc_node(size, 1, GFP_KERNEL, NUMA_NO_NODE, CALLER());
+}
+void *vzalloc(size_t size)
+{
+	return __vmalloc_node(size, 1, GFP_KERNEL | __GFP_ZERO, NUMA_NO_NODE, CALLER());
+}
+void *vmalloc_node(size_t size, int node)
+{
+	return __vmalloc_node(size, 1, GFP_KERNEL, node, CALLER());
+}
+void *vzalloc_node(size_t size, int node)
+{
+	return __vmalloc_node(size, 1, GFP_KERNEL | __GFP_ZERO, node, CALLER());
+}
+void *__vmalloc(size_t size, gfp_t gfp)
+{
+	return __vmalloc_node(size, 1, gfp, NUMA_NO_NODE, CALLER());
+}
+
+void vfree(const void *address)
+{
+	if (address)
+		vmap_free(address, VMAP_ALLOC, "vfree", (uintptr_t)CALLER());
+}
+
+unsigned long vmalloc_nr_pages(void)
+{
+	return vmap_area_alloc_pages();
+}

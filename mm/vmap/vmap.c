@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmap.c: map pages into an area, take areas down again, and the start of the layer.
+ *
+ *   vmap_get_area -> vmap_map_pages -> (in use) -> vmap_free: claim, clear entries, retire
+ *
+ * Invariants, checked by vmap_check:
+ *   M1  pages [start, start + pages) of a live area are mapped, its guard page is not
+ *   M2  a page mapped by a VMAP_ALLOC area is of kind VMALLOC and its index is its virtual page number
+ *   M3  nothing else is mapped in the window, but areas whose free was put off
+ *
+ * An area that is freed in an interrupt is claimed there, so a second free is seen at once, and put on a
+ * list through the word that a claimed area keeps. The defer hook, or the next call that may sleep, unmaps it.
+ *
+ * Locking     vmap_lock for the list; entries of an area belong to who allocated or claimed it.
+ * Cost        per page one entry read and one written; per 2 MiB one walk.
+ * Start at    vmap_free
+ */
+#include "mm/vmap/vmap.h"
+
+#include "mm/base/bits.h"
+#include "mm/base/cpu.h"
+#include "mm/base/log.h"
+#include "mm/gfp/gfp.h"
+#include "mm/phys/pageblock.h"
+#include "mm/vmap/pgtable.h"
+
+/*
+ * How much of the range we use: 16 times memory, at least 64 GiB (with 3 levels of tables 2 GiB). Areas, guards, what
+ * waits for a flush and fragmentation stay far below that, and bookkeeping is sized by it: 72 bytes
+ * per GiB, and with 3 levels a page per GiB for tables that are there from the start.
+ */
+#define WINDOW_PER_RAM 16ul
+#define WINDOW_MIN (64ul << 30)
+#define WINDOW_MIN_3_LEVELS (2ul << 30)
+
+static QUARRY_STATE struct {
+	uintptr_t deferred; /* claimed areas to free, linked by their kept word; 0 ends */
+} vmap_state;
+
+gfp_t vmap_own_gfp(gfp_t gfp)
+{
+	return gfp & (__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_MEMALLOC |
+		      __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL |
+		      __GFP_NOLOCKDEP | __GFP_NOWARN);
+}
+
+int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp)
+{
+	gfp_t own = vmap_own_gfp(gfp) | __GFP_NOWARN;
+	bool wait = gfpflags_allow_blocking(gfp) && vmap_may_wait();
+	int error = vmap_area_alloc(info, align, own);
+
+	/* Addresses may wait for a flush. A request that must not fail waits for somebody's free. */
+	while (error == -QUARRY_ENOSPC && wait) {
+		if (!vmap_purge() && !gfp_has(gfp, __GFP_NOFAIL))
+			break;
+		error = vmap_area_alloc(info, align, own);
+	}
+	return error;
+}
+
+unsigned long vmap_map_pages(uintptr_t va, struct page *const *pages, unsigned long n,
+			     unsigned prot, gfp_t gfp)
+{
+	uintptr_t start = va;
+	unsigned long done = 0;
+
+	while (done < n) {
+		struct pt_run run = pgtable_create(va, n - done, vmap_own_gfp(gfp) | __GFP_NOWARN);
+		unsigned long i = 0;
+
+		if (!run.pte)
+			break;
+		for (; i < run.pages; i++) {
+			quarry_pte_t old = arch_pte_read(&run.pte[i]);
+
+			if (arch_pte_present(old)) {
+				mm_report(VMAP_TABLE, "vmap", (void *)va, old, 0);
+				break;
+			}
+			arch_pte_write(&run.pte[i],
+				       arch_pte_leaf(page_to_phys(pages[done + i]), prot, 0));
+		}
+		done += i;
+		va += i << PAGE_SHIFT;
+		if (i < run.pages)
+			break;
+	}
+	if (done)
+		arch_tlb_map_sync(start, va);
+	return done;
+}
+
+/* Clear the entries of pages [va, va + n); collect our pages, if wanted. */
+static void unmap_pages(uintptr_t va, unsigned long n, struct page_chain *pages)
+{
+	while (n) {
+		struct pt_run run = pgtable_find(va, n);
+
+		for (unsigned long i = 0; i < run.pages; i++) {
+			quarry_pte_t pte = run.level ? 0 : arch_pte_read(&run.pte[i]);
+
+			if (!arch_pte_is_leaf(pte, 0)) {
+				mm_report(VMAP_TABLE, "vunmap", (void *)va, pte, run.level);
+				continue;
+			}
+			arch_pte_write(&run.pte[i], 0);
+			if (pages)
+				chain_push(pages, phys_to_page(arch_pte_addr(pte, 0)));
+		}
+		va += run.pages << PAGE_SHIFT;
+		n -= run.pages;
+	}
+}
+
+/* Take down a claimed area of which the first `mapped` pages are mapped. */
+static void take_down(const struct vmap_info *info, unsigned long mapped)
+{
+	struct page_chain pages = { 0, 0, 0 };
+
+	unmap_pages(info->start, mapped, info->flags & VMAP_ALLOC ? &pages : NULL);
+	vmap_retire(info, &pages);
+}
+
+void vmap_abort(struct vmap_info *info, unsigned long mapped)
+{
+	unsigned long irq = mm_lock(&vmap_lock);
+
+	vmap_area_claim_locked(info->start, info->flags, info);
+	mm_unlock(&vmap_lock, irq);
+	take_down(info, mapped);
+	if (vmap_may_wait())
+		vmap_purge();
+}
+
+/* ---- putting off ---- */
+
+/* Return: true if the list was empty. */
+static bool defer_locked(uintptr_t start)
+{
+	bool first = !vmap_state.deferred;
+
+	vmap_area_keep_locked(start, vmap_state.deferred);
+	__atomic_store_n(&vmap_state.deferred, start, __ATOMIC_RELAXED);
+	return first;
+}
+
+/* Context: any but an interrupt; as the defer hook calls it. */
+static void free_deferred(void *unused)
+{
+	(void)unused;
+	while (__atomic_load_n(&vmap_state.deferred, __ATOMIC_RELAXED)) {
+		struct vmap_info info;
+		unsigned long irq = mm_lock(&vmap_lock);
+		bool any = vmap_state.deferred != 0;
+
+		if (any) {
+			vmap_area_claimed_locked(vmap_state.deferred, &info);
+			__atomic_store_n(&vmap_state.deferred, info.caller, __ATOMIC_RELAXED);
+		}
+		mm_unlock(&vmap_lock, irq);
+		if (any)
+			take_down(&info, info.pages);
+	}
+}
+
+void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t caller)
+{
+	uintptr_t start = (uintptr_t)address;
+	unsigned context = cpu_context();
+	bool first = false;
+	struct vmap_info info;
+
+	if (context & QUARRY_CTX_NMI) {
+		mm_report_at(QUARRY_RULE_BAD_CONTEXT, call, address, context, 0, caller);
+		return;
+	}
+	unsigned long irq = mm_lock(&vmap_lock);
+	int error = vmap_area_claim_locked(start, kind, &info);
+	if (!error && context & QUARRY_CTX_IRQ)
+		first = defer_locked(start);
+	mm_unlock(&vmap_lock, irq);
+
+	if (error == -QUARRY_EINVAL) {
+		mm_report_at(QUARRY_RULE_FREE_KIND, call, address, kind, info.flags, caller);
+	} else if (error) {
+		mm_report_at(QUARRY_RULE_VMAP_UNKNOWN, call, address, 0, 0, caller);
+	} else if (context & QUARRY_CTX_IRQ) {
+		if (first && mm_ops.defer)
+			mm_ops.defer(free_deferred, NULL);
+	} else {
+		take_down(&info, info.pages);
+		if (!context)
+			free_deferred(NULL);
+	}
+}
+
+/* ---- given pages ---- */
+
+void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned prot)
+{
+	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
+	struct vmap_info info = { 0, (size_t)count << PAGE_SHIFT, count, VMAP_MAP, caller };
+	const unsigned all = QUARRY_PROT_READ | QUARRY_PROT_WRITE | QUARRY_PROT_EXEC |
+			     QUARRY_PROT_UNCACHED | QUARRY_PROT_WRITE_COMBINE;
+	gfp_t gfp = GFP_KERNEL;
+	unsigned long mapped;
+
+	if (!count || count > totalram_pages() || flags & ~VM_MAP || !prot || prot & ~all) {
+		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "vmap", pages, count, prot, caller);
+		return NULL;
+	}
+	if (!gfp_context_ok(gfp))
+		gfp = gfp_context_report(gfp, "vmap", caller);
+	int error = vmap_get_area(&info, 1, gfp);
+	if (error) {
+		if (error == -QUARRY_ENOSPC)
+			mm_report_at(QUARRY_RULE_VMAP_SPACE, "vmap", NULL, count, 0, caller);
+		else
+			mm_report_at(QUARRY_RULE_NO_MEMORY, "vmap", NULL, count, 0, caller);
+		return NULL;
+	}
+	mapped = vmap_map_pages(info.start, pages, count, prot, gfp);
+	if (mapped < count) {
+		vmap_abort(&info, mapped);
+		mm_report_at(QUARRY_RULE_NO_MEMORY, "vmap", NULL, count, 0, caller);
+		return NULL;
+	}
+	return (void *)info.start;
+}
+
+void vunmap(const void *address)
+{
+	if (address)
+		vmap_free(address, VMAP_MAP, "vunmap", (uintptr_t)__builtin_return_address(0));
+}
+
+void vm_unmap_aliases(void)
+{
+	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
+
+	if (!vmap_may_wait()) {
+		mm_report_at(QUARRY_RULE_BAD_CONTEXT, "vm_unmap_aliases", NULL, cpu_context(), 0,
+			     caller);
+		return;
+	}
+	free_deferred(NULL);
+	vmap_purge();
+}
+
+/* ---- looking up ---- */
+
+bool is_vmalloc_addr(const void *address)
+{
+	uintptr_t va = (uintptr_t)address;
+	return va >= vmap_area_start() && va < vmap_area_end();
+}
+
+unsigned long vmalloc_to_pfn(const void *address)
+{
+	struct pt_leaf leaf;
+
+	if (!is_vmalloc_addr(address) || pgtable_query((uintptr_t)address, true, &leaf))
+		return 0;
+	return (unsigned long)(leaf.phys >> PAGE_SHIFT);
+}
+
+struct page *vmalloc_to_page(const void *address)
+{
+	unsigned long pfn = vmalloc_to_pfn(address);
+	return pfn && pfn_valid(pfn) ? pfn_to_page(pfn) : NULL;
+}
+
+bool quarry_vmap_fault(uintptr_t va, unsigned access)
+{
+	struct pt_leaf leaf;
+	int error;
+
+	if (!is_vmalloc_addr((void *)va))
+		return false;
+	/* Never wait here: who holds the lock may be the code that faulted. A retry comes back. */
+	error = pgtable_query(va, false, &leaf);
+	if (error)
+		return error == -QUARRY_EAGAIN;
+	if (access & ~leaf.prot)
+		return false;
+	arch_tlb_map_sync(0, UINTPTR_MAX & PAGE_MASK);
+	return true;
+}
+
+bool vmap_info_at(const void *address, struct vmap_info *info)
+{
+	unsigned long irq = mm_lock(&vmap_lock);
+	bool found = vmap_area_find_locked((uintptr_t)address, info);
+
+	mm_unlock(&vmap_lock, irq);
+	return found;
+}
+
+bool vmap_info_next(uintptr_t *cursor, struct vmap_info *info)
+{
+	unsigned long irq = mm_lock(&vmap_lock);
+	bool found = vmap_area_next_locked(cursor, info);
+
+	mm_unlock(&vmap_lock, irq);
+	return found;
+}
+
+/* ---- check ---- */
+
+static unsigned long broken(unsigned rule, uintptr_t va)
+{
+	mm_report(VALIDATE, "vmap", (void *)va, rule, 0);
+	return 1;
+}
+
+/* M1, M2 of one area. */
+static unsigned long check_area(const struct vmap_info *info)
+{
+	struct pt_leaf leaf;
+	unsigned long bad = 0;
+
+	for (unsigned long i = 0; i < info->pages; i++) {
+		uintptr_t va = info->start + (i << PAGE_SHIFT);
+
+		if (pgtable_query(va, true, &leaf)) {
+			bad += broken(1, va);
+		} else if (info->flags & VMAP_ALLOC) {
+			const struct page *page = phys_to_page(leaf.phys);
+
+			if (page_kind(page) != QUARRY_PAGE_VMALLOC ||
+			    page->index != va >> PAGE_SHIFT)
+				bad += broken(2, va);
+		}
+	}
+	if (!pgtable_query(info->start + (info->pages << PAGE_SHIFT), true, &leaf))
+		bad += broken(1, info->start);
+	return bad;
+}
+
+unsigned long vmap_check(void)
+{
+	unsigned long irq = mm_lock(&vmap_lock);
+	unsigned long bad = vmap_area_check_locked();
+	unsigned long pages = 0;
+	struct vmap_info info;
+
+	for (uintptr_t va = vmap_state.deferred; va; va = info.caller) {
+		vmap_area_claimed_locked(va, &info);
+		pages += info.pages;
+	}
+	mm_unlock(&vmap_lock, irq);
+	for (uintptr_t cursor = 0; vmap_info_next(&cursor, &info);) {
+		bad += check_area(&info);
+		pages += info.pages;
+	}
+	if (vmap_area_start() != vmap_area_end() &&
+	    pgtable_count(vmap_area_start(), vmap_area_end()) != pages)
+		bad += broken(3, vmap_area_start());
+	return bad;
+}
+
+/* ---- start and end ---- */
+
+void vmap_drain(void)
+{
+	if (vmap_area_start() == vmap_area_end() || !vmap_may_wait())
+		return;
+	free_deferred(NULL);
+	vmap_purge_tables();
+}
+
+/* Is every address of [start, end) one that `levels` levels translate? They sign-extend the highest bit. */
+static bool range_is_canonical(uintptr_t start, uintptr_t end, unsigned levels)
+{
+	unsigned unused = 64 - (PAGE_SHIFT + 9 * levels);
+	uintptr_t first = (uintptr_t)((intptr_t)(start << unused) >> unused);
+	uintptr_t last = (uintptr_t)((intptr_t)((end - 1) << unused) >> unused);
+
+	/* One address space half: else the hole would lie inside. */
+	return first == start && last == end - 1 && start >> 63 == (end - 1) >> 63;
+}
+
+int vmap_init(uintptr_t start, uintptr_t end, phys_addr_t root)
+{
+	unsigned levels = start == end ? 0 : arch_pt_levels();
+	uint64_t size = totalram_pages() * (WINDOW_PER_RAM << PAGE_SHIFT);
+	int error;
+
+	vmap_state.deferred = 0;
+	vmap_flush_init();
+	vmap_area_init(0, 0);
+	if (start == end)
+		return 0;
+	if (start > end || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(end) ||
+	    (levels && !range_is_canonical(start, end, levels))) {
+		mm_report(BAD_ARGUMENT, "quarry_init", (void *)start, start, end);
+		return -QUARRY_EINVAL;
+	}
+	size = align_up(max_u64(size, levels > 3 ? WINDOW_MIN : WINDOW_MIN_3_LEVELS), 1ul << 30);
+	end = start + (uintptr_t)min_u64(size, end - start);
+	error = pgtable_init(root, start, end);
+	return error ? error : vmap_area_init(start, end);
+}

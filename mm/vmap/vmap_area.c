@@ -1,0 +1,699 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmap_area.c: allocate address ranges of the window, and find the area of an address.
+ *
+ * The window is an array of 2 MiB chunks. A chunk is free, or shared by small areas (vmap_chunk.h), or wholly
+ * inside one large area (more than 511 pages). The rest of a large area that fills no chunk is the tail of a shared
+ * one. The directory says what each chunk is: two loads from an address to its chunk, eight words
+ * at most from there to its area.
+ *
+ *   dir[region] -> page of 512 entries -> 0                    free, or outside the window
+ *                                         struct vmap_chunk    shared
+ *                                         struct vmap_large|1  inside a large area
+ *
+ * Invariants, checked by vmap_area_check_locked:
+ *   A1  busy bit of a chunk = its entry is not 0
+ *   A2  entries[region] = entries of that region that are not 0; dir[region] is NULL if that is 0
+ *   A3  a shared chunk is in bin floor(log2(max_run)), or in none if max_run < 2
+ *   A4  a shared chunk with no used page is an edge of the window; all others are freed at once
+ *   A5  C1..C5 for each shared chunk
+ *   A6  the entries of a large area's chunks all point to it
+ *
+ * Search      A small area goes to the shared chunk with the shortest sufficient runs (bins, best fit), then to a
+ *             new chunk, lowest first; a large area to the lowest sufficient run of free chunks. So small areas
+ *             stay together and long runs stay long.
+ * Locking     vmap_lock for everything; pages for bookkeeping are allocated before it is taken.
+ * Cost        small: a few words; large: a scan of one bit per 2 MiB. Memory: one page per 2 MiB of small areas,
+ *             and a page of directory per GiB that is in use.
+ * Start at    vmap_area_alloc
+ */
+#include "mm/vmap/vmap_area.h"
+
+#include <quarry/slab.h>
+
+#include "mm/base/assert.h"
+#include "mm/base/bitmap.h"
+#include "mm/base/fault.h"
+#include "mm/base/list.h"
+#include "mm/base/log.h"
+
+#define REGION_CHUNKS 512ul /* entries in a page of the directory: 1 GiB of addresses */
+#define NR_BINS 10u         /* longest runs of 1, 2-3, 4-7 .. 512 pages */
+#define NO_BIN NR_BINS
+#define MIN_TOTAL 2u         /* a page and its guard */
+#define RELEASE_STEP 8u      /* chunks released per hold of the lock: about 1000 instructions */
+#define EXACT_BIN_TRIES 4u   /* chunks of the lowest bin that are tried first: there runs may be too short */
+
+struct vmap_large {
+	struct vmap_info info;
+	struct vmap_large *next;
+	bool claimed;
+};
+
+/* What an allocation brought along for bookkeeping, and what it found missing. */
+struct supply {
+	struct page_chain pages;
+	struct vmap_large *large;
+	unsigned long missing;
+};
+
+QUARRY_STATE struct mm_lock vmap_lock;
+
+static QUARRY_STATE struct {
+	uintptr_t start, end; /* the window */
+	uintptr_t base;       /* start, rounded down to a chunk */
+	unsigned long nr_chunks;
+	uintptr_t **dir;   /* by region */
+	uint16_t *entries; /* by region */
+	uint64_t *busy;    /* by chunk */
+	unsigned long first_free; /* no chunk below it is free */
+	unsigned long alloc_pages; /* of VMAP_ALLOC areas that are not retired */
+	unsigned bins;             /* bins that are not empty */
+	struct quarry_list bin[NR_BINS];
+	struct vmap_chunk *dirty, *flushing;
+	struct vmap_large *dirty_large, *flushing_large;
+} space;
+
+/* ---- the directory ---- */
+
+static unsigned long chunk_index(uintptr_t va)
+{
+	return (va - space.base) >> CHUNK_SHIFT;
+}
+static uintptr_t chunk_address(unsigned long index)
+{
+	return space.base + ((uintptr_t)index << CHUNK_SHIFT);
+}
+static unsigned page_bit(uintptr_t va)
+{
+	return (unsigned)(va >> PAGE_SHIFT) % CHUNK_PAGES;
+}
+
+static uintptr_t entry_of(unsigned long index)
+{
+	const uintptr_t *page = space.dir[index / REGION_CHUNKS];
+	return page ? page[index % REGION_CHUNKS] : 0;
+}
+static struct vmap_chunk *entry_chunk(uintptr_t entry)
+{
+	return entry & 1 ? NULL : (struct vmap_chunk *)entry;
+}
+static struct vmap_large *entry_large(uintptr_t entry)
+{
+	return entry & 1 ? (struct vmap_large *)(entry - 1) : NULL;
+}
+static struct vmap_chunk *shared_chunk(uintptr_t va)
+{
+	return entry_chunk(entry_of(chunk_index(va)));
+}
+
+/* Directory pages that entries of [index, index + count) still lack. */
+static unsigned long missing_directory(unsigned long index, unsigned long count)
+{
+	unsigned long missing = 0;
+
+	for (unsigned long r = index / REGION_CHUNKS; r <= (index + count - 1) / REGION_CHUNKS; r++)
+		missing += !space.dir[r];
+	return missing;
+}
+
+static void *supply_take(struct supply *supply)
+{
+	return page_address(chain_pop(&supply->pages));
+}
+
+static void entry_set(unsigned long index, uintptr_t entry, struct supply *supply)
+{
+	unsigned long region = index / REGION_CHUNKS;
+
+	if (!space.dir[region]) {
+		space.dir[region] = supply_take(supply);
+		clear_page(space.dir[region]);
+	}
+	MM_ASSERT(!space.dir[region][index % REGION_CHUNKS]);
+	space.dir[region][index % REGION_CHUNKS] = entry;
+	space.entries[region]++;
+	bitmap_set(space.busy, index, 1);
+}
+static void entry_clear(unsigned long index, struct vmap_leftover *left)
+{
+	unsigned long region = index / REGION_CHUNKS;
+
+	space.dir[region][index % REGION_CHUNKS] = 0;
+	if (--space.entries[region] == 0) {
+		chain_push(&left->pages, virt_to_page(space.dir[region]));
+		space.dir[region] = NULL;
+	}
+	bitmap_clear(space.busy, index, 1);
+	if (index < space.first_free)
+		space.first_free = index;
+}
+
+/* ---- bins ---- */
+
+static unsigned bin_for(unsigned max_run)
+{
+	return max_run < MIN_TOTAL ? NO_BIN : highest_bit(max_run);
+}
+static void bin_remove(struct vmap_chunk *chunk)
+{
+	if (chunk->bin_number == NO_BIN)
+		return;
+	list_del(&chunk->bin);
+	if (list_empty(&space.bin[chunk->bin_number]))
+		space.bins &= ~(1u << chunk->bin_number);
+	chunk->bin_number = NO_BIN;
+}
+static void bin_insert(struct vmap_chunk *chunk)
+{
+	unsigned bin = bin_for(chunk->max_run);
+
+	chunk->bin_number = (uint8_t)bin;
+	if (bin == NO_BIN)
+		return;
+	list_add(&chunk->bin, &space.bin[bin]);
+	space.bins |= 1u << bin;
+}
+/* max_run changed. */
+static void bin_update(struct vmap_chunk *chunk)
+{
+	if (chunk->bin_number != bin_for(chunk->max_run)) {
+		bin_remove(chunk);
+		bin_insert(chunk);
+	}
+}
+
+static struct vmap_chunk *chunk_add(unsigned long index, unsigned first, unsigned last,
+				    struct supply *supply)
+{
+	struct vmap_chunk *chunk = supply_take(supply);
+
+	chunk_init(chunk, chunk_address(index), first, last);
+	entry_set(index, (uintptr_t)chunk, supply);
+	bin_insert(chunk);
+	return chunk;
+}
+static bool is_edge(const struct vmap_chunk *chunk)
+{
+	return chunk->outside != 0;
+}
+
+/* ---- finding room ---- */
+
+/* Search at most `tries` chunks of a bin; those found too full move to lower bins. */
+static struct vmap_chunk *search_bin(unsigned bin, unsigned total, unsigned long align,
+				     unsigned tries, unsigned *bit)
+{
+	list_for_each_safe (link, next, &space.bin[bin]) {
+		struct vmap_chunk *chunk = list_entry(link, struct vmap_chunk, bin);
+
+		*bit = chunk_search(chunk, total, align);
+		if (*bit < CHUNK_PAGES)
+			return chunk;
+		bin_update(chunk);
+		if (--tries == 0)
+			return NULL;
+	}
+	return NULL;
+}
+
+static struct vmap_chunk *search_shared(unsigned total, unsigned long align, unsigned tries,
+					unsigned *bit)
+{
+	unsigned lowest = bin_for(total);
+	struct vmap_chunk *chunk = NULL;
+
+	for (unsigned b = lowest; b < NR_BINS && !chunk; b++)
+		if (space.bins >> b & 1)
+			chunk = search_bin(b, total, align, b == lowest ? tries : UINT32_MAX, bit);
+	return chunk;
+}
+
+/* Supplies for `pages` of bookkeeping are there, or noted as missing. */
+static bool supply_has(struct supply *supply, unsigned long pages)
+{
+	supply->missing = supply->pages.count < pages ? pages - supply->pages.count : 0;
+	return !supply->missing;
+}
+
+static bool place_small(struct vmap_info *info, unsigned total, unsigned long align,
+			struct supply *supply)
+{
+	unsigned bit = 0;
+	struct vmap_chunk *chunk = search_shared(total, align, EXACT_BIN_TRIES, &bit);
+
+	if (!chunk) {
+		unsigned long index =
+			bitmap_next_clear(space.busy, space.first_free, space.nr_chunks);
+
+		space.first_free = index;
+		if (index < space.nr_chunks) {
+			if (!supply_has(supply, 1 + missing_directory(index, 1)))
+				return false;
+			chunk = chunk_add(index, 0, CHUNK_PAGES, supply);
+			bit = 0;
+		} else {
+			chunk = search_shared(total, align, UINT32_MAX, &bit);
+		}
+	}
+	if (!chunk)
+		return false;
+	chunk_take(chunk, bit, total);
+	chunk_record(chunk, bit, info);
+	info->start = chunk->base + ((uintptr_t)bit << PAGE_SHIFT);
+	return true;
+}
+
+static bool place_large(struct vmap_info *info, unsigned long total, unsigned long align,
+			struct supply *supply)
+{
+	unsigned long whole = total / CHUNK_PAGES;
+	unsigned tail = (unsigned)(total % CHUNK_PAGES);
+	unsigned long count = whole + (tail != 0);
+	unsigned long chunk_align = align / CHUNK_PAGES ? align / CHUNK_PAGES : 1;
+	unsigned long bias = space.base >> CHUNK_SHIFT & (chunk_align - 1);
+	unsigned long index = bitmap_find_run(space.busy, space.first_free, space.nr_chunks, count,
+					      chunk_align, bias);
+	struct vmap_large *large = supply->large;
+
+	if (index == space.nr_chunks ||
+	    !supply_has(supply, (tail != 0) + missing_directory(index, count)))
+		return false;
+	info->start = chunk_address(index);
+	large->info = *info;
+	large->claimed = false;
+	for (unsigned long i = 0; i < whole; i++)
+		entry_set(index + i, (uintptr_t)large + 1, supply);
+	if (tail) {
+		struct vmap_chunk *chunk = chunk_add(index + whole, 0, CHUNK_PAGES, supply);
+
+		chunk_take(chunk, 0, tail);
+		chunk->tail = (uint16_t)tail;
+	}
+	supply->large = NULL;
+	return true;
+}
+
+/* ---- supplies ---- */
+
+static void supply_free(struct supply *supply)
+{
+	for (struct page *page; (page = chain_pop(&supply->pages));)
+		__free_pages(page, 0);
+	kfree(supply->large);
+}
+static bool supply_fill(struct supply *supply, gfp_t gfp)
+{
+	for (; supply->missing; supply->missing--) {
+		struct page *page = alloc_pages(gfp, 0);
+
+		if (!page)
+			return false;
+		chain_push(&supply->pages, page);
+	}
+	return true;
+}
+
+int vmap_area_alloc(struct vmap_info *info, unsigned long align, gfp_t gfp)
+{
+	struct supply supply = { { 0, 0, 0 }, NULL, 0 };
+	unsigned long total = info->pages + 1;
+	int error = -QUARRY_ENOMEM;
+
+	if (fault_here(FAULT_VMAP_AREA))
+		return error;
+	/* A chunk cannot promise more than its own alignment. */
+	bool small = total <= CHUNK_PAGES && align <= CHUNK_PAGES;
+	if (!small && !(supply.large = kmalloc(sizeof(*supply.large), gfp)))
+		return error;
+	do {
+		unsigned long irq = mm_lock(&vmap_lock);
+		bool placed = small ? place_small(info, (unsigned)total, align, &supply) :
+				      place_large(info, total, align, &supply);
+
+		if (placed && info->flags & VMAP_ALLOC)
+			space.alloc_pages += info->pages;
+		mm_unlock(&vmap_lock, irq);
+		if (placed || !supply.missing) {
+			error = placed ? 0 : -QUARRY_ENOSPC;
+			break;
+		}
+	} while (supply_fill(&supply, gfp));
+	if (supply.large || supply.pages.head)
+		supply_free(&supply);
+	return error;
+}
+
+/* ---- finding areas ---- */
+
+bool vmap_area_find_locked(uintptr_t va, struct vmap_info *info)
+{
+	uintptr_t entry;
+	struct vmap_chunk *chunk;
+	struct vmap_large *large;
+
+	if (va < space.start || va >= space.end)
+		return false;
+	entry = entry_of(chunk_index(va));
+	chunk = entry_chunk(entry);
+	large = entry_large(entry);
+	if (chunk && page_bit(va) < chunk->tail)
+		large = entry_large(entry_of(chunk_index(va) - 1));
+	if (large) {
+		*info = large->info;
+		return !large->claimed && (va - info->start) >> PAGE_SHIFT < info->pages;
+	}
+	if (!chunk)
+		return false;
+	unsigned bit = chunk_area_of(chunk, page_bit(va));
+	if (bit == CHUNK_PAGES)
+		return false;
+	chunk_describe(chunk, bit, info);
+	return true;
+}
+
+int vmap_area_claim_locked(uintptr_t start, unsigned kind, struct vmap_info *info)
+{
+	struct vmap_chunk *chunk;
+
+	if (!vmap_area_find_locked(start, info) || info->start != start)
+		return -QUARRY_ENOENT;
+	if (info->flags != kind)
+		return -QUARRY_EINVAL;
+	chunk = shared_chunk(start);
+	if (chunk)
+		bitmap_clear(chunk->starts, page_bit(start), 1);
+	else
+		entry_large(entry_of(chunk_index(start)))->claimed = true;
+	return 0;
+}
+
+void vmap_area_claimed_locked(uintptr_t start, struct vmap_info *info)
+{
+	struct vmap_chunk *chunk = shared_chunk(start);
+
+	if (chunk)
+		chunk_describe(chunk, page_bit(start), info);
+	else
+		*info = entry_large(entry_of(chunk_index(start)))->info;
+}
+
+void vmap_area_keep_locked(uintptr_t start, uintptr_t word)
+{
+	struct vmap_chunk *chunk = shared_chunk(start);
+
+	if (chunk)
+		chunk->caller[page_bit(start) / 2] = word;
+	else
+		entry_large(entry_of(chunk_index(start)))->info.caller = word;
+}
+
+void vmap_area_resize_locked(uintptr_t start, size_t size)
+{
+	struct vmap_chunk *chunk = shared_chunk(start);
+
+	if (chunk)
+		chunk->size[page_bit(start) / 2] = (uint32_t)size;
+	else
+		entry_large(entry_of(chunk_index(start)))->info.size = size;
+}
+
+/* ---- giving back ---- */
+
+static void retire_pages(struct vmap_chunk *chunk, unsigned bit, unsigned total)
+{
+	chunk_retire(chunk, bit, total);
+	if (!chunk->on_dirty) {
+		chunk->on_dirty = true;
+		chunk->next_dirty = space.dirty;
+		space.dirty = chunk;
+	}
+}
+
+void vmap_area_retire_locked(const struct vmap_info *info)
+{
+	struct vmap_chunk *chunk = shared_chunk(info->start);
+	struct vmap_large *large;
+
+	if (info->flags & VMAP_ALLOC)
+		space.alloc_pages -= info->pages;
+	if (chunk) {
+		retire_pages(chunk, page_bit(info->start), (unsigned)info->pages + 1);
+		return;
+	}
+	large = entry_large(entry_of(chunk_index(info->start)));
+	large->next = space.dirty_large;
+	space.dirty_large = large;
+	if ((info->pages + 1) % CHUNK_PAGES) {
+		chunk = shared_chunk(info->start + (info->pages << PAGE_SHIFT));
+		retire_pages(chunk, 0, chunk->tail);
+		chunk->tail = 0;
+	}
+}
+
+void vmap_area_flush_begin_locked(void)
+{
+	struct vmap_chunk *chunk;
+	struct vmap_large *large;
+
+	while ((chunk = space.dirty)) {
+		space.dirty = chunk->next_dirty;
+		chunk->on_dirty = false;
+		chunk_flush_begin(chunk);
+		if (!chunk->on_flushing) {
+			chunk->on_flushing = true;
+			chunk->next_flushing = space.flushing;
+			space.flushing = chunk;
+		}
+	}
+	while ((large = space.dirty_large)) {
+		space.dirty_large = large->next;
+		large->next = space.flushing_large;
+		space.flushing_large = large;
+	}
+}
+
+static void release_chunk(struct vmap_chunk *chunk, struct vmap_leftover *left)
+{
+	chunk->on_flushing = false;
+	chunk_flush_end(chunk);
+	if (chunk->nr_used || is_edge(chunk)) {
+		bin_update(chunk);
+		return;
+	}
+	bin_remove(chunk);
+	entry_clear(chunk_index(chunk->base), left);
+	chain_push(&left->pages, virt_to_page(chunk));
+}
+
+static void release_large(struct vmap_large *large, struct vmap_leftover *left)
+{
+	unsigned long index = chunk_index(large->info.start);
+
+	for (unsigned long i = 0; i < (large->info.pages + 1) / CHUNK_PAGES; i++)
+		entry_clear(index + i, left);
+	large->next = left->large;
+	left->large = large;
+}
+
+bool vmap_area_release_locked(struct vmap_leftover *left)
+{
+	struct vmap_large *large;
+
+	for (unsigned i = 0; i < RELEASE_STEP && space.flushing; i++) {
+		struct vmap_chunk *chunk = space.flushing;
+
+		space.flushing = chunk->next_flushing;
+		release_chunk(chunk, left);
+	}
+	large = space.flushing_large;
+	if (large) {
+		space.flushing_large = large->next;
+		release_large(large, left);
+	}
+	return space.flushing || space.flushing_large;
+}
+
+void vmap_area_free_leftover(struct vmap_leftover *left)
+{
+	for (struct page *page; (page = chain_pop(&left->pages));)
+		__free_pages(page, 0);
+	while (left->large) {
+		struct vmap_large *large = left->large;
+
+		left->large = large->next;
+		kfree(large);
+	}
+}
+
+/* ---- walking ---- */
+
+/* First live area of a shared chunk at or after `va`. */
+static bool next_in_chunk(const struct vmap_chunk *chunk, uintptr_t va, struct vmap_info *info)
+{
+	unsigned long from = va > chunk->base ? page_bit(va) : 0;
+	unsigned long bit = bitmap_next_set(chunk->starts, from, CHUNK_PAGES);
+
+	if (bit == CHUNK_PAGES)
+		return false;
+	chunk_describe(chunk, (unsigned)bit, info);
+	return true;
+}
+
+bool vmap_area_next_locked(uintptr_t *cursor, struct vmap_info *info)
+{
+	unsigned long index = *cursor > space.start ? chunk_index(*cursor) : 0;
+
+	for (;;) {
+		struct vmap_large *large;
+		uintptr_t entry;
+		bool found;
+
+		index = bitmap_next_set(space.busy, index, space.nr_chunks);
+		if (index >= space.nr_chunks)
+			return false;
+		entry = entry_of(index);
+		large = entry_large(entry);
+		if (large) {
+			*info = large->info;
+			found = !large->claimed && info->start >= *cursor;
+		} else {
+			found = next_in_chunk(entry_chunk(entry), *cursor, info);
+		}
+		if (found) {
+			*cursor = info->start + ((info->pages + 1) << PAGE_SHIFT);
+			return true;
+		}
+		index++;
+	}
+}
+
+bool vmap_area_next_free_locked(uintptr_t *cursor, uintptr_t *start, uintptr_t *end)
+{
+	unsigned long index = *cursor > space.start ? chunk_index(*cursor) : 0;
+
+	for (; index < space.nr_chunks; index++) {
+		const struct vmap_chunk *chunk = entry_chunk(entry_of(index));
+		unsigned long next = index + 1;
+
+		if (!bitmap_test(space.busy, index))
+			next = bitmap_next_set(space.busy, index, space.nr_chunks);
+		else if (!chunk || chunk->nr_used)
+			continue;
+		*start = chunk_address(index);
+		*end = *cursor = chunk_address(next);
+		return true;
+	}
+	return false;
+}
+
+/* ---- start and check ---- */
+
+/* A chunk that reaches beyond the window: its description is there from the start. */
+static bool edge_add(unsigned long index)
+{
+	struct supply supply = { { 0, 0, 0 }, NULL, 1 + missing_directory(index, 1) };
+	uintptr_t base = chunk_address(index);
+	unsigned first = space.start > base ? page_bit(space.start) : 0;
+	unsigned long room = (space.end - base) >> PAGE_SHIFT;
+
+	if (!supply_fill(&supply, GFP_KERNEL)) {
+		supply_free(&supply);
+		return false;
+	}
+	chunk_add(index, first, room < CHUNK_PAGES ? (unsigned)room : CHUNK_PAGES, &supply);
+	return true;
+}
+
+int vmap_area_init(uintptr_t start, uintptr_t end)
+{
+	unsigned long regions;
+	char *memory;
+
+	__builtin_memset(&space, 0, sizeof(space));
+	vmap_lock = (struct mm_lock){ 0 };
+	for (unsigned i = 0; i < NR_BINS; i++)
+		list_init(&space.bin[i]);
+	if (start == end)
+		return 0;
+	space.base = (uintptr_t)align_down(start, 1ul << CHUNK_SHIFT);
+	space.nr_chunks = ((end - 1 - space.base) >> CHUNK_SHIFT) + 1;
+	regions = (space.nr_chunks + REGION_CHUNKS - 1) / REGION_CHUNKS;
+	memory = alloc_pages_exact(
+		regions * (sizeof(*space.dir) + REGION_CHUNKS / 8 + sizeof(*space.entries)),
+		GFP_KERNEL | __GFP_ZERO);
+	if (!memory)
+		return -QUARRY_ENOMEM;
+	space.dir = (uintptr_t **)(void *)memory;
+	space.busy = (uint64_t *)(void *)(space.dir + regions);
+	space.entries = (uint16_t *)(void *)(space.busy + regions * (REGION_CHUNKS / 64));
+	space.start = start;
+	space.end = end;
+	if (page_bit(start) && !edge_add(0))
+		return -QUARRY_ENOMEM;
+	if (page_bit(end) && !entry_of(space.nr_chunks - 1) && !edge_add(space.nr_chunks - 1))
+		return -QUARRY_ENOMEM;
+	return 0;
+}
+
+uintptr_t vmap_area_start(void)
+{
+	return space.start;
+}
+uintptr_t vmap_area_end(void)
+{
+	return space.end;
+}
+
+unsigned long vmap_area_alloc_pages(void)
+{
+	return __atomic_load_n(&space.alloc_pages, __ATOMIC_RELAXED);
+}
+
+/* Return: number of the first broken invariant of a chunk, 0 if all hold. */
+static unsigned check_entry(unsigned long index)
+{
+	uintptr_t entry = entry_of(index);
+	const struct vmap_chunk *chunk = entry_chunk(entry);
+	const struct vmap_large *large = entry_large(entry);
+
+	if (bitmap_test(space.busy, index) != (entry != 0))
+		return 1;
+	if (chunk) {
+		if (chunk->bin_number != bin_for(chunk->max_run))
+			return 3;
+		if (!chunk->nr_used && !is_edge(chunk))
+			return 4;
+		if (chunk->base != chunk_address(index) || chunk_check(chunk))
+			return 5;
+	}
+	if (large && (chunk_address(index) - large->info.start) >> CHUNK_SHIFT >=
+			     (large->info.pages + 1) / CHUNK_PAGES)
+		return 6;
+	return 0;
+}
+
+unsigned long vmap_area_check_locked(void)
+{
+	unsigned long broken = 0;
+	unsigned long used = 0;
+
+	for (unsigned long index = 0; index < space.nr_chunks; index++) {
+		unsigned rule = check_entry(index);
+		unsigned long region = index / REGION_CHUNKS;
+		bool last = index % REGION_CHUNKS == REGION_CHUNKS - 1 ||
+			    index == space.nr_chunks - 1;
+
+		used += entry_of(index) != 0;
+		if (last) {
+			if (used != space.entries[region] || !used != !space.dir[region])
+				rule = 2;
+			used = 0;
+		}
+		if (rule) {
+			mm_report(VALIDATE, "vmap_area", (void *)chunk_address(index), rule, index);
+			broken++;
+		}
+	}
+	return broken;
+}

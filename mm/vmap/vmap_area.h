@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmap_area.h: who has which addresses of the window. Knows no pages and no page tables.
+ *
+ * Life of an area:  alloc -> live -> claim -> (its owner unmaps it) -> retire -> flush_begin ->
+ * (every CPU flushes) -> release -> free again.
+ * Functions that end in _locked are called with vmap_lock held.
+ */
+#ifndef QUARRY_MM_VMAP_AREA_H
+#define QUARRY_MM_VMAP_AREA_H
+
+#include <quarry/gfp.h>
+
+#include "mm/base/lock.h"
+#include "mm/vmap/page_chain.h"
+#include "mm/vmap/vmap_chunk.h"
+
+/* The space lock, rank 2: areas here, and what waits for a flush in vmap_flush.c. */
+extern struct mm_lock vmap_lock QUARRY_INT(vmap_lock);
+
+/* What a release left over, to be freed without the lock. */
+struct vmap_large;
+struct vmap_leftover {
+	struct page_chain pages;
+	struct vmap_large *large;
+};
+
+/* Manage [start, end). start == end: no window. Return: 0, -ENOMEM. */
+int vmap_area_init(uintptr_t start, uintptr_t end) QUARRY_INT(vmap_area_init);
+/* Addresses that we hand out; empty if there is no window. */
+uintptr_t vmap_area_start(void) QUARRY_INT(vmap_area_start);
+uintptr_t vmap_area_end(void) QUARRY_INT(vmap_area_end);
+
+/*
+ * Get addresses for info->pages pages and a guard page, aligned to `align` pages (a power of two), and record
+ * the rest of `info` with them. `gfp` is for our own bookkeeping.
+ * Context: as gfp allows. Return: 0 with info->start set, -ENOSPC, -ENOMEM.
+ */
+int vmap_area_alloc(struct vmap_info *info, unsigned long align, gfp_t gfp)
+	QUARRY_INT(vmap_area_alloc);
+
+/* Describe the live area that maps `va`; a guard page belongs to none. Constant time. */
+bool vmap_area_find_locked(uintptr_t va, struct vmap_info *info) QUARRY_INT(vmap_area_find_locked);
+/* Take a live area of `kind` away from others: it is not found any more. Return: 0; -ENOENT (no live area starts
+ * there); -EINVAL (it is of another kind; info tells). */
+int vmap_area_claim_locked(uintptr_t start, unsigned kind, struct vmap_info *info)
+	QUARRY_INT(vmap_area_claim_locked);
+/* A claimed area again, and a word that its claimer may keep with it (in place of the caller). */
+void vmap_area_claimed_locked(uintptr_t start, struct vmap_info *info)
+	QUARRY_INT(vmap_area_claimed_locked);
+void vmap_area_keep_locked(uintptr_t start, uintptr_t word) QUARRY_INT(vmap_area_keep_locked);
+/* Record another size of a live area, within its pages. */
+void vmap_area_resize_locked(uintptr_t start, size_t size) QUARRY_INT(vmap_area_resize_locked);
+/* A claimed area is unmapped: its addresses wait for a flush. */
+void vmap_area_retire_locked(const struct vmap_info *info) QUARRY_INT(vmap_area_retire_locked);
+/* A flush of every CPU begins now. */
+void vmap_area_flush_begin_locked(void) QUARRY_INT(vmap_area_flush_begin_locked);
+/* The last flush that began is done: free a bounded part of what it covers. Return: is there more? */
+bool vmap_area_release_locked(struct vmap_leftover *left) QUARRY_INT(vmap_area_release_locked);
+/* Context: any but NMI, no lock of ours held. */
+void vmap_area_free_leftover(struct vmap_leftover *left) QUARRY_INT(vmap_area_free_leftover);
+
+/* Pages of VMAP_ALLOC areas that are not retired. Context: any. */
+unsigned long vmap_area_alloc_pages(void) QUARRY_INT(vmap_area_alloc_pages);
+/* The first live area at or after *cursor; *cursor moves past it. */
+bool vmap_area_next_locked(uintptr_t *cursor, struct vmap_info *info)
+	QUARRY_INT(vmap_area_next_locked);
+/* The first range of unused whole chunks at or after *cursor; *cursor moves past it. */
+bool vmap_area_next_free_locked(uintptr_t *cursor, uintptr_t *start, uintptr_t *end)
+	QUARRY_INT(vmap_area_next_free_locked);
+/* Check the invariants and report each broken one. Return: their number. */
+unsigned long vmap_area_check_locked(void) QUARRY_INT(vmap_area_check_locked);
+
+#endif
