@@ -237,12 +237,12 @@ static size_t plan_extra(const struct quarry_params *params)
 	return pcp_nothing_size(map_nodes(params));
 }
 
-int quarry_footprint(const struct quarry_params *params, struct quarry_footprint *result)
+int quarry_footprint(const struct quarry_params *params, struct quarry_cost *result)
 {
 	struct memblock_plan plan;
 	int error = memblock_plan(params, plan_extra(params), &plan);
 
-	*result = (struct quarry_footprint){ 0 };
+	*result = (struct quarry_cost){ 0 };
 	if (error)
 		return error;
 	result->usable_pages = plan.usable_pages;

@@ -69,7 +69,7 @@ struct quarry_params {
 };
 
 /* What quarry_init would take, and what it would find. Bytes; pages where it says so. */
-struct quarry_footprint {
+struct quarry_cost {
 	uint64_t usable_pages;   /* after normalising */
 	uint64_t clipped_pages;  /* usable but out of reach (reported at init) */
 	uint64_t page_array;     /* struct page array */
@@ -83,7 +83,7 @@ struct quarry_footprint {
  * Compute the metadata cost of a map without placing anything.
  * Context: any, before or after quarry_init. Return: 0, -EINVAL (no usable page).
  */
-int quarry_footprint(const struct quarry_params *params, struct quarry_footprint *result)
+int quarry_footprint(const struct quarry_params *params, struct quarry_cost *result)
 	QUARRY_API(quarry_footprint);
 
 /*
