@@ -19,7 +19,6 @@
 #define CAP_MIN 8u       /* below this a stock of single pages does not pay: park nothing */
 #define PARK_SHARE 64u   /* pages of a CPU's share of the zone for each page of a stock: about 5 % parked if all stocks are
 			    full, and 0.013 % of memory for the slots */
-#define REFILL_MAX 128u  /* blocks a refill takes under one lock */
 #define SHRINK_AFTER 3u  /* orders 0-3 serve bursts; larger ones only alternating take and give */
 #define HUGE_SHARE 64u   /* a CPU parks one block for each 64 of its order in its share of the zone */
 #define HUGE_CAP_MAX 4u
@@ -64,7 +63,7 @@ struct page *stock_refill_and_pop(struct zone *zone, struct page_stock *stock, u
 	if (!cap || !stock_mark(stock))
 		return NULL;
 	uint32_t n = stock->n;
-	unsigned want = (unsigned)min_u64(min_u64(cap - n, (cap + 3) / 4), min_u64(most, REFILL_MAX));
+	unsigned want = (unsigned)min_u64(min_u64(cap - n, stock_batch(stock)), most);
 	if (want) {
 		unsigned long irq = zone_lock(zone);
 		n += buddy_take_many(zone, order, type, want, stock->slot + n,

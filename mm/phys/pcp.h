@@ -106,10 +106,13 @@ static inline struct page_stock *stock_of_zone(struct page_cpu *pages, const str
 	return &pages->give[(unsigned)zone->number * STOCK_MOBILITIES + type][order];
 }
 
-/* Blocks that one refill moves. */
+#define REFILL_MAX 128u /* blocks a refill takes under one lock */
+
+/* Blocks that one refill moves at most. */
 static inline uint32_t stock_batch(const struct page_stock *stock)
 {
-	return stock->cap / 4 ? stock->cap / 4 : 1;
+	uint32_t quarter = (stock->cap + 3u) / 4;
+	return quarter < REFILL_MAX ? quarter : REFILL_MAX;
 }
 
 /*
