@@ -49,7 +49,7 @@ static QUARRY_STATE struct {
 	struct flush_range old_range;   /* of what is covered */
 	unsigned long begun;            /* purges; the number of the last one */
 	unsigned long flushes;
-	bool deferred; /* a purge was asked of the defer hook */
+	unsigned deferred; /* a purge was asked of the defer hook; a word: riscv64 has no byte exchange */
 } flush;
 
 bool vmap_may_wait(void)
@@ -162,7 +162,7 @@ bool vmap_purge(void)
 static void purge_deferred(void *unused)
 {
 	(void)unused;
-	__atomic_store_n(&flush.deferred, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&flush.deferred, 0u, __ATOMIC_RELAXED);
 	vmap_purge();
 }
 
@@ -181,7 +181,7 @@ void vmap_retire(const struct vmap_info *info, struct page_chain *pages)
 		return;
 	if (vmap_may_wait())
 		vmap_purge();
-	else if (mm_ops.defer && !__atomic_exchange_n(&flush.deferred, true, __ATOMIC_RELAXED))
+	else if (mm_ops.defer && !__atomic_exchange_n(&flush.deferred, 1u, __ATOMIC_RELAXED))
 		mm_ops.defer(purge_deferred, NULL);
 }
 
