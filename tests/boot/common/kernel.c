@@ -2,7 +2,8 @@
 /*
  * kernel.c: the demo kernel's life on CPU 0: memory map, quarry_init, other CPUs, self-test, workload, verdict.
  *
- * Command line: `seed=N` random seed, `steps=N` steps of the workload on each CPU.
+ * Command line: `seed=N` random seed, `steps=N` steps of the workload on each CPU,
+ * `parking=0` no pages are kept per CPU.
  * Start at kernel_main().
  */
 #include "tests/boot/common/kernel.h"
@@ -24,6 +25,7 @@ static void start_library(void)
 		.vmalloc_start = machine.vmalloc_start,
 		.vmalloc_end = machine.vmalloc_end,
 		.page_table_root = machine.page_table_root,
+		.no_parking = option_number("parking", 1) == 0,
 		.nr_cpus = machine.nr_cpus,
 		.ops = &kernel_ops,
 	};

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cases.c: what each benchmark case does.
+ *
+ * Pairs take and give at once; batches take many, then give all in the stated order; the loop around the call (3 to 9 instructions)
+ * is part of the figure, as it is in the Linux column.
+ */
+#include "tests/bench/cases.h"
+
+#define MAX_BATCH 4096u
+#define MAX_OBJECTS 1000u
+
+static void *slots[MAX_BATCH];
+static uint16_t shuffled_pages[MAX_BATCH], shuffled_512[512], shuffled_objects[MAX_OBJECTS], shuffled_areas[256];
+static struct kmem_cache *cache64, *cache256;
+
+/* A fixed random order of 0..n-1. */
+static void shuffle(uint16_t *order, unsigned n)
+{
+	uint64_t state = 88172645463325252ull;
+
+	for (unsigned i = 0; i < n; i++)
+		order[i] = (uint16_t)i;
+	for (unsigned i = n - 1; i; i--) {
+		state ^= state << 13;
+		state ^= state >> 7;
+		state ^= state << 17;
+		unsigned j = (unsigned)(state % (i + 1));
+		uint16_t other = order[i];
+		order[i] = order[j];
+		order[j] = other;
+	}
+}
+
+static const uint16_t *permutation(unsigned n)
+{
+	return n == MAX_BATCH ? shuffled_pages : n == 512 ? shuffled_512 : n == 256 ? shuffled_areas : shuffled_objects;
+}
+
+/* Slots in the order in which a case frees them. */
+#define FOR_FREE(self, slot)                                                                       \
+	for (unsigned i_ = 0, nr_ = (self)->count; i_ < nr_; i_++)                                 \
+		for (void **slot = &slots[(self)->order_of_free == BENCH_RANDOM ? permutation(nr_)[i_] : \
+					  (self)->order_of_free == BENCH_LIFO	? nr_ - 1 - i_ :     \
+										  i_];               \
+		     slot; slot = NULL)
+
+/* ---- pages ---- */
+
+static void page_pair(const struct bench_case *self, unsigned long n)
+{
+	for (unsigned order = (unsigned)self->size; n; n--) {
+		struct page *page = alloc_pages(GFP_KERNEL, order);
+		__free_pages(page, order);
+	}
+}
+
+static void page_pair_atomic(const struct bench_case *self, unsigned long n)
+{
+	(void)self;
+	for (; n; n--) {
+		struct page *page = alloc_pages(GFP_ATOMIC, 0);
+		__free_pages(page, 0);
+	}
+}
+
+static void get_free_page_zero(const struct bench_case *self, unsigned long n)
+{
+	(void)self;
+	for (; n; n--)
+		free_page(__get_free_page(GFP_KERNEL | __GFP_ZERO));
+}
+
+static void page_batch(const struct bench_case *self, unsigned long n)
+{
+	unsigned order = (unsigned)self->size;
+
+	for (; n; n--) {
+		for (unsigned i = 0; i < self->count; i++)
+			slots[i] = alloc_pages(GFP_KERNEL, order);
+		FOR_FREE(self, slot)
+			__free_pages(*slot, order);
+	}
+}
+
+static void page_bulk(const struct bench_case *self, unsigned long n)
+{
+	for (; n; n--) {
+		for (unsigned i = 0; i < self->count; i++)
+			slots[i] = NULL;
+		unsigned long got = alloc_pages_bulk(GFP_KERNEL, self->count, (struct page **)slots);
+		while (got)
+			__free_page((struct page *)slots[--got]);
+	}
+}
+
+/* ---- objects ---- */
+
+/* The size must be a constant where the case says so: one function for each. */
+#define KMALLOC_PAIR(bytes)                                                                        \
+	static void kmalloc_pair_##bytes(const struct bench_case *self, unsigned long n)           \
+	{                                                                                          \
+		(void)self;                                                                        \
+		for (; n; n--)                                                                     \
+			kfree(kmalloc(bytes, GFP_KERNEL));                                         \
+	}
+KMALLOC_PAIR(8)
+KMALLOC_PAIR(64)
+KMALLOC_PAIR(1024)
+KMALLOC_PAIR(8192)
+KMALLOC_PAIR(16384)
+KMALLOC_PAIR(65536)
+
+static void kmalloc_atomic_256(const struct bench_case *self, unsigned long n)
+{
+	(void)self;
+	for (; n; n--)
+		kfree(kmalloc(256, GFP_ATOMIC));
+}
+static void kzalloc_pair_64(const struct bench_case *self, unsigned long n)
+{
+	(void)self;
+	for (; n; n--)
+		kfree(kzalloc(64, GFP_KERNEL));
+}
+static void kzalloc_pair_4096(const struct bench_case *self, unsigned long n)
+{
+	(void)self;
+	for (; n; n--)
+		kfree(kzalloc(4096, GFP_KERNEL));
+}
+static void kmalloc_varsize(const struct bench_case *self, unsigned long n)
+{
+	for (; n; n--) {
+		size_t size = *(const volatile size_t *)&self->size;
+		kfree(kmalloc(size, GFP_KERNEL));
+	}
+}
+
+static void krealloc_inplace(const struct bench_case *self, unsigned long n)
+{
+	void *p = kmalloc(self->size, GFP_KERNEL);
+
+	for (; p && n; n--) {
+		void *q = krealloc(p, self->size - (n & 7), GFP_KERNEL);
+		p = q ? q : p;
+	}
+	kfree(p);
+}
+static void krealloc_chain(const struct bench_case *self, unsigned long n)
+{
+	for (; n; n--) {
+		void *p = kmalloc(16, GFP_KERNEL);
+		for (size_t size = 32; p && size <= self->size; size *= 2) {
+			void *q = krealloc(p, size, GFP_KERNEL);
+			if (!q)
+				break;
+			p = q;
+		}
+		kfree(p);
+	}
+}
+
+static void kmalloc_batch(const struct bench_case *self, unsigned long n)
+{
+	for (; n; n--) {
+		size_t size = *(const volatile size_t *)&self->size;
+		for (unsigned i = 0; i < self->count; i++)
+			slots[i] = kmalloc(size, GFP_KERNEL);
+		FOR_FREE(self, slot)
+			kfree(*slot);
+	}
+}
+
+static void cache_pair(const struct bench_case *self, unsigned long n)
+{
+	(void)self;
+	for (; n; n--)
+		kmem_cache_free(cache64, kmem_cache_alloc(cache64, GFP_KERNEL));
+}
+static void cache_bulk(const struct bench_case *self, unsigned long n)
+{
+	struct kmem_cache *cache = self->size == 64 ? cache64 : cache256;
+
+	for (; n; n--) {
+		size_t got = (size_t)kmem_cache_alloc_bulk(cache, GFP_KERNEL, self->count, slots);
+		kmem_cache_free_bulk(cache, got, slots);
+	}
+}
+static void cache_batch(const struct bench_case *self, unsigned long n)
+{
+	for (; n; n--) {
+		for (unsigned i = 0; i < self->count; i++)
+			slots[i] = kmem_cache_alloc(cache64, GFP_KERNEL);
+		FOR_FREE(self, slot)
+			kmem_cache_free(cache64, *slot);
+	}
+}
+static void cache_create_destroy(const struct bench_case *self, unsigned long n)
+{
+	for (; n; n--)
+		kmem_cache_destroy(kmem_cache_create("bench_once", (unsigned)self->size, 0, 0, NULL));
+}
+
+/* ---- virtual memory ---- */
+
+static void vmalloc_pair(const struct bench_case *self, unsigned long n)
+{
+	for (; n; n--)
+		vfree(vmalloc(self->size));
+}
+static void vmalloc_batch(const struct bench_case *self, unsigned long n)
+{
+	for (; n; n--) {
+		for (unsigned i = 0; i < self->count; i++)
+			slots[i] = vmalloc(self->size);
+		FOR_FREE(self, slot)
+			vfree(*slot);
+	}
+}
+static void kvmalloc_pair(const struct bench_case *self, unsigned long n)
+{
+	for (; n; n--)
+		kvfree(kvmalloc(self->size, GFP_KERNEL));
+}
+
+/* ---- the table, in the order of the Linux figures ---- */
+
+#define PAIR(name, run, turns, size) { name, run, turns, 1, size, 0, 0 }
+#define BATCH(name, run, turns, count, size, order) { name, run, turns, count, size, count, order }
+const struct bench_case bench_cases[] = {
+	PAIR("page_pair_o0", page_pair, 20000, 0),
+	PAIR("page_pair_o1", page_pair, 20000, 1),
+	PAIR("page_pair_o2", page_pair, 20000, 2),
+	PAIR("page_pair_o3", page_pair, 20000, 3),
+	PAIR("page_pair_o4", page_pair, 20000, 4),
+	PAIR("page_pair_o9", page_pair, 20000, 9),
+	PAIR("page_pair_o10", page_pair, 20000, 10),
+	PAIR("page_pair_o0_atomic", page_pair_atomic, 20000, 0),
+	PAIR("get_free_page_zero", get_free_page_zero, 2000, 0),
+	BATCH("page_batch512_lifo.total", page_batch, 40, 512, 0, BENCH_LIFO),
+	BATCH("page_batch512_rand.total", page_batch, 40, 512, 0, BENCH_RANDOM),
+	BATCH("page_batch4096_fifo.total", page_batch, 10, 4096, 0, BENCH_FIFO),
+	BATCH("page_batch4096_rand.total", page_batch, 10, 4096, 0, BENCH_RANDOM),
+	BATCH("shortpcp/page_batch4096_rand.total", page_batch, 10, 4096, 0, BENCH_RANDOM),
+	BATCH("page_o3_batch512_rand.total", page_batch, 20, 512, 3, BENCH_RANDOM),
+	BATCH("page_bulk64.total", page_bulk, 300, 64, 0, BENCH_LIFO),
+	PAIR("kmalloc_pair_8", kmalloc_pair_8, 20000, 8),
+	PAIR("kmalloc_pair_64", kmalloc_pair_64, 20000, 64),
+	PAIR("kmalloc_pair_1024", kmalloc_pair_1024, 20000, 1024),
+	PAIR("kmalloc_pair_8192", kmalloc_pair_8192, 20000, 8192),
+	PAIR("kmalloc_pair_16384", kmalloc_pair_16384, 20000, 16384),
+	PAIR("kmalloc_pair_65536", kmalloc_pair_65536, 20000, 65536),
+	PAIR("kmalloc_varsize_200", kmalloc_varsize, 20000, 200),
+	PAIR("kmalloc_atomic_256", kmalloc_atomic_256, 20000, 256),
+	PAIR("kzalloc_pair_64", kzalloc_pair_64, 20000, 64),
+	PAIR("kzalloc_pair_4096", kzalloc_pair_4096, 5000, 4096),
+	PAIR("krealloc_inplace_64", krealloc_inplace, 20000, 64),
+	PAIR("krealloc_chain_16_64k", krealloc_chain, 100, 65536),
+	BATCH("kmalloc_batch1000_8_fifo.total", kmalloc_batch, 20, 1000, 8, BENCH_FIFO),
+	BATCH("kmalloc_batch1000_64_fifo.total", kmalloc_batch, 20, 1000, 64, BENCH_FIFO),
+	BATCH("kmalloc_batch1000_64_rand.total", kmalloc_batch, 20, 1000, 64, BENCH_RANDOM),
+	BATCH("kmalloc_batch1000_256_rand.total", kmalloc_batch, 20, 1000, 256, BENCH_RANDOM),
+	BATCH("kmalloc_batch1000_1024_rand.total", kmalloc_batch, 20, 1000, 1024, BENCH_RANDOM),
+	BATCH("kmalloc_batch1000_4096_rand.total", kmalloc_batch, 20, 1000, 4096, BENCH_RANDOM),
+	PAIR("cache_pair_64", cache_pair, 20000, 64),
+	BATCH("cache_bulk16_64", cache_bulk, 1000, 16, 64, BENCH_FIFO),
+	BATCH("cache_bulk64_64", cache_bulk, 300, 64, 64, BENCH_FIFO),
+	BATCH("cache_bulk64_256", cache_bulk, 300, 64, 256, BENCH_FIFO),
+	BATCH("cache_batch1000_64_rand.total", cache_batch, 20, 1000, 64, BENCH_RANDOM),
+	PAIR("cache_create_destroy", cache_create_destroy, 500, 200),
+	PAIR("vmalloc_pair_4k", vmalloc_pair, 2000, 4096),
+	PAIR("vmalloc_pair_16k", vmalloc_pair, 2000, 16384),
+	PAIR("vmalloc_pair_64k", vmalloc_pair, 1000, 65536),
+	PAIR("vmalloc_pair_256k", vmalloc_pair, 500, 262144),
+	PAIR("vmalloc_pair_2m", vmalloc_pair, 60, 2ul << 20),
+	PAIR("vmalloc_pair_8m", vmalloc_pair, 30, 8ul << 20),
+	BATCH("vmalloc_batch256_16k_fifo.total", vmalloc_batch, 10, 256, 16384, BENCH_FIFO),
+	BATCH("vmalloc_batch256_16k_rand.total", vmalloc_batch, 10, 256, 16384, BENCH_RANDOM),
+	PAIR("kvmalloc_pair_16k", kvmalloc_pair, 20000, 16384),
+	PAIR("kvmalloc_pair_64k", kvmalloc_pair, 20000, 65536),
+	PAIR("kvmalloc_pair_1m", kvmalloc_pair, 5000, 1ul << 20),
+	PAIR("kvmalloc_pair_8m", kvmalloc_pair, 30, 8ul << 20),
+};
+const unsigned nr_bench_cases = sizeof(bench_cases) / sizeof(bench_cases[0]);
+
+bool bench_setup(void)
+{
+	shuffle(shuffled_pages, MAX_BATCH);
+	shuffle(shuffled_512, 512);
+	shuffle(shuffled_areas, 256);
+	shuffle(shuffled_objects, MAX_OBJECTS);
+	cache64 = kmem_cache_create("bench_64", 64, 0, 0, NULL);
+	cache256 = kmem_cache_create("bench_256", 256, 0, 0, NULL);
+	return cache64 && cache256;
+}
