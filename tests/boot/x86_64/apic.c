@@ -3,11 +3,13 @@
  * apic.c (x86_64): the CPUs of the ACPI tables and how to start them, timer and cross-CPU interrupts
  * of the local APIC, and the clock.
  *
- * Clock: the time-stamp counter, calibrated once against the interval timer (1.193182 MHz). The APIC
- * timer is calibrated in the same window.
+ * Clock: the high-precision event timer, one counter for all CPUs. A board without one (microvm) falls back to the
+ * time-stamp counter, which an emulator may take from a host whose CPUs' counters differ. That and the APIC timer are
+ * calibrated against the interval timer (1.193182 MHz).
  */
 #include "tests/boot/x86_64/port.h"
 
+#define APIC_PHYS 0xfee00000u
 enum {
 	APIC_TASK_PRIORITY = 0x80,
 	APIC_EOI = 0xb0,
@@ -25,23 +27,33 @@ enum {
 #define COMMAND_INIT 0x4500u
 #define COMMAND_STARTUP 0x4600u
 
+enum { HPET_CAPABILITIES = 0x00, HPET_CONFIGURATION = 0x10, HPET_COUNTER = 0xf0 };
+
 #define PIT_HZ 1193182u
 #define CALIBRATE_MS 10u
 #define CALIBRATE_ROUNDS 5u
 
 static struct {
+	uintptr_t hpet;       /* registers; 0: there is none */
+	uint64_t hpet_period; /* of its counter, in picoseconds */
 	uint64_t tsc_start;
-	uint64_t ns_per_tick; /* 32.32 fixed point */
+	uint64_t ns_per_tick; /* of the time-stamp counter, 32.32 fixed point */
 	uint32_t timer_count; /* APIC timer ticks of one period */
 } state;
 
+/* Device registers of the mapped window. */
+static uintptr_t device(uint64_t phys)
+{
+	return (uintptr_t)(phys - DEVICE_PHYS) + DEVICE_BASE;
+}
+
 static uint32_t apic_read(unsigned reg)
 {
-	return *(volatile uint32_t *)(APIC_BASE + reg);
+	return *(volatile uint32_t *)(device(APIC_PHYS) + reg);
 }
 static void apic_write(unsigned reg, uint32_t value)
 {
-	*(volatile uint32_t *)(APIC_BASE + reg) = value;
+	*(volatile uint32_t *)(device(APIC_PHYS) + reg) = value;
 }
 
 void apic_end_of_interrupt(void)
@@ -107,8 +119,15 @@ void apic_init(void)
 	calibrate();
 }
 
+static uint64_t hpet_read(unsigned reg)
+{
+	return *(volatile uint64_t *)(state.hpet + reg);
+}
+
 uint64_t machine_clock_ns(void)
 {
+	if (state.hpet)
+		return hpet_read(HPET_COUNTER) * state.hpet_period / 1000;
 	uint64_t ticks = rdtsc() - state.tsc_start;
 	return (ticks >> 32) * state.ns_per_tick + ((ticks & 0xffffffff) * state.ns_per_tick >> 32);
 }
@@ -211,6 +230,21 @@ static const struct acpi_header *find_table(const struct acpi_rsdp *rsdp, const 
 	return NULL;
 }
 
+static void find_hpet(const struct acpi_rsdp *rsdp)
+{
+	const struct acpi_header *table = rsdp ? find_table(rsdp, "HPET") : NULL;
+	uint64_t phys;
+
+	if (!table)
+		return;
+	__builtin_memcpy(&phys, (const char *)(table + 1) + 8, sizeof(phys));
+	if (phys < DEVICE_PHYS || phys >= DEVICE_PHYS + DEVICE_SIZE)
+		return;
+	state.hpet = device(phys);
+	state.hpet_period = (hpet_read(HPET_CAPABILITIES) >> 32) / 1000;
+	*(volatile uint64_t *)(state.hpet + HPET_CONFIGURATION) = 1;
+}
+
 /* CPU 0 is the one that booted, whatever its APIC id; the others follow in the order of the table. */
 void apic_find_cpus(phys_addr_t given_rsdp)
 {
@@ -218,6 +252,7 @@ void apic_find_cpus(phys_addr_t given_rsdp)
 	const struct acpi_header *madt = rsdp ? find_table(rsdp, "APIC") : NULL;
 	uint32_t eax = 1, ebx, ecx, edx;
 
+	find_hpet(rsdp);
 	__asm__("cpuid" : "+a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx));
 	boot_cpus[0].hwid = ebx >> 24;
 	machine.nr_cpus = 1;

@@ -8,6 +8,7 @@
  */
 #include "tests/boot/x86_64/port.h"
 
+#define DEVICE_BITS (PTE_PRESENT | PTE_WRITE | PTE_UNCACHED | PTE_LEAF)
 #define PHYS(symbol) symbol - KERNEL_BASE
 
 	/* The ELF note that makes this image a PVH kernel: owner "Xen", type 18, 32-bit entry point. */
@@ -50,8 +51,9 @@ pvh_start:
 	addl $8, %edi
 	addl $4096, %eax
 	loop 1b
-	movl $PHYS(boot_pd_apic) + PTE_PRESENT + PTE_WRITE, PHYS(boot_pdpt_kernel) + 511 * 8
-	movl $(APIC_PHYS | PTE_PRESENT | PTE_WRITE | PTE_UNCACHED | PTE_LEAF), PHYS(boot_pd_apic) + 511 * 8
+	movl $PHYS(boot_pd_device) + PTE_PRESENT + PTE_WRITE, PHYS(boot_pdpt_kernel) + 511 * 8
+	movl $(DEVICE_PHYS | DEVICE_BITS), PHYS(boot_pd_device) + 510 * 8
+	movl $(DEVICE_PHYS + 0x200000 | DEVICE_BITS), PHYS(boot_pd_device) + 511 * 8
 	movl $PHYS(boot_pdpt_identity) + PTE_PRESENT + PTE_WRITE, PHYS(boot_pml4)
 	movl $PHYS(boot_pdpt_kernel) + PTE_PRESENT + PTE_WRITE, PHYS(boot_pml4) + 511 * 8
 
@@ -237,7 +239,7 @@ boot_pdpt_kernel:
 	.skip 4096
 boot_pd:
 	.skip 4 * 4096
-boot_pd_apic:
+boot_pd_device:
 	.skip 4096
 
 	.section .note.GNU-stack, "", @progbits

@@ -6,7 +6,7 @@
  *   0xffff888000000000   direct map of usable memory: 2 MiB (or 1 GiB) leaves
  *   0xffffc90000000000   vmalloc window, 64 GiB of one top-level entry
  *   0xffffffff80000000   first GiB of physical memory: the kernel image runs here
- *   0xffffffffffe00000   the local APIC's registers, uncached
+ *   0xffffffffffc00000   registers of the event timer and the local APIC, uncached: physical 0xfec00000 on
  *   0                    first 4 GiB, identity: only until the other CPUs have started
  */
 #ifndef BOOT_X86_PORT_H
@@ -17,8 +17,9 @@
 #define DIRECT_BASE 0xffff888000000000
 #define VMALLOC_BASE 0xffffc90000000000
 #define KERNEL_BASE 0xffffffff80000000
-#define APIC_BASE 0xffffffffffe00000
-#define APIC_PHYS 0xfee00000
+#define DEVICE_BASE 0xffffffffffc00000 /* two leaves */
+#define DEVICE_PHYS 0xfec00000
+#define DEVICE_SIZE 0x400000
 
 /* Segment selectors: boot_gdt in entry.S. */
 #define SEL_CODE32 0x08
