@@ -15,10 +15,31 @@
 
 #include <quarry/quarry.h>
 
-#define MOCK_DIRECT 0x10000000000ul /* 1 TiB; change only if a sanitizer needs another place */
+/* Places that the sanitizers leave free; ThreadSanitizer leaves little. Physical address 0 is at MOCK_DIRECT. */
+#if defined(__SANITIZE_THREAD__)
+#define MOCK_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define MOCK_TSAN 1
+#endif
+#endif
+#ifdef MOCK_TSAN
+#define MOCK_DIRECT 0x7e8000000000ul
+#define MOCK_DIRECT_SIZE (256ul << 30) /* backed: ranges of the map beyond it have no memory behind them */
+#define MOCK_VMALLOC 0x7ed000000000ul
+#define MOCK_VMALLOC_MAX (16ul << 30)
+#else
+#define MOCK_DIRECT 0x200000000000ul
+#define MOCK_DIRECT_SIZE (16ul << 40)
+#define MOCK_VMALLOC 0x400000000000ul
+#define MOCK_VMALLOC_MAX (1ul << 40)
+#endif
 #define MOCK_KIB 1024ul
 #define MOCK_MIB (1024ul * MOCK_KIB)
 #define MOCK_GIB (1024ul * MOCK_MIB)
+
+/* Page-table formats: entries look the same, the number of levels differs. */
+enum { MOCK_PT_LEVELS_4, MOCK_PT_LEVELS_3, MOCK_PT_LEVELS_5 };
 
 struct mock_config {
 	const struct quarry_mem_range *map; /* NULL: one usable range [base, base + bytes) on node 0 */
@@ -27,9 +48,15 @@ struct mock_config {
 	uint64_t bytes;        /* default 64 MiB */
 	unsigned cpus;         /* default 1; all are brought online */
 	bool no_vmalloc;       /* do not offer a vmalloc window */
+	bool bare_window;      /* the window and the root table exist, but the library is not told of them */
 	uint64_t vmalloc_size; /* default 1 GiB */
 	unsigned format;       /* page-table format of the mock arch (MOCK_PT_*), default the mock's own 4-level */
 	bool no_sleep;         /* stay before quarry_sleeping_works() */
+	bool no_optional;      /* of the optional hooks offer only report and fault */
+	bool flush_hook;       /* offer flush_tlb_others; else the library falls back to call_others */
+	bool migrate;          /* one host thread: the task may be on another CPU after each pin that is not nested */
+	bool dirty_memory;     /* usable memory starts as garbage, not as zeros (costs time: small machines only) */
+	unsigned (*cpu_node)(unsigned cpu);
 	struct quarry_params extra; /* fields that are not map, direct map, vmalloc, cpus, ops are taken over */
 };
 
@@ -37,21 +64,33 @@ struct mock_config {
 void mock_start(const struct mock_config *config);
 /* The same without the assertion. Return: quarry_init's result. */
 int mock_try_start(const struct mock_config *config);
-/* End of test: every check named at the top. */
+/* End of test: every check named at the top. Also for a world whose quarry_init failed. */
 void mock_stop(void);
+
+/* Fail the test with the last log lines and hook calls; works from CPU threads and interrupt handlers. */
+void mock_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+/* Run fn(arg) and catch a failure of the mock in it (the library's panics are such failures). Return: its text,
+ * valid until the next call, or NULL. The world is then in an unknown state: end it by mock_abandon(). */
+const char *mock_failure_of(void (*fn)(void *arg), void *arg);
+/* End the world without any check. */
+void mock_abandon(void);
 
 /* The calling host thread is CPU `cpu` from now on (single-threaded tests switch at will). */
 void mock_set_cpu(unsigned cpu);
 /* Run fn(arg, cpu) on CPUs 0..n-1 at once, a host thread each, and wait for all. Cross-calls interrupt them (signals). */
 void mock_run_cpus(unsigned n, void (*fn)(void *arg, unsigned cpu), void *arg);
-/* What the caller is: QUARRY_CTX_* bits. */
+/* Take `cpu`, which the library saw go offline, out of cross-calls and empty its TLB; put it back. */
+void mock_cpu_stop(unsigned cpu);
+void mock_cpu_start(unsigned cpu);
+/* What the caller is: QUARRY_CTX_* bits; the weaker ones are implied. */
 void mock_set_context(unsigned ctx);
 /* Run fn(arg) as an interrupt handler on this CPU now (if interrupts are masked: at the unmask). */
 void mock_interrupt(void (*fn)(void *arg), void *arg);
 /* Interrupt this CPU's code: fn(arg) is run at the n-th hook call from now (interrupt points). */
 void mock_interrupt_at(unsigned n, void (*fn)(void *arg), void *arg);
 
-/* The hook-call log: one entry a call. */
+/* The hook-call log: one entry a call. MOCK_FLUSH is an arch_tlb_flush_range by the CPU that started the flush (not by
+ * those it interrupted), so it counts shoot-downs; MOCK_PIN counts pins, not unpins. */
 enum mock_hook {
 	MOCK_LOG, MOCK_PIN, MOCK_IRQ_SAVE, MOCK_CALL_OTHERS, MOCK_FLUSH, MOCK_DEFER, MOCK_CLOCK, MOCK_RANDOM,
 	MOCK_PTE_WRITE, MOCK_NR_HOOKS
@@ -59,31 +98,42 @@ enum mock_hook {
 unsigned long mock_hook_count(enum mock_hook hook);
 void mock_hook_reset(void);
 
-/* Reports: unexpected ones fail mock_stop(). Expect `count` more reports of `rule`; checked by mock_stop. */
+/* Reports: unexpected ones fail mock_stop(). Expect `count` more reports of `rule`; checked by mock_stop. Before
+ * mock_start it is about the world to come (reports of quarry_init). */
 void mock_expect_report(enum quarry_rule rule, unsigned count);
-unsigned long mock_reports(enum quarry_rule rule); /* seen so far */
+unsigned long mock_reports(enum quarry_rule rule); /* seen so far in this world */
+const struct quarry_report *mock_last_report(void); /* rule QUARRY_RULE_NONE if none was seen */
 
-/* Fail the n-th pass (1 = next) through `site` (enum fault_site), or through any site if site < 0; 0 turns it off. */
+/* Fail the n-th pass (1 = next) through `site` (enum fault_site), or through any site if site < 0; n 0 turns it off.
+ * With and_later all passes after it fail too. */
 void mock_fail_site(int site, unsigned long n, bool and_later);
-unsigned long mock_fault_passes(int site); /* passes so far */
+unsigned long mock_fault_passes(int site); /* passes so far in this world; site < 0: all sites together */
 
 /* Run queued deferred work now, in task context. Return: number of items. */
 unsigned mock_run_deferred(void);
 /* Advance the mock clock. */
 void mock_advance_ns(uint64_t ns);
 
+/*
+ * Translations. The mock assumes the worst that hardware may do: every running CPU caches an entry as soon as it is
+ * written and keeps it until that CPU flushes it; an absent entry is remembered until arch_tlb_map_sync. Failures:
+ * a frame handed out while some CPU's TLB still translates to it; a page-table page handed out before the flush after it
+ * was unlinked; a new mapping where some CPU's TLB still has another frame; an access before the sync, to an address
+ * whose mapping is gone, or against its protection; a change of the root table after quarry_init.
+ */
 /* Access through this CPU's software TLB: a test failure if the translation is stale or absent. */
 uint8_t mock_load(uintptr_t va);
 void mock_store(uintptr_t va, uint8_t value);
 /* Physical address that the page tables give for va now; ~0 if not mapped. Independent of the library's walk. */
 phys_addr_t mock_translate(uintptr_t va);
-/* Touch va: true if the access would fault (no mapping). */
+/* True if the tables do not map va (or, in the direct map, if no range of the map has it). */
 bool mock_faults(uintptr_t va);
 
 /* Free pages counted without the library's counters: drains everything, then asks nr_free_pages(). */
 unsigned long mock_free_pages(void);
 
-/* The whole state (library's section and memory) as one 64-bit hash, saved and put back. */
+/* The whole state (library's section and memory) as one 64-bit hash, saved and put back. One snapshot at a time; not
+ * while CPUs run as threads. The hash holds addresses: compare it within one process only. */
 uint64_t mock_state_hash(void);
 void mock_snapshot(void);
 void mock_restore(void);
