@@ -21,17 +21,33 @@ set(QUARRY_COMMON
   mm/phys/pcp.c
   mm/phys/freepage.c
   mm/phys/show_mem.c
+  mm/phys/zone_check.c
   mm/page/slowpath.c
   mm/page/page_alloc.c
   mm/page/page_bulk.c
-  mm/slab/cpu_cache.c
-  mm/slab/partial.c
-  mm/slab/slab.c
   mm/slab/slab_page.c
+  mm/slab/partial.c
+  mm/slab/cpu_cache.c
+  mm/slab/slab.c
+  mm/slab/slab_cache.c
+  mm/slab/kmalloc.c
+  mm/slab/bulk.c
+  mm/slab/slab_check.c
   mm/vmap/pgtable.c
-  mm/vmap/vmap_area.c
   mm/vmap/vmap_chunk.c
+  mm/vmap/vmap_area.c
   mm/vmap/vmap_flush.c
+  mm/vmap/vmap.c
+  mm/vmap/vmalloc.c
+  mm/vmap/kvmalloc.c
+  mm/ext/kmemdup.c
+  mm/report/buddyinfo.c
+  mm/report/zoneinfo.c
+  mm/report/meminfo.c
+  mm/report/pagemap.c
+  mm/report/slabinfo.c
+  mm/report/validate.c
+  mm/report/vmallocinfo.c
   mm/init.c)
 
 set(QUARRY_ARCH_x86_64

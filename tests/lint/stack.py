@@ -12,7 +12,7 @@ import re
 
 import tree
 
-LIMIT = 2048
+LIMIT = 3072
 CONFIGS = (("x86_64", ["-O2"]), ("riscv64", ["-O2", "-march=rv64gc", "-mabi=lp64d"]))
 
 

@@ -21,6 +21,14 @@ def declared_public():
     return names - {"name"}
 
 
+def elsewhere(objects):
+    """Public names that only another CPU's port has: readers of that CPU's boot information."""
+    here = {source.split("/")[1] for source in objects if source.startswith("arch/")}
+    text = "".join(path.read_text() for cpu in tree.CPUS if cpu not in here
+                   for path in tree.ROOT.glob(f"arch/{cpu}/*.c"))
+    return set(re.findall(r"^\w[\w *]*?(\w+)\(", text, re.M))
+
+
 def check(objects, max_cpus=16, prefix="quarry_", state_section=False, hooks=None):
     """Return: the list of problems in {source: object file}."""
     problems = []
@@ -53,6 +61,7 @@ def check(objects, max_cpus=16, prefix="quarry_", state_section=False, hooks=Non
             allowed = name == "quarry_state" if state_section else name.startswith((".bss", ".lbss"))
             if not allowed:
                 problems.append(f"S5 {source}: writable section {name} of {size} bytes")
+    public -= {prefix + name for name in elsewhere(objects)}
     for name in sorted(public - defined):
         problems.append(f"S4 `{name}` is declared in a public header and defined nowhere")
     return problems
