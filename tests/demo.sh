@@ -7,6 +7,7 @@
 #     -smp N      CPUs, 4 by default               -m SIZE  memory as QEMU takes it, 256M by default
 #     --short     a tenth of the work              seed=N steps=N  go to the kernel's command line
 #     -M MACHINE  another QEMU machine (microvm), one CPU family only
+#     -t SECONDS  give up after so long            break=N  break a promise on purpose (tests/boot/test_demo.sh)
 #
 # Installs what is missing on Debian 12, builds in build/demo-<cpu> or $QUARRY_BUILD/demo-<cpu>, and ends with one line:
 # "demo: PASS ..." or "demo: FAIL <cpu>: <reason>". Exit status 0 is PASS.
@@ -21,7 +22,7 @@ machine=
 line=
 
 usage() {
-	sed -n '/^#   sh/,/^#     -M/s/^# *//p' "$0" >&2
+	sed -n '/^#   sh/,/^#     -t/s/^# *//p' "$0" >&2
 	exit 2
 }
 
@@ -32,6 +33,7 @@ while [ $# -gt 0 ]; do
 	-smp) smp=${2:?} && shift ;;
 	-m) memory=${2:?} && shift ;;
 	-M) machine=${2:?} && shift ;;
+	-t) limit=${2:?} && shift ;;
 	--short)
 		line="$line steps=2000"
 		limit=120

@@ -30,9 +30,9 @@ static inline void quarry_os_unpin(void)
 static inline unsigned quarry_os_context(void)
 {
 	uint64_t depths = this_cpu_depths();
-	if ((uint32_t)depths)
-		return QUARRY_CTX_IRQ | QUARRY_CTX_ATOMIC;
-	return depths || !this_cpu_irqs_on() ? QUARRY_CTX_ATOMIC : 0;
+	if (__builtin_expect(!depths && this_cpu_irqs_on(), 1))
+		return 0;
+	return (uint32_t)depths ? QUARRY_CTX_IRQ | QUARRY_CTX_ATOMIC : QUARRY_CTX_ATOMIC;
 }
 
 #define QUARRY_OS_HAVE_TASK_WORD

@@ -183,6 +183,36 @@ static void progress(const char *phase, uint64_t percent)
 		totalram_pages(), interrupts, made);
 }
 
+/* Break a promise in the middle of the work, so that a test can see the verdict change: `break=N`. */
+enum { BREAK_NOTHING, BREAK_LEAK, BREAK_CONTENTS, BREAK_HANG, BREAK_FAULT };
+
+static void break_promise(struct worker *worker)
+{
+	volatile uintptr_t nowhere = 16;
+	struct page *page;
+
+	switch (option_number("break", BREAK_NOTHING)) {
+	case BREAK_LEAK:
+		page = alloc_page(GFP_KERNEL);
+		if (!page)
+			item_fail("no page to lose", NULL, 0);
+		break;
+	case BREAK_CONTENTS:
+		for (unsigned i = 0; i < SLOTS; i++) {
+			if (worker->slot[i].kind)
+				*(uint8_t *)worker->slot[i].address ^= 1;
+		}
+		break;
+	case BREAK_HANG:
+		machine_irq_disable();
+		for (;;)
+			arch_relax();
+	case BREAK_FAULT:
+		*(volatile int *)nowhere = 1;
+		break;
+	}
+}
+
 static void run_mixed(unsigned cpu)
 {
 	struct worker *worker = &state.worker[cpu];
@@ -205,6 +235,8 @@ static void run_mixed(unsigned cpu)
 		else if (chance < 8)
 			free_from_ring(worker);
 		smp_run_deferred();
+		if (cpu == 0 && worker->steps == state.steps / 2)
+			break_promise(worker);
 		if (cpu == 0 && worker->steps % tenth == 0)
 			progress("mixed", worker->steps * 100 / state.steps);
 	}
@@ -281,7 +313,7 @@ static void print_reports(void)
 		kprintf("\n%s\n", reports[i].name);
 		reports[i].report(console_write, NULL);
 	}
-	kprintf("\nphysical memory\n");
+	kprintf("\n");
 	quarry_report_pagemap(console_write, NULL, 64, 16);
 	kprintf("\n");
 }
