@@ -186,25 +186,28 @@ static void free_slow(const char *call, struct page *page, unsigned order, uintp
 }
 
 /*
- * Is `page` a head of `order`, handed out, with one reference? Where its struct page could lie is checked first: a
- * frame that was never handed out has a struct page full of anything.
+ * Is this the word of a head of `order`, handed out, with one reference? An order above 15 would reach into the mobility bits, so
+ * it is compared in full width.
  */
-static inline bool free_is_plain(const struct page *page, unsigned order)
+static inline bool free_is_plain(const struct page *page, uint32_t flags, unsigned order)
 {
-	const uint64_t mask = PAGE_TYPE_MASK | 0xffffffffull << 32;
-	uint64_t expected = (uint64_t)QUARRY_PAGE_USED | (uint64_t)order << QUARRY_PG_ORDER_SHIFT | 1ull << 32;
-
-	return page_is_known(page) && (page_word(page) & mask) == expected;
+	return (flags & PAGE_TYPE_MASK) == ((unsigned long)order << QUARRY_PG_ORDER_SHIFT | QUARRY_PAGE_USED) &&
+	       page_ref_count(page) == 1;
 }
 
 void __free_pages(struct page *page, unsigned order)
 {
 	if (unlikely(!page))
 		return;
-	if (likely(free_is_plain(page, order)))
-		give(page, page_flags(page));
-	else
-		free_slow("__free_pages", page, order, CALLER());
+	/* A frame that was never handed out has a struct page full of anything: where it could lie is checked first. */
+	if (likely(page_is_known(page))) {
+		uint32_t flags = page_flags(page);
+		if (likely(free_is_plain(page, flags, order))) {
+			give(page, flags);
+			return;
+		}
+	}
+	free_slow("__free_pages", page, order, CALLER());
 }
 
 void free_pages(unsigned long address, unsigned order)
@@ -215,7 +218,7 @@ void free_pages(unsigned long address, unsigned order)
 	if (unlikely(!page || !PAGE_ALIGNED(address)))
 		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, "free_pages", (const void *)address, order, 0,
 			     CALLER());
-	else if (likely(free_is_plain(page, order)))
+	else if (likely(free_is_plain(page, page_flags(page), order)))
 		give(page, page_flags(page));
 	else
 		free_slow("free_pages", page, order, CALLER());
