@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report.h: what the memory looks like now, as text in Linux's formats.
+ *
+ * Each function writes one report, a piece at a time, so that no file system and no buffer is needed;
+ * scripts made for the /proc files of the same names read them. Figures are snapshots: a lock is
+ * taken for one zone, cache or area at a time to copy it, never while writing, so on a busy machine
+ * rows may be a moment apart. A report tells only what is true here: lines of Linux's that describe
+ * parts of a system which are not ours are absent.
+ *
+ * Context of all: any but NMI, no lock of ours held; `write` is called in the caller's context and
+ * may use the library itself.
+ */
+#ifndef QUARRY_REPORT_H
+#define QUARRY_REPORT_H
+
+#include <quarry/types.h>
+
+QUARRY_BEGIN_DECLS
+
+/* Free blocks of each order, one row a zone. */
+void quarry_report_buddyinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_buddyinfo);
+
+/* Size, marks and reserves of each zone in pages, and what each CPU parks of it. */
+void quarry_report_zoneinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_zoneinfo);
+
+/* Totals in KiB. MemFree leaves out what CPUs park; MemAvailable counts it. */
+void quarry_report_meminfo(quarry_write_fn write, void *ctx) QUARRY_API(report_meminfo);
+
+/* One row a cache, layout 2.1. "active" objects are those that callers have; the tunables are the
+ * size and the batch of a CPU's stock. */
+void quarry_report_slabinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_slabinfo);
+
+/* One row an area: addresses with its guard page, size, caller, pages, kind. */
+void quarry_report_vmallocinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_vmallocinfo);
+
+/*
+ * A picture of physical memory: at most `rows` rows of `width` (at most 128) characters, each for an
+ * equal share of the frames and naming what most of them are; 0 stands for a width of 64, or 16
+ * rows. Rows without memory are left out. Cost: by the number of characters, not of frames.
+ */
+void quarry_report_pagemap(quarry_write_fn write, void *ctx, unsigned width, unsigned rows)
+	QUARRY_API(report_pagemap);
+
+QUARRY_END_DECLS
+
+#endif

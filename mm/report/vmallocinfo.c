@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmallocinfo.c: one row a live area, by rising address.
+ *
+ *   0xffffc90000000000-0xffffc90000005000   20480 caller pages=4 vmalloc
+ *
+ * As on Linux the range and the size in bytes include the guard page behind the area.
+ */
+#include <quarry/report.h>
+
+#include "mm/base/log.h"
+#include "mm/vmap/vmap.h"
+
+/* The name of a code address, or the address itself. */
+static void name_of(uintptr_t address, char *buf, unsigned size)
+{
+	if (!mm_ops.symbol || !mm_ops.symbol(address, buf, size))
+		mm_format(buf, size, "0x%lx", (unsigned long)address);
+}
+
+void quarry_report_vmallocinfo(quarry_write_fn write, void *ctx)
+{
+	struct vmap_info info;
+
+	for (uintptr_t cursor = 0; vmap_info_next(&cursor, &info);) {
+		unsigned long size = (info.pages + 1) << PAGE_SHIFT;
+		char caller[64];
+
+		name_of(info.caller, caller, sizeof(caller));
+		mm_print(write, ctx, "0x%016lx-0x%016lx %7lu %s", (unsigned long)info.start,
+			 (unsigned long)info.start + size, size, caller);
+		if (info.flags & VMAP_ALLOC)
+			mm_print(write, ctx, " pages=%lu vmalloc\n", info.pages);
+		else
+			mm_print(write, ctx, " vmap\n");
+	}
+}
