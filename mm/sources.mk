@@ -15,6 +15,7 @@ QUARRY_COMMON := \
 	mm/boot/memblock.c \
 	mm/phys/zone.c \
 	mm/phys/watermark.c \
+	mm/phys/page_array.c \
 	mm/phys/pageblock.c \
 	mm/phys/page.c \
 	mm/phys/buddy.c \
@@ -30,9 +31,9 @@ QUARRY_COMMON := \
 	mm/slab/cpu_cache.c \
 	mm/slab/slab.c \
 	mm/slab/slab_cache.c \
+	mm/slab/slab_check.c \
 	mm/slab/kmalloc.c \
 	mm/slab/bulk.c \
-	mm/slab/slab_check.c \
 	mm/vmap/pgtable.c \
 	mm/vmap/vmap_chunk.c \
 	mm/vmap/vmap_area.c \
@@ -44,10 +45,14 @@ QUARRY_COMMON := \
 	mm/report/buddyinfo.c \
 	mm/report/zoneinfo.c \
 	mm/report/meminfo.c \
-	mm/report/pagemap.c \
 	mm/report/slabinfo.c \
 	mm/report/validate.c \
 	mm/report/vmallocinfo.c \
+	mm/report/frame.c \
+	mm/report/pagemap.c \
+	mm/report/features.c \
+	mm/report/memtest.c \
+	mm/report/selftest.c \
 	mm/init.c
 
 QUARRY_ARCH_x86_64 := \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * page.c: the page array, heads of blocks, references.
+ * page.c: heads of blocks, references.
  *
  * Finding the head. The head of a block that holds frame p, of order k, has frame number p with the low k bits cleared.
  * So the candidates are p with 0, 1, 2 ... low bits cleared; those between p and the head are inner pages of
@@ -16,9 +16,6 @@
 #include "mm/base/log.h"
 #include "mm/phys/pageblock.h"
 #include "mm/phys/zone.h"
-
-QUARRY_STATE struct page *quarry_page_array;
-QUARRY_STATE uintptr_t quarry_direct_offset;
 
 bool pfn_valid(unsigned long pfn)
 {
