@@ -17,6 +17,9 @@
 #define check_sub_overflow(a, b, d) __builtin_sub_overflow((a), (b), (d))
 #define check_mul_overflow(a, b, d) __builtin_mul_overflow((a), (b), (d))
 
+/* x < 0, without a warning where x cannot be. */
+#define QUARRY_NEGATIVE(x) (!((x) > 0 || (x) == 0))
+
 /* a << s. Return: true if s is outside 0 .. width - 1, or the result does not fit or changed its sign. */
 #define check_shl_overflow(a, s, d)                                                                \
 	__extension__({                                                                            \
@@ -27,7 +30,7 @@
 		unsigned long long quarry_r =                                                      \
 			quarry_in ? (unsigned long long)quarry_a << quarry_s : 0;                  \
 		*quarry_d = (__typeof__(*quarry_d))quarry_r;                                       \
-		!quarry_in || *quarry_d < 0 || quarry_a < 0 ||                                     \
+		!quarry_in || QUARRY_NEGATIVE(*quarry_d) || QUARRY_NEGATIVE(quarry_a) ||           \
 			(unsigned long long)*quarry_d >> quarry_s != (unsigned long long)quarry_a; \
 	})
 
@@ -59,7 +62,7 @@ static inline size_t array3_size(size_t a, size_t b, size_t c)
 #define QUARRY_CONST(n) (__builtin_constant_p(n) ? (size_t)(n) : 0)
 #define QUARRY_CONST_MUL(n, size)                                                                  \
 	(QUARRY_CONST(n) > SIZE_MAX / (size) ? SIZE_MAX : QUARRY_CONST(n) * (size))
-#define QUARRY_CONST_ADD(a, b) ((b) > SIZE_MAX - (a) ? SIZE_MAX : (a) + (b))
+#define QUARRY_CONST_ADD(a, b) ((a) + (b) < (a) ? SIZE_MAX : (a) + (b))
 
 #ifdef __cplusplus
 #define QUARRY_CHOOSE(constant, then, otherwise) ((constant) ? (then) : (otherwise))

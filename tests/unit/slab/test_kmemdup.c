@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* test_kmemdup.c: copies of memory and strings; checked sizes. */
+#include <quarry/string.h>
+
+#include "slab_test.h"
+
+static void copies(void **state)
+{
+	static const char text[] = "quarry";
+	char exact[3] = { 'a', 'b', 'c' }; /* no NUL: nothing after it may be read (H63) */
+
+	(void)state;
+	mock_start(NULL);
+	char *a = kmemdup(text, sizeof(text), GFP_KERNEL), *b = kstrdup(text, GFP_KERNEL);
+	char *c = kstrndup(exact, 3, GFP_KERNEL), *d = kmemdup_nul(exact, 2, GFP_KERNEL);
+	char *e = kmemdup_array(text, 2, 3, GFP_KERNEL), *f = kstrdup("", GFP_KERNEL);
+
+	assert_string_equal(a, text);
+	assert_string_equal(b, text);
+	assert_string_equal(c, "abc");
+	assert_string_equal(d, "ab");
+	assert_memory_equal(e, text, 6);
+	assert_string_equal(f, "");
+	assert_null(kstrdup(NULL, GFP_KERNEL));
+	assert_null(kstrndup(NULL, 3, GFP_KERNEL));
+	assert_null(kmemdup_array(text, run_time(SIZE_MAX / 2), 3, GFP_KERNEL));
+	assert_null(kmemdup_nul(text, run_time(SIZE_MAX), GFP_KERNEL | __GFP_NOWARN));
+	assert_ptr_equal(kmemdup(text, 0, GFP_KERNEL), ZERO_SIZE_PTR);
+	mock_fail_site(FAULT_OBJECT, 1, true);
+	assert_null(kmemdup(text, 3, GFP_KERNEL));
+	assert_null(kstrdup(text, GFP_KERNEL));
+	mock_fail_site(-1, 0, false);
+	kfree(a);
+	kfree(b);
+	kfree(c);
+	kfree(d);
+	kfree(e);
+	kfree(f);
+	mock_stop();
+}
+
+struct flexible {
+	int n;
+	int item[];
+};
+_Static_assert(struct_size_t(struct flexible, item, 3) == 16, "constant count: a constant expression");
+_Static_assert(struct_size_t(struct flexible, item, SIZE_MAX / 4) == SIZE_MAX, "... that saturates");
+_Static_assert(flex_array_size((struct flexible *)NULL, item, 5) == 20, "...");
+
+static void g111_sizes_saturate(void **state)
+{
+	struct flexible *p = NULL;
+
+	(void)state;
+	assert_int_equal(struct_size(p, item, run_time(SIZE_MAX / 4)), SIZE_MAX);
+	assert_int_equal(struct_size(p, item, run_time(10)), 44);
+	assert_int_equal(flex_array_size(p, item, run_time(SIZE_MAX / 2)), SIZE_MAX);
+	assert_int_equal(array_size(SIZE_MAX, 2), SIZE_MAX);
+	assert_int_equal(array_size(3, 5), 15);
+	assert_int_equal(array3_size((size_t)1 << 22, (size_t)1 << 22, (size_t)1 << 22), SIZE_MAX);
+	assert_int_equal(array3_size(2, 3, 4), 24);
+	assert_int_equal(size_add(SIZE_MAX, 1), SIZE_MAX);
+	assert_int_equal(size_sub(3, 5), SIZE_MAX);
+	assert_int_equal(size_sub(SIZE_MAX, 5), SIZE_MAX);
+	assert_int_equal(size_sub(5, 3), 2);
+}
+
+/* Every pair of bytes against wide arithmetic. (H57) */
+static void h057_checked_arithmetic(void **state)
+{
+	(void)state;
+	for (unsigned a = 0; a < 256; a++) {
+		for (unsigned b = 0; b < 256; b++) {
+			uint8_t x = (uint8_t)a, y = (uint8_t)b, r;
+
+			assert_int_equal(check_add_overflow(x, y, &r), a + b > 255);
+			assert_int_equal(check_sub_overflow(x, y, &r), b > a);
+			assert_int_equal(check_mul_overflow(x, y, &r), a * b > 255);
+			assert_int_equal(r, (uint8_t)(a * b));
+			if (b < 12)
+				assert_int_equal(check_shl_overflow(x, y, &r), b > 7 ? true : a << b > 255);
+		}
+	}
+	int n;
+
+	assert_false(check_shl_overflow(1, 30, &n));
+	assert_true(check_shl_overflow(1, 31, &n));
+	assert_true(check_shl_overflow(1, -1, &n));
+	assert_true(check_shl_overflow(-1, 1, &n));
+}
+
+static void flexible_on_the_stack(void **state)
+{
+	(void)state;
+	DEFINE_FLEX(struct flexible, p, item, n, 4);
+	assert_int_equal(p->n, 4);
+	assert_int_equal(p->item[3], 0);
+	p->item[3] = 7;
+	assert_int_equal(p->item[3], 7);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(copies),
+		cmocka_unit_test(g111_sizes_saturate),
+		cmocka_unit_test(h057_checked_arithmetic),
+		cmocka_unit_test(flexible_on_the_stack),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
