@@ -2,19 +2,21 @@
 /*
  * memmap.c (riscv64): the memory map in a flattened device tree.
  *
- * A tree is a header, a block of reserved ranges, a stream of tokens (the nodes with their properties), and a block of property names.
- * All numbers are big-endian. One pass over the tokens, with a depth instead of recursion, looks at
+ * A tree is a header, a block of reserved ranges, a stream of tokens (the nodes with their
+ * properties), and a block of property names. All numbers are big-endian. One pass over the tokens,
+ * with a depth instead of recursion, looks at
  *
  *   /                    #address-cells, #size-cells: words in an address and a size (1 or 2)
  *   /memory*             reg is usable memory (device_type "memory"); numa-node-id
  *   /reserved-memory/ *  reg is reserved; the parent's own cell counts apply
  *   /chosen              linux,initrd-start, linux,initrd-end
  *
- * Properties come before child nodes, so a node is known completely at its end or at its first child, whichever
- * comes first; it is judged there. Nodes with a status other than "okay" do not count.
+ * Properties come before child nodes, so a node is known completely at its end or at its first
+ * child, whichever comes first; it is judged there. Nodes with a status other than "okay" do not
+ * count.
  *
- * The tree is not trusted: every access goes through `fdt_bytes`, which answers NULL outside the tree, and the
- * first inconsistency ends the conversion with -EINVAL.
+ * The tree is not trusted: every access goes through `fdt_bytes`, which answers NULL outside the
+ * tree, and the first inconsistency ends the conversion with -EINVAL.
  *
  * Start at    quarry_memmap_fdt
  */
@@ -23,12 +25,28 @@
 #define FDT_MAGIC 0xd00dfeedu
 #define FDT_OLDEST_VERSION 16u /* earlier trees have another token format */
 
-enum { FDT_TOTAL_SIZE = 4, FDT_STRUCT = 8, FDT_STRINGS = 12, FDT_RESERVED = 16, FDT_VERSION = 20, FDT_COMPATIBLE = 24 };
-enum { FDT_HEADER_BYTES = 40 };
+/* Offsets of header words. */
+enum {
+	FDT_TOTAL_SIZE = 4,
+	FDT_STRUCT = 8,
+	FDT_NAMES = 12,
+	FDT_RESERVED = 16,
+	FDT_VERSION = 20,
+	FDT_COMPATIBLE = 24,
+	FDT_NAMES_SIZE = 32,
+	FDT_HEADER_BYTES = 40,
+};
 enum fdt_token { FDT_BEGIN_NODE = 1, FDT_END_NODE, FDT_PROPERTY, FDT_NOP, FDT_END = 9 };
 
 /* What the pass is inside of. */
-enum fdt_place { FDT_ELSEWHERE, FDT_ROOT, FDT_MEMORY, FDT_CHOSEN, FDT_RESERVED_MEMORY, FDT_RESERVED_CHILD };
+enum fdt_place {
+	FDT_ELSEWHERE,
+	FDT_ROOT,
+	FDT_MEMORY,
+	FDT_CHOSEN,
+	FDT_RESERVED_MEMORY,
+	FDT_RESERVED_CHILD
+};
 
 struct fdt_cells {
 	uint32_t address, size;
@@ -49,11 +67,13 @@ struct fdt_node {
 
 struct fdt {
 	const unsigned char *blob;
-	uint32_t total, at; /* bytes; offset of the next token */
-	uint32_t strings;
-	unsigned depth;     /* nodes open */
+	uint32_t total, at;	    /* bytes; offset of the next token */
+	const unsigned char *names; /* property names; the last byte is NUL */
+	uint32_t names_size;
+	unsigned depth;	    /* nodes open */
 	enum fdt_place top; /* what the open node of depth 2, a child of the root, is */
-	struct fdt_cells root, reserved, other; /* of the root, of /reserved-memory, of nodes that do not matter */
+	struct fdt_cells root, reserved,
+		other; /* of the root, of /reserved-memory, of nodes that do not matter */
 	struct fdt_node node;
 	struct quarry_memmap *map;
 };
@@ -68,7 +88,8 @@ static const unsigned char *fdt_bytes(const struct fdt *fdt, uint64_t offset, ui
 
 static uint32_t be32(const unsigned char *bytes)
 {
-	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+	       bytes[3];
 }
 static uint64_t be_cells(const unsigned char *bytes, uint32_t cells)
 {
@@ -84,28 +105,18 @@ static int64_t fdt_string_length(const struct fdt *fdt, uint64_t offset)
 	return -1;
 }
 
-static bool starts_with(const unsigned char *text, uint64_t length, const char *word, char after)
+/* Do the bytes begin with this string, its NUL included? */
+static bool holds(const unsigned char *bytes, uint64_t size, const char *word)
 {
-	uint64_t i = 0;
-
-	for (; word[i]; i++)
-		if (i >= length || text[i] != (unsigned char)word[i])
-			return false;
-	return i == length || (after && text[i] == (unsigned char)after);
-}
-static bool is_word(const unsigned char *text, uint64_t length, const char *word)
-{
-	return starts_with(text, length, word, 0);
-}
-/* Is a property's value this string? */
-static bool value_is(const struct fdt_value *value, const char *word)
-{
-	return value->size && !value->bytes[value->size - 1] && is_word(value->bytes, value->size - 1, word);
+	for (uint64_t i = 0; i < size && bytes[i] == (unsigned char)word[i]; i++)
+		if (!word[i])
+			return true;
+	return false;
 }
 
 /* Append every (address, size) pair of `reg`. */
-static int add_reg(struct fdt *fdt, const struct fdt_value *reg, struct fdt_cells cells, enum quarry_mem_type type,
-		   unsigned numa_node)
+static int add_reg(struct fdt *fdt, const struct fdt_value *reg, struct fdt_cells cells,
+		   enum quarry_mem_type type, unsigned numa_node)
 {
 	uint32_t pair = 4 * (cells.address + cells.size);
 	int error = 0;
@@ -116,7 +127,8 @@ static int add_reg(struct fdt *fdt, const struct fdt_value *reg, struct fdt_cell
 		return -QUARRY_EINVAL;
 	for (uint32_t i = 0; i < reg->size && !error; i += pair)
 		error = quarry_memmap_add(fdt->map, be_cells(reg->bytes + i, cells.address),
-					  be_cells(reg->bytes + i + 4 * cells.address, cells.size), type, numa_node);
+					  be_cells(reg->bytes + i + 4 * cells.address, cells.size),
+					  type, numa_node);
 	return error;
 }
 
@@ -130,7 +142,8 @@ static int add_initrd(struct fdt *fdt, const struct fdt_value *first, const stru
 		return -QUARRY_EINVAL;
 	start = be_cells(first->bytes, first->size / 4);
 	end = be_cells(last->bytes, last->size / 4);
-	return end > start ? quarry_memmap_add(fdt->map, start, end - start, QUARRY_MEM_RESERVED, 0) : 0;
+	return end > start ? quarry_memmap_add(fdt->map, start, end - start, QUARRY_MEM_RESERVED, 0)
+			   : 0;
 }
 
 /* All properties of the node have been seen: take what it says, once. */
@@ -143,7 +156,9 @@ static int judge_node(struct fdt *fdt)
 		return 0;
 	switch (node.place) {
 	case FDT_MEMORY:
-		return node.memory ? add_reg(fdt, &node.reg, fdt->root, QUARRY_MEM_USABLE, node.numa_node) : 0;
+		return node.memory ? add_reg(fdt, &node.reg, fdt->root, QUARRY_MEM_USABLE,
+					     node.numa_node)
+				   : 0;
 	case FDT_RESERVED_CHILD:
 		return add_reg(fdt, &node.reg, fdt->reserved, QUARRY_MEM_RESERVED, 0);
 	case FDT_CHOSEN:
@@ -169,9 +184,9 @@ static int begin_node(struct fdt *fdt)
 		break;
 	case 2:
 		fdt->top = FDT_MEMORY;
-		if (is_word(name, (uint64_t)length, "chosen"))
+		if (holds(name, (uint64_t)length + 1, "chosen"))
 			fdt->top = FDT_CHOSEN;
-		else if (is_word(name, (uint64_t)length, "reserved-memory"))
+		else if (holds(name, (uint64_t)length + 1, "reserved-memory"))
 			fdt->top = FDT_RESERVED_MEMORY;
 		fdt->node.place = fdt->top;
 		break;
@@ -206,27 +221,26 @@ static int read_property(struct fdt *fdt)
 	const unsigned char *header = fdt_bytes(fdt, fdt->at, 8), *name;
 	struct fdt_node *node = &fdt->node;
 	struct fdt_value value;
-	uint64_t name_at;
-	int64_t length;
+	uint32_t name_at;
 
 	if (!header)
 		return -QUARRY_EINVAL;
 	value.size = be32(header);
 	value.bytes = fdt_bytes(fdt, (uint64_t)fdt->at + 8, value.size);
-	name_at = (uint64_t)fdt->strings + be32(header + 4);
-	length = fdt_string_length(fdt, name_at);
-	if (!value.bytes || length < 0)
+	name_at = be32(header + 4);
+	if (!value.bytes || name_at >= fdt->names_size)
 		return -QUARRY_EINVAL;
 	fdt->at += 8 + ((value.size + 3) & ~3u);
-	name = fdt->blob + name_at;
+	name = fdt->names + name_at;
 
-#define PROPERTY(word) is_word(name, (uint64_t)length, word)
+#define PROPERTY(word) holds(name, fdt->names_size - name_at, word)
 	if (PROPERTY("reg"))
 		node->reg = value;
 	else if (PROPERTY("device_type"))
-		node->memory = value_is(&value, "memory");
+		node->memory = holds(value.bytes, value.size, "memory");
 	else if (PROPERTY("status"))
-		node->disabled = !value_is(&value, "okay") && !value_is(&value, "ok");
+		node->disabled = !holds(value.bytes, value.size, "okay") &&
+				 !holds(value.bytes, value.size, "ok");
 	else if (PROPERTY("numa-node-id") && value.size == 4)
 		node->numa_node = be32(value.bytes);
 	else if (PROPERTY("linux,initrd-start"))
@@ -283,13 +297,15 @@ static int add_reservations(struct fdt *fdt, uint64_t at)
 			return -QUARRY_EINVAL;
 		if (!be_cells(pair, 2) && !be_cells(pair + 8, 2))
 			return 0;
-		error = quarry_memmap_add(fdt->map, be_cells(pair, 2), be_cells(pair + 8, 2), QUARRY_MEM_RESERVED, 0);
+		error = quarry_memmap_add(fdt->map, be_cells(pair, 2), be_cells(pair + 8, 2),
+					  QUARRY_MEM_RESERVED, 0);
 		if (error)
 			return error;
 	}
 }
 
-int quarry_memmap_fdt(struct quarry_memmap *map, const void *blob, size_t max_bytes, uintptr_t offset)
+int quarry_memmap_fdt(struct quarry_memmap *map, const void *blob, size_t max_bytes,
+		      uintptr_t offset)
 {
 	const unsigned char *header = blob;
 	struct fdt fdt = {.blob = blob, .map = map, .root = {2, 1}, .reserved = {2, 1}};
@@ -300,10 +316,13 @@ int quarry_memmap_fdt(struct quarry_memmap *map, const void *blob, size_t max_by
 		return -QUARRY_EINVAL;
 	fdt.total = be32(header + FDT_TOTAL_SIZE);
 	fdt.at = be32(header + FDT_STRUCT);
-	fdt.strings = be32(header + FDT_STRINGS);
+	fdt.names_size = be32(header + FDT_NAMES_SIZE);
 	/* Offsets stay below 2^31, so that adding two of them cannot wrap. */
 	if (fdt.total < FDT_HEADER_BYTES || fdt.total > max_bytes || fdt.total >> 31 ||
 	    be32(header + FDT_VERSION) < FDT_OLDEST_VERSION || be32(header + FDT_COMPATIBLE) > 17)
+		return -QUARRY_EINVAL;
+	fdt.names = fdt_bytes(&fdt, be32(header + FDT_NAMES), fdt.names_size);
+	if (!fdt.names || (fdt.names_size && fdt.names[fdt.names_size - 1]))
 		return -QUARRY_EINVAL;
 
 	error = quarry_memmap_add(map, (uintptr_t)blob - offset, fdt.total, QUARRY_MEM_RESERVED, 0);

@@ -2,9 +2,9 @@
 /*
  * memmap.c (x86_64): the memory maps of BIOS loaders: E820, PVH, Multiboot 1 and 2.
  *
- * All four carry the same kind of entry: base and length (64 bits each) and a type (32 bits); they differ in where the table is
- * and how far apart its entries are. Loaders put their boot information and modules into memory that the
- * map calls available, so those are added as reserved.
+ * All four carry the same kind of entry: base and length (64 bits each) and a type (32 bits); they
+ * differ in where the table is and how far apart its entries are. Loaders put their boot
+ * information and modules into memory that the map calls available, so those are added as reserved.
  *
  * Start at    memmap_entries
  */
@@ -16,8 +16,10 @@ struct e820_entry {
 	uint32_t type;
 } __attribute__((packed));
 
-#define LOW_MEMORY (1ull << 20)    /* interrupt vectors, BIOS and EBDA data; a page to start other CPUs at */
-#define COMMAND_LINE_MAX 4096u     /* bytes of a command line that are looked at for its end */
+/* Interrupt vectors, data of the BIOS, and a page to start other CPUs at: withheld. */
+#define LOW_MEMORY (1ull << 20)
+/* Bytes of a command line that are looked at for its end. */
+#define COMMAND_LINE_MAX 4096u
 
 struct pvh_start_info {
 	uint32_t magic, version, flags, nr_modules;
@@ -31,7 +33,8 @@ struct pvh_module {
 #define PVH_ENTRY_BYTES 24u
 
 struct multiboot1_info {
-	uint32_t flags, mem_lower, mem_upper, boot_device, command_line, nr_modules, modules, symbols[4];
+	uint32_t flags, mem_lower, mem_upper, boot_device, command_line, nr_modules, modules,
+		symbols[4];
 	uint32_t memory_map_bytes, memory_map;
 };
 struct multiboot1_module {
@@ -111,7 +114,8 @@ static void add_entry(struct conversion *c, const unsigned char *at)
 }
 
 /* Append a table of entries `stride` bytes apart. */
-static void memmap_entries(struct conversion *c, const unsigned char *table, uint64_t count, uint64_t stride)
+static void memmap_entries(struct conversion *c, const unsigned char *table, uint64_t count,
+			   uint64_t stride)
 {
 	if (stride < sizeof(struct e820_entry) || stride > 4096)
 		c->error = -QUARRY_EINVAL;
@@ -143,7 +147,8 @@ int quarry_memmap_pvh(struct quarry_memmap *map, const void *start_info, uintptr
 	for (uint64_t i = 0; i < info.nr_modules && !c.error; i++) {
 		struct pvh_module module;
 
-		__builtin_memcpy(&module, at_phys(&c, info.modules + i * sizeof(module)), sizeof(module));
+		__builtin_memcpy(&module, at_phys(&c, info.modules + i * sizeof(module)),
+				 sizeof(module));
 		reserve(&c, module.base, module.size);
 		reserve_command_line(&c, module.command_line);
 	}
@@ -185,7 +190,8 @@ int quarry_memmap_multiboot1(struct quarry_memmap *map, const void *info_at, uin
 	reserve(&c, phys_of(&c, info_at), sizeof(info));
 	if (info.flags & MULTIBOOT1_COMMAND_LINE)
 		reserve_command_line(&c, info.command_line);
-	for (uint64_t i = 0; info.flags & MULTIBOOT1_MODULES && i < info.nr_modules && !c.error; i++) {
+	for (uint64_t i = 0; info.flags & MULTIBOOT1_MODULES && i < info.nr_modules && !c.error;
+	     i++) {
 		struct multiboot1_module module;
 		uint64_t at = info.modules + i * sizeof(module);
 
@@ -235,7 +241,10 @@ int quarry_memmap_multiboot2(struct quarry_memmap *map, const void *info, uintpt
 	uint32_t total;
 	bool found = false;
 
-	/* Total size and a reserved word, then tags at multiples of 8; each size counts the tag's header. */
+	/*
+	 * Total size and a reserved word, then tags at multiples of 8; each size counts the tag's
+	 * header.
+	 */
 	__builtin_memcpy(&total, at, sizeof(total));
 	for (uint64_t next = 8; !c.error;) {
 		struct multiboot2_tag tag;

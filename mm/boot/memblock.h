@@ -14,15 +14,24 @@
 
 #include "mm/boot/plan.h"
 
-/* Plan the metadata of params->map and of what was done through quarry/memblock.h. Return: as plan_metadata. */
-int memblock_plan(const struct quarry_params *params, size_t extra_bytes, struct memblock_plan *plan)
-	QUARRY_INT(memblock_plan);
+/*
+ * Plan the metadata of params->map and of what was done through quarry/memblock.h. Return: as
+ * plan_metadata.
+ */
+int memblock_plan(const struct quarry_params *params, size_t extra_bytes,
+		  struct memblock_plan *plan) QUARRY_INT(memblock_plan);
 
-/* Take over `plan`, computed from the same `params` (both are copied; the map is read until memblock_close), and report what it
- * clipped. */
-void memblock_commit(const struct quarry_params *params, const struct memblock_plan *plan) QUARRY_INT(memblock_commit);
+/*
+ * Take over `plan`, computed from the same `params` (both are copied; the map is read until
+ * memblock_close), and report what it clipped.
+ */
+void memblock_commit(const struct quarry_params *params, const struct memblock_plan *plan)
+	QUARRY_INT(memblock_commit);
 
-/* The first span with struct pages at or above frame *cursor, usable or later; *cursor moves to its end. Start with 0. */
+/*
+ * The first span with struct pages at or above frame *cursor, usable or later; *cursor moves to its
+ * end. Start with 0.
+ */
 bool memblock_kept_next(uint64_t *cursor, struct mem_span *span) QUARRY_INT(memblock_kept_next);
 
 /* The same for free memory: usable, and neither metadata nor reserved or allocated early. */

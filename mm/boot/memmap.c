@@ -2,25 +2,27 @@
 /*
  * memmap.c: the one normaliser behind every source of a memory map.
  *
- * The tables may be in any order, overlap, repeat, be empty, start and end inside pages, run past the top of the
- * address space, and have any number of entries. What they mean is defined byte by byte:
+ * The tables may be in any order, overlap, repeat, be empty, start and end inside pages, run past
+ * the top of the address space, and have any number of entries. Their meaning goes byte by byte:
  *
- *   Byte      reserved  if an entry of type RESERVED (or of an unknown type) covers it, or it is in page 0
- *             later     else, if a LATER entry covers it: the stricter type wins, so a part of a usable range can
- *                       be announced as LATER by a second entry
+ *   Byte      reserved  if an entry of type RESERVED, or of an unknown type, covers it, or it is in
+ *                       page 0
+ *             later     else, if a LATER entry covers it: the stricter type wins, so a second entry
+ *                       can announce a part of a usable range as LATER
  *             usable    else, if a USABLE entry covers it
  *             absent    else
- *   Node      of a later or usable byte: that of the first LATER or USABLE entry in the table that covers it; 0 if
- *             the entry names a node that this build does not have
- *   Frame     belongs to a span iff all its bytes have the same type and node: usable memory is trimmed inward,
- *             reserved memory grows outward, and two entries that meet inside a page make it whole
+ *   Node      of a later or usable byte: that of the first LATER or USABLE entry in the table that
+ *             covers it; 0 if the entry names a node that this build does not have
+ *   Frame     belongs to a span iff all its bytes have the same type and node: usable memory is
+ *             trimmed inward, reserved memory grows outward, and two entries that meet inside a
+ *             page make it whole
  *   Entry     one that would wrap past 2^64 ends there
  *
- * Nothing is sorted or stored. From a position, one scan of the tables finds what covers it and where that may change next (a
- * run); spans are runs of one kind joined together.
+ * Nothing is sorted or stored. From a position, one scan of the tables finds what covers it and
+ * where that may change next (a run); spans are runs of one kind joined together.
  *
  * Invariants  I1  spans ascend and are disjoint; neighbours that touch differ in node or type
- * Cost        memmap_next: O(entries) for each run passed; the whole map O(entries^2), whatever its size in bytes
+ * Cost        O(entries) for each run passed; the whole map O(entries^2), whatever its bytes
  * Start at    memmap_next
  */
 #include "mm/boot/memmap.h"
@@ -51,7 +53,8 @@ static struct run run_at(const struct memmap *map, enum memmap_view view, uint64
 		run.last = PAGE_SIZE - 1;
 	for (size_t i = 0; i < map->nr_map + map->nr_early; i++) {
 		bool early = i >= map->nr_map;
-		const struct quarry_mem_range *entry = early ? &map->early[i - map->nr_map] : &map->map[i];
+		const struct quarry_mem_range *entry =
+			early ? &map->early[i - map->nr_map] : &map->map[i];
 		bool memory = entry->type == QUARRY_MEM_USABLE || entry->type == QUARRY_MEM_LATER;
 
 		if (entry->size == 0 || last_byte(entry) < x)
@@ -91,7 +94,8 @@ static void run_join(const struct memmap *map, enum memmap_view view, struct run
 
 static bool is_wanted(const struct run *run, enum memmap_view view)
 {
-	return run->type == QUARRY_MEM_USABLE || (run->type == QUARRY_MEM_LATER && view == MEMMAP_KEPT);
+	return run->type == QUARRY_MEM_USABLE ||
+	       (run->type == QUARRY_MEM_LATER && view == MEMMAP_KEPT);
 }
 
 uint64_t memmap_reach(const struct quarry_params *params)
@@ -105,8 +109,8 @@ uint64_t memmap_reach(const struct quarry_params *params)
 	return bytes >> PAGE_SHIFT;
 }
 
-bool memmap_next(const struct memmap *map, enum memmap_view view, uint64_t end_pfn, uint64_t *cursor,
-		 struct mem_span *span)
+bool memmap_next(const struct memmap *map, enum memmap_view view, uint64_t end_pfn,
+		 uint64_t *cursor, struct mem_span *span)
 {
 	if (*cursor >= end_pfn)
 		return false;

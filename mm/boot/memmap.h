@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memmap.h: a hostile memory map, read as an ascending sequence of disjoint spans of whole page frames.
+ * memmap.h: a hostile memory map, read as an ascending sequence of disjoint spans of whole page
+ * frames.
  */
 #ifndef QUARRY_MM_BOOT_MEMMAP_H
 #define QUARRY_MM_BOOT_MEMMAP_H
@@ -12,8 +13,8 @@
 #define MEMMAP_END_PFN (1ull << (64 - PAGE_SHIFT))
 
 /*
- * The two tables that make up the map. `early` is what the kernel did through quarry/memblock.h: memory added, and
- * RESERVED entries that keep their struct pages and are only not free.
+ * The two tables that make up the map. `early` is what the kernel did through quarry/memblock.h:
+ * memory added, and RESERVED entries that keep their struct pages and are only not free.
  */
 struct memmap {
 	const struct quarry_mem_range *map, *early;
@@ -33,17 +34,17 @@ enum memmap_view {
 };
 
 /*
- * First frame number that this machine cannot use: the CPU's address bits, the end of the direct map and of the virtual
- * address space behind it, and 32-bit frame numbers (16 TiB) bound it.
+ * First frame number that this machine cannot use: the CPU's address bits, the end of the direct
+ * map and of the virtual address space behind it, and 32-bit frame numbers (16 TiB) bound it.
  */
 uint64_t memmap_reach(const struct quarry_params *params) QUARRY_INT(memmap_reach);
 
 /*
- * The first span of `view` in [*cursor, end_pfn), cut to that window; *cursor moves to its end. Start with the lowest
- * frame wanted, at most MEMMAP_END_PFN.
+ * The first span of `view` in [*cursor, end_pfn), cut to that window; *cursor moves to its end.
+ * Start with the lowest frame wanted, at most MEMMAP_END_PFN.
  * Return: false when there is none left.
  */
-bool memmap_next(const struct memmap *map, enum memmap_view view, uint64_t end_pfn, uint64_t *cursor,
-		 struct mem_span *span) QUARRY_INT(memmap_next);
+bool memmap_next(const struct memmap *map, enum memmap_view view, uint64_t end_pfn,
+		 uint64_t *cursor, struct mem_span *span) QUARRY_INT(memmap_next);
 
 #endif

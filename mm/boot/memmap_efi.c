@@ -2,8 +2,9 @@
 /*
  * memmap_efi.c: the memory map of UEFI boot services.
  *
- * Format: descriptors of 40 bytes or more (the stride is the firmware's to choose, and is often 48): type and padding (32 bits
- * each), physical start, virtual start, number of 4 KiB pages, attributes (64 bits each).
+ * Format: descriptors of 40 bytes or more (the stride is the firmware's to choose, and is often
+ * 48): type and padding (32 bits each), physical start, virtual start, number of 4 KiB pages,
+ * attributes (64 bits each).
  */
 #include <quarry/memmap.h>
 
@@ -51,8 +52,10 @@ int quarry_memmap_efi(struct quarry_memmap *map, const void *table, size_t bytes
 		uint64_t size;
 
 		__builtin_memcpy(&entry, at, sizeof(entry));
-		size = entry.pages >> (64 - EFI_PAGE_SHIFT) ? UINT64_MAX : entry.pages << EFI_PAGE_SHIFT;
-		(void)quarry_memmap_add(map, entry.physical_start, size, efi_to_type(entry.type), 0);
+		size = entry.pages >> (64 - EFI_PAGE_SHIFT) ? UINT64_MAX
+							    : entry.pages << EFI_PAGE_SHIFT;
+		(void)quarry_memmap_add(map, entry.physical_start, size, efi_to_type(entry.type),
+					0);
 	}
 	return 0;
 }

@@ -2,7 +2,8 @@
 /*
  * memmap_limine.c: the memory map response of the Limine boot protocol.
  *
- * Format: an array of pointers to entries of three 64-bit words: base, length, type. Types we do not know are reserved.
+ * Format: an array of pointers to entries of three 64-bit words: base, length, type. Types we do
+ * not know are reserved.
  */
 #include <quarry/memmap.h>
 
@@ -35,7 +36,8 @@ int quarry_memmap_limine(struct quarry_memmap *map, const void *const *entries, 
 		} entry;
 
 		__builtin_memcpy(&entry, entries[i], sizeof(entry));
-		(void)quarry_memmap_add(map, entry.base, entry.length, limine_to_type(entry.type), 0);
+		(void)quarry_memmap_add(map, entry.base, entry.length, limine_to_type(entry.type),
+					0);
 	}
 	return 0;
 }

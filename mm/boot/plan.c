@@ -2,24 +2,27 @@
 /*
  * plan.c: place the page array, the block map and the caller's area in the map's own memory.
  *
- * The page array is indexed by frame number over [lo, hi), the smallest window around all kept spans whose
- * start is that of a pageblock. Its whole extent is laid into one usable span (the home), but only the PARTS that describe kept
- * spans are taken; what would describe a hole lies over ordinary memory, which is handed out like any other, since lookups
- * ask the block map first and never read there. A 1 GiB device hole costs nothing.
+ * The page array is indexed by frame number over [lo, hi), the smallest window around all kept
+ * spans whose start is that of a pageblock. Its whole extent is laid into one usable span (the
+ * home), but only the PARTS that describe kept spans are taken; what would describe a hole lies
+ * over ordinary memory, which is handed out like any other, since lookups ask the block map first
+ * and never read there. A 1 GiB device hole costs nothing.
  *
  *            home span (usable)
  *   |.....free.....|part|..free..|part part|extra|block map|
  *                  ^ array_pfn   ^ over it:  ^ tail_pfn    ^ end_pfn = end of the home
  *                    frame lo      a hole
  *
- * The home is the highest free span that can hold it, and the tables lie at its top: low memory, which small devices need, stays
- * free. If none is large enough (memory spread over more than about 128 times the largest span), the
- * largest one becomes the home and the window shrinks to what it can describe, at the place that keeps most pages.
+ * The home is the highest free span that can hold it, and the tables lie at its top: low memory,
+ * which small devices need, stays free. If none is large enough (memory spread over more than about
+ * 128 times the largest span), the largest one becomes the home and the window shrinks to what it
+ * can describe, at the place that keeps most pages.
  *
  * Invariants
  *   I1  a part covers whole pageblocks: every pageblock with a kept frame has all its struct pages
- *   I2  home.start <= array_pfn <= tail_pfn < end_pfn == home.end, and the home is inside [lo, hi)
- *   I3  tail_pfn - array_pfn == pageblocks touched by [lo, hi) * 512 * sizeof(struct page) / PAGE_SIZE
+ *   I2  home.start <= array_pfn <= tail_pfn < end_pfn == home.end
+ *   I3  lo <= home.start && home.end <= hi: the tables lie in memory that they describe
+ *   I4  (tail_pfn - array_pfn) * 128 == 512 * pageblocks touched by [lo, hi)
  * Cost        a few walks of the map: O(entries^2); nothing depends on its size in bytes
  * Start at    plan_metadata
  */
@@ -33,8 +36,10 @@
 /* Frames described by one frame of page array, and frames of page array for one pageblock. */
 #define PAGES_PER_ARRAY_PAGE (PAGE_SIZE / sizeof(struct page))
 #define ARRAY_PAGES_PER_BLOCK (pageblock_nr_pages / PAGES_PER_ARRAY_PAGE)
-QUARRY_STATIC_ASSERT(PAGE_SIZE % sizeof(struct page) == 0, "a struct page must not straddle two frames");
-QUARRY_STATIC_ASSERT(pageblock_nr_pages % PAGES_PER_ARRAY_PAGE == 0, "a pageblock's part of the array is whole frames");
+QUARRY_STATIC_ASSERT(PAGE_SIZE % sizeof(struct page) == 0,
+		     "a struct page must not straddle two frames");
+QUARRY_STATIC_ASSERT(pageblock_nr_pages % PAGES_PER_ARRAY_PAGE == 0,
+		     "a pageblock's part of the array is whole frames");
 
 struct window {
 	uint64_t lo, hi; /* frames; lo is the start of a pageblock */
@@ -60,7 +65,9 @@ static uint64_t blocks_described_by(uint64_t pages, uint64_t extra_bytes)
 {
 	uint64_t blocks = pages / ARRAY_PAGES_PER_BLOCK;
 
-	/* The tail takes some of them: step down by an estimate that is never too large, then one by one. */
+	/*
+	 * The tail takes some of them: down by an estimate that is never too large, then exactly.
+	 */
 	blocks -= min_u64(tail_pages(blocks, extra_bytes) / ARRAY_PAGES_PER_BLOCK, blocks);
 	while (blocks && metadata_pages(blocks, extra_bytes) > pages)
 		blocks--;
@@ -96,7 +103,8 @@ static void survey(const struct memmap *map, struct window *window, struct membl
  * The highest free span in `window` that has `pages` frames, else the largest one.
  * Return: does it have them?
  */
-static bool find_home(const struct memmap *map, const struct window *window, uint64_t pages, struct mem_span *home)
+static bool find_home(const struct memmap *map, const struct window *window, uint64_t pages,
+		      struct mem_span *home)
 {
 	uint64_t cursor = window->lo, largest = 0;
 	struct mem_span span;
@@ -125,18 +133,21 @@ static uint64_t pages_below(struct page_count *count, uint64_t pfn)
 {
 	while (count->span.end_pfn <= pfn) {
 		count->passed += count->span.end_pfn - count->span.start_pfn;
-		if (!memmap_next(count->map, MEMMAP_KEPT, count->end_pfn, &count->cursor, &count->span))
-			count->span = (struct mem_span){.start_pfn = UINT64_MAX, .end_pfn = UINT64_MAX};
+		if (!memmap_next(count->map, MEMMAP_KEPT, count->end_pfn, &count->cursor,
+				 &count->span))
+			count->span =
+				(struct mem_span){.start_pfn = UINT64_MAX, .end_pfn = UINT64_MAX};
 	}
 	return count->passed + (pfn > count->span.start_pfn ? pfn - count->span.start_pfn : 0);
 }
 
 /*
- * Move `window` to the `frames` frames around `home` that hold the most kept pages. The best place has its lower edge at the
- * start of a span (moving down from there gains nothing that the upper edge does not lose) or as
- * low as the home allows.
+ * Move `window` to the `frames` frames around `home` that hold the most kept pages. The best place
+ * has its lower edge at the start of a span (moving down from there gains nothing that the upper
+ * edge does not lose) or as low as the home allows.
  */
-static void shrink_window(const struct memmap *map, struct window *window, const struct mem_span *home, uint64_t frames)
+static void shrink_window(const struct memmap *map, struct window *window,
+			  const struct mem_span *home, uint64_t frames)
 {
 	struct page_count lower = {.map = map, .end_pfn = window->hi, .cursor = window->lo};
 	struct page_count upper = lower;
@@ -161,8 +172,8 @@ static void shrink_window(const struct memmap *map, struct window *window, const
 }
 
 /* Lay the tables at the top of `home`. */
-static void place(struct memblock_plan *plan, const struct window *window, const struct mem_span *home,
-		  uint64_t extra_bytes)
+static void place(struct memblock_plan *plan, const struct window *window,
+		  const struct mem_span *home, uint64_t extra_bytes)
 {
 	uint64_t blocks = window_blocks(window);
 
@@ -177,7 +188,14 @@ static void place(struct memblock_plan *plan, const struct window *window, const
 	plan->block_map_bytes = blocks;
 }
 
-int plan_metadata(const struct memmap *map, uint64_t reach, size_t extra_bytes, struct memblock_plan *plan)
+/* The frame that holds the struct page of `pfn`, which starts a pageblock. */
+static uint64_t array_page_of(const struct memblock_plan *plan, uint64_t pfn)
+{
+	return plan->array_pfn + (pfn - plan->lo_pfn) / PAGES_PER_ARRAY_PAGE;
+}
+
+int plan_metadata(const struct memmap *map, uint64_t reach, size_t extra_bytes,
+		  struct memblock_plan *plan)
 {
 	struct window window = {0, MEMMAP_END_PFN};
 	struct mem_span home = {0};
@@ -200,7 +218,8 @@ int plan_metadata(const struct memmap *map, uint64_t reach, size_t extra_bytes, 
 			return -QUARRY_ENOMEM;
 		shrink_window(map, &window, &home, blocks * pageblock_nr_pages);
 		survey(map, &window, plan);
-		if (!find_home(map, &window, metadata_pages(window_blocks(&window), extra_bytes), &home))
+		if (!find_home(map, &window, metadata_pages(window_blocks(&window), extra_bytes),
+			       &home))
 			return -QUARRY_ENOMEM;
 	}
 	place(plan, &window, &home, extra_bytes);
@@ -208,8 +227,8 @@ int plan_metadata(const struct memmap *map, uint64_t reach, size_t extra_bytes, 
 	return 0;
 }
 
-bool plan_metadata_next(const struct memmap *map, const struct memblock_plan *plan, uint64_t pfn, uint64_t *start_pfn,
-			uint64_t *end_pfn)
+bool plan_metadata_next(const struct memmap *map, const struct memblock_plan *plan, uint64_t pfn,
+			uint64_t *start_pfn, uint64_t *end_pfn)
 {
 	struct mem_span span;
 
@@ -219,11 +238,9 @@ bool plan_metadata_next(const struct memmap *map, const struct memblock_plan *pl
 		uint64_t cursor = align_down(described, pageblock_nr_pages);
 
 		if (memmap_next(map, MEMMAP_KEPT, plan->hi_pfn, &cursor, &span)) {
-			uint64_t first = align_down(span.start_pfn, pageblock_nr_pages);
-			uint64_t after = align_up(span.end_pfn, pageblock_nr_pages);
-
-			*start_pfn = plan->array_pfn + (first - plan->lo_pfn) / PAGES_PER_ARRAY_PAGE;
-			*end_pfn = plan->array_pfn + (after - plan->lo_pfn) / PAGES_PER_ARRAY_PAGE;
+			*start_pfn =
+				array_page_of(plan, align_down(span.start_pfn, pageblock_nr_pages));
+			*end_pfn = array_page_of(plan, align_up(span.end_pfn, pageblock_nr_pages));
 			return true;
 		}
 	}

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <quarry/debug.h>
 #include <quarry/init.h>
 
 #include "mm/boot/memmap.h"
@@ -32,8 +33,11 @@ static inline unsigned model_byte(const struct quarry_mem_range *map, size_t nr,
 	bool reserved = x < FRAME, later = false, usable = false;
 	unsigned node = 0;
 
-	for (size_t i = nr; i-- > 0;) { /* backwards: the first entry has the last word on the node */
-		/* x is in the entry iff its distance from the base is below the size; no wrapping. */
+	for (size_t i = nr;
+	     i-- > 0;) { /* backwards: the first entry has the last word on the node */
+		/*
+		 * x is in the entry iff its distance from the base is below the size; no wrapping.
+		 */
 		if (x < map[i].base || x - map[i].base >= map[i].size)
 			continue;
 		if (map[i].type == QUARRY_MEM_USABLE)

@@ -4,7 +4,10 @@
  */
 #include "boot_model.h"
 
-/* Compare the spans that the walk gives in frames [first, first + frames) with runs of equal frames in the model. */
+/*
+ * Compare the spans that the walk gives in frames [first, first + frames) with runs of equal frames
+ * in the model.
+ */
 static void compare(const struct quarry_mem_range *map, size_t nr, uint64_t first, unsigned frames)
 {
 	struct memmap both = {.map = map, .nr_map = nr};
@@ -20,7 +23,8 @@ static void compare(const struct quarry_mem_range *map, size_t nr, uint64_t firs
 			pfn++;
 		if (pfn == end) {
 			if (more)
-				fail_msg("span [%lx,%lx) where nothing is kept", span.start_pfn, span.end_pfn);
+				fail_msg("span [%lx,%lx) where nothing is kept", span.start_pfn,
+					 span.end_pfn);
 			assert_int_equal(cursor, end);
 			return;
 		}
@@ -29,20 +33,25 @@ static void compare(const struct quarry_mem_range *map, size_t nr, uint64_t firs
 		if (!more || span.start_pfn != pfn || span.end_pfn != run ||
 		    kind_of(span.later ? LATER : USABLE, span.node) != kind) {
 			for (size_t i = 0; i < nr; i++)
-				print_error("entry %lx+%lx type %d node %u\n", map[i].base, map[i].size, map[i].type,
-					    map[i].node);
-			fail_msg("expected [%lx,%lx) kind %u, got %d [%lx,%lx) node %u later %d", pfn, run, kind, more,
-				 span.start_pfn, span.end_pfn, span.node, span.later);
+				print_error("entry %lx+%lx type %d node %u\n", map[i].base,
+					    map[i].size, map[i].type, map[i].node);
+			fail_msg("expected [%lx,%lx) kind %u, got %d [%lx,%lx) node %u later %d",
+				 pfn, run, kind, more, span.start_pfn, span.end_pfn, span.node,
+				 span.later);
 		}
 		assert_int_equal(cursor, run);
 		pfn = run;
 	}
 }
 
-/* All intervals between two of the edges p * FRAME + d (d = -slack..slack), times the types, as entries above `base`. */
+/*
+ * All intervals between two of the edges p * FRAME + d (d = -slack..slack), times the types, as
+ * entries above `base`.
+ */
 static size_t make_entries(struct quarry_mem_range *out, uint64_t base, unsigned frames, int slack)
 {
-	static const enum quarry_mem_type types[] = {QUARRY_MEM_USABLE, QUARRY_MEM_RESERVED, QUARRY_MEM_LATER};
+	static const enum quarry_mem_type types[] = {QUARRY_MEM_USABLE, QUARRY_MEM_RESERVED,
+						     QUARRY_MEM_LATER};
 	uint64_t edges[64];
 	size_t nr_edges = 0, nr = 0;
 
@@ -53,7 +62,8 @@ static size_t make_entries(struct quarry_mem_range *out, uint64_t base, unsigned
 	for (size_t a = 0; a < nr_edges; a++)
 		for (size_t b = a + 1; b < nr_edges; b++)
 			for (size_t t = 0; t < COUNT(types); t++)
-				out[nr++] = (struct quarry_mem_range){base + edges[a], edges[b] - edges[a], types[t], 0};
+				out[nr++] = (struct quarry_mem_range){
+					base + edges[a], edges[b] - edges[a], types[t], 0};
 	return nr;
 }
 
@@ -121,13 +131,17 @@ static void h1_top_of_address_space(void **state)
 	compare_all(0 - 3 * FRAME, 3, 1, 2, false);
 	for (unsigned type = QUARRY_MEM_USABLE; type <= QUARRY_MEM_LATER; type++) {
 		map[0] = (struct quarry_mem_range){0 - 4 * FRAME, 4 * FRAME, QUARRY_MEM_USABLE, 0};
-		map[1] = (struct quarry_mem_range){0 - 2 * FRAME, UINT64_MAX, (enum quarry_mem_type)type, 0};
+		map[1] = (struct quarry_mem_range){0 - 2 * FRAME, UINT64_MAX,
+						   (enum quarry_mem_type)type, 0};
 		compare(map, 2, MEMMAP_END_PFN - 5, 5);
 		compare(map, 2, 0, 5);
 	}
 }
 
-/* All 4096 x 4096 pairs of offsets would take long; all offsets of one edge, and both edges together, do not. */
+/*
+ * All 4096 x 4096 pairs of offsets would take long; all offsets of one edge, and both edges
+ * together, do not.
+ */
 static void h2_alignment_sweep(void **state)
 {
 	(void)state;
@@ -144,11 +158,14 @@ static void h2_alignment_sweep(void **state)
 			struct mem_span span;
 			uint64_t first = (entry[i].base + FRAME - 1) / FRAME, after = end / FRAME;
 
-			assert_int_equal(memmap_next(&map, MEMMAP_KEPT, MEMMAP_END_PFN, &cursor, &span), first < after);
+			assert_int_equal(
+				memmap_next(&map, MEMMAP_KEPT, MEMMAP_END_PFN, &cursor, &span),
+				first < after);
 			if (first < after) {
 				assert_int_equal(span.start_pfn, first);
 				assert_int_equal(span.end_pfn, after);
-				assert_false(memmap_next(&map, MEMMAP_KEPT, MEMMAP_END_PFN, &cursor, &span));
+				assert_false(memmap_next(&map, MEMMAP_KEPT, MEMMAP_END_PFN, &cursor,
+							 &span));
 			}
 		}
 	}
@@ -226,19 +243,27 @@ static void h1_thousands_of_entries(void **state)
 		map[i].base = MIDDLE + edge * FRAME + model_random(&random) % 3 - 1;
 		map[i].size = (model_random(&random) % 3) * FRAME + model_random(&random) % 3 - 1;
 		map[i].size += map[i].size > 1ull << 32;
-		map[i].type = (enum quarry_mem_type)(model_random(&random) % 8 ? 1 + model_random(&random) % 3 : 1);
+		map[i].type = (enum quarry_mem_type)(
+			model_random(&random) % 8 ? 1 + model_random(&random) % 3 : 1);
 		map[i].node = model_random(&random) % 16 == 0;
 	}
-	/* Edges must stay within one byte of a frame: base and size are each off by one at most, so align the end. */
+	/*
+	 * Edges must stay within one byte of a frame: base and size are each off by one at most, so
+	 * align the end.
+	 */
 	for (size_t i = 0; i < COUNT(map); i++)
-		map[i].size = map[i].size & 1 ? ((map[i].base + map[i].size) & PAGE_MASK) - map[i].base : map[i].size;
+		map[i].size = map[i].size & 1
+				      ? ((map[i].base + map[i].size) & PAGE_MASK) - map[i].base
+				      : map[i].size;
 	for (size_t i = 0; i < COUNT(map); i++)
 		if (((map[i].base + map[i].size + 1) & ~PAGE_MASK) > 2)
 			map[i].size = 0;
 	compare(map, COUNT(map), MIDDLE / FRAME - 1, 8200);
 }
 
-/* The reach is the least of: address bits, direct map, virtual address space, 32-bit frame numbers. */
+/*
+ * The reach is the least of: address bits, direct map, virtual address space, 32-bit frame numbers.
+ */
 static void h9_reach(void **state)
 {
 	struct quarry_params params = {.size = sizeof(params)};
@@ -256,11 +281,16 @@ static void h9_reach(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(h1_three_entries_on_a_grid), cmocka_unit_test(h1_two_entries_with_nodes),
-		cmocka_unit_test(h2_edges_one_byte_off),      cmocka_unit_test(h1_bottom_of_memory),
-		cmocka_unit_test(h1_top_of_address_space),    cmocka_unit_test(h2_alignment_sweep),
-		cmocka_unit_test(meeting_inside_a_page),      cmocka_unit_test(unknown_types_and_nodes),
-		cmocka_unit_test(early_entries),	      cmocka_unit_test(h1_thousands_of_entries),
+		cmocka_unit_test(h1_three_entries_on_a_grid),
+		cmocka_unit_test(h1_two_entries_with_nodes),
+		cmocka_unit_test(h2_edges_one_byte_off),
+		cmocka_unit_test(h1_bottom_of_memory),
+		cmocka_unit_test(h1_top_of_address_space),
+		cmocka_unit_test(h2_alignment_sweep),
+		cmocka_unit_test(meeting_inside_a_page),
+		cmocka_unit_test(unknown_types_and_nodes),
+		cmocka_unit_test(early_entries),
+		cmocka_unit_test(h1_thousands_of_entries),
 		cmocka_unit_test(h9_reach),
 	};
 
