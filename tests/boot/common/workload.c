@@ -2,14 +2,14 @@
 /*
  * workload.c: all CPUs and their interrupts use the library at once; then every page is accounted for.
  *
- * Phase 1, mixed     Each CPU has slots. A step picks one: empty, it asks for memory of a random kind; full, it
- *                    checks and frees, resizes, or mails the item to another CPU, which frees it.
- *                    Steps also interrupt other CPUs. Each interrupt asks with GFP_ATOMIC into the
- *                    CPU's ring, frees what earlier interrupts left there, and opens mail.
- * Phase 2, exhaust   All CPUs take blocks, largest first, until nothing is left: each must get NULL, not a panic
- *                    or a hang, and everything must come back.
- *                    Under that pressure the library also returns what its caches keep.
- * Account            As many free pages as before phase 1, validator clean.
+ * Exhaust   All CPUs take blocks, largest first, until nothing is left: each must get NULL, not a panic or a hang, and
+ *           everything must come back. Under that pressure the library returns what its caches keep, so the
+ *           free pages can be counted: before the work and after it.
+ * Mixed     Each CPU has slots. A step picks one: empty, it asks for memory of a random kind; full, it checks and
+ *           frees, resizes, or mails the item to another CPU, which frees it. Steps also interrupt other CPUs.
+ *           Each interrupt asks with GFP_ATOMIC into the CPU's ring, frees what earlier interrupts left there, and
+ *           opens mail.
+ * Account   Everything freed, caches destroyed: as many free pages as before, validator clean.
  *
  * Start at workload_run().
  */
@@ -122,7 +122,7 @@ static void free_from_ring(struct worker *worker)
 		item_delete(&item);
 }
 
-/* ---- phase 1 ---- */
+/* ---- mixed ---- */
 
 static void fill_slot(struct worker *worker, struct item *item)
 {
@@ -263,7 +263,7 @@ static void free_neighbour(unsigned cpu)
 	worker->live = 0;
 }
 
-/* ---- phase 2 ---- */
+/* ---- exhaust ---- */
 
 struct block {
 	struct block *next;
@@ -272,7 +272,6 @@ struct block {
 
 static void run_exhaust(unsigned cpu)
 {
-	struct worker *worker = &state.worker[cpu];
 	struct block *blocks = NULL;
 
 	for (unsigned order = MAX_PAGE_ORDER + 1; order-- > 0;) {
@@ -281,11 +280,10 @@ static void run_exhaust(unsigned cpu)
 			struct block *block = (struct block *)address;
 			*block = (struct block){ blocks, order };
 			blocks = block;
-			worker->steps++;
 		}
 	}
 	if (cpu == 0)
-		progress("exhaust", 50);
+		progress("exhaust", 100);
 	while (blocks) {
 		struct block *next = blocks->next;
 		if (blocks->order > MAX_PAGE_ORDER) {
@@ -320,9 +318,11 @@ static void print_reports(void)
 
 /* ---- account ---- */
 
+/* Free pages once nobody holds any and, under the pressure of exhaustion, the library has returned what it keeps. */
 static unsigned long settled_free_pages(void)
 {
 	smp_run_deferred();
+	smp_run(run_exhaust);
 	drain_all_pages();
 	smp_run_deferred();
 	return nr_free_pages() + nr_parked_pages();
@@ -391,7 +391,6 @@ const char *workload_run(void)
 	const char *failure = mixed_phase();
 	if (failure)
 		return failure;
-	smp_run(run_exhaust);
-	failure = item_failure();
-	return failure ? failure : account(before);
+	failure = account(before);
+	return item_failure() ? item_failure() : failure;
 }

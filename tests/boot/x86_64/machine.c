@@ -10,13 +10,14 @@
 
 #define COM1 0x3f8
 #define MAX_E820 128
+#define MAX_RANGES (MAX_E820 + 32)
 
 struct machine machine = { .name = "x86_64", .command_line = "" };
 
 static struct {
 	struct e820_entry e820[MAX_E820];
 	unsigned nr_e820;
-	struct quarry_mem_range map[MAX_E820];
+	struct quarry_mem_range map[MAX_RANGES];
 	char command_line[256];
 } state;
 
@@ -89,14 +90,16 @@ static void take_start_info(const struct pvh_start_info *info)
 }
 
 /* The library's converter reads the hand-over itself; the kernel adds what only it knows. */
-static void make_map(const struct pvh_start_info *info, phys_addr_t early_end)
+static void make_map(const struct pvh_start_info *info)
 {
-	struct quarry_memmap map = { .ranges = state.map, .max = MAX_E820 };
+	struct quarry_memmap map = { .ranges = state.map, .max = MAX_RANGES };
 
+	if (quarry_memmap_pvh(&map, info, 0))
+		kernel_panic("the loader's memory map has too many entries");
+	/* From here on the hand-over is not read any more: the tables may overwrite it. */
 	machine.image_start = image_phys(image_start);
-	machine.image_end = early_end;
-	if (quarry_memmap_pvh(&map, info, 0) ||
-	    quarry_memmap_add(&map, machine.image_start, machine.image_end - machine.image_start,
+	machine.image_end = paging_direct_map(state.e820, state.nr_e820);
+	if (quarry_memmap_add(&map, machine.image_start, machine.image_end - machine.image_start,
 			      QUARRY_MEM_RESERVED, 0))
 		kernel_panic("the memory map has too many entries");
 	machine.map = state.map;
@@ -111,7 +114,7 @@ _Noreturn void x86_start(phys_addr_t start_info)
 	take_start_info(info);
 	apic_init();
 	apic_find_cpus(info->rsdp);
-	make_map(info, paging_direct_map(state.e820, state.nr_e820));
+	make_map(info);
 	machine.direct_map_offset = DIRECT_BASE;
 	machine.vmalloc_start = VMALLOC_BASE;
 	machine.vmalloc_end = VMALLOC_BASE + (64ull << 30);
