@@ -35,7 +35,7 @@ extern char __stop_quarry_state[] __attribute__((weak));
 
 /* What the layers keep for later; called when linked. */
 void slab_drain(void) QUARRY_API(slab_drain) __attribute__((weak));
-bool vmap_purge(void) QUARRY_API(vmap_purge) __attribute__((weak));
+bool vmap_drain(void) QUARRY_API(vmap_drain) __attribute__((weak));
 
 struct mock_world mock_world;
 __thread struct mock_thread mock_self;
@@ -484,8 +484,8 @@ void mock_abandon(void)
 unsigned long mock_free_pages(void)
 {
 	mock_run_deferred();
-	if (vmap_purge)
-		vmap_purge();
+	if (vmap_drain)
+		vmap_drain();
 	if (slab_drain)
 		slab_drain();
 	drain_all_pages();
