@@ -8,7 +8,7 @@
 #     tsan    the threaded tests under TSan, built by gcc and by clang
 #     cross   the ready archive for x86_64 and riscv64, by gcc and by clang
 #     lint    lints, compile matrix and consumers
-#     boot    the demo kernel in QEMU on both CPUs, short
+#     boot    the demo kernel in QEMU on both CPUs, short; the kernels of docs/porting.md
 #
 # Builds in build/check, or in $QUARRY_BUILD; a folder that is there already is built further.
 set -u
@@ -110,6 +110,7 @@ for part in $parts; do
 		for cpu in x86_64 riscv64; do
 			step "boot-$cpu" sh tests/demo.sh --short "$cpu"
 		done
+		step porting python3 tests/porting.py
 		;;
 	*)
 		echo "check.sh: no part $part" >&2
