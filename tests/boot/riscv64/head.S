@@ -77,9 +77,9 @@ secondary_entry: /* a0: hart id, a1: virtual address of its struct boot_cpu */
 	tail	riscv_secondary
 
 /*
- * Traps come from the kernel alone, so tp is right and sp is the kernel's. port[0] is the low end of
- * the stack: a trap that finds less than TRAP_STACK_ROOM left reports on a stack of its own. port[1]
- * holds sp.
+ * Traps come from the kernel alone, so tp is right and sp is the kernel's. port[0] is the low end
+ * of the stack: a trap that finds less than TRAP_STACK_ROOM left reports on a stack of its own.
+ * port[1] holds sp.
  */
 	.text
 	.balign 4

@@ -36,7 +36,7 @@ static const char register_names[31][4] = {
 	"s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
 };
 
-/* Causes 12, 13 and 15 are the page faults. Return: what the instruction wanted, 0 if the cause is another. */
+/* Causes 12, 13, 15 are the page faults. Return: what the instruction wanted; 0: another cause. */
 static unsigned page_fault_access(unsigned long cause)
 {
 	return cause == 12   ? QUARRY_PROT_EXEC
