@@ -91,8 +91,13 @@ void *__kmalloc(size_t size, gfp_t gfp) QUARRY_API_CHECK(__kmalloc) QUARRY_MALLO
 /* The same, preferably on `node`; with __GFP_THISNODE only there. */
 void *__kmalloc_node(size_t size, gfp_t gfp, int node) QUARRY_API_CHECK(__kmalloc_node) QUARRY_MALLOC
 	QUARRY_ALLOC_SIZE(1);
-/* An object of a kmalloc cache that was chosen at compile time. */
+/* An object of a kmalloc cache that was chosen at compile time; any mask. */
 void *quarry_kmalloc_from(struct kmem_cache *cache, gfp_t gfp) QUARRY_API_CHECK(kmalloc_from) QUARRY_MALLOC;
+/* The same for a mask that was looked at at compile time: no rare bits, and it may / may not sleep. */
+void *quarry_kmalloc_sleeping(struct kmem_cache *cache, gfp_t gfp) QUARRY_API_CHECK(kmalloc_sleeping) QUARRY_MALLOC;
+void *quarry_kmalloc_atomic(struct kmem_cache *cache, gfp_t gfp) QUARRY_API_CHECK(kmalloc_atomic) QUARRY_MALLOC;
+/* Bits that need more than an object of the CPU's stock. */
+#define QUARRY_SLAB_GFP_RARE (__GFP_ZERO | __GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | ~__GFP_BITS_MASK)
 
 /*
  * Allocate `size` bytes. A constant size is resolved at compile time.
@@ -101,9 +106,15 @@ void *quarry_kmalloc_from(struct kmem_cache *cache, gfp_t gfp) QUARRY_API_CHECK(
 static QUARRY_ALWAYS_INLINE QUARRY_ALLOC_SIZE(1) void *kmalloc(size_t size, gfp_t gfp)
 {
 	if (__builtin_constant_p(size) && size && size <= KMALLOC_MAX_CACHE_SIZE &&
-	    (gfp & QUARRY_KMALLOC_TYPE_BITS) == (QUARRY_FORCE gfp_t)0)
-		return quarry_kmalloc_from(
-			quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL, quarry_kmalloc_class(size)), gfp);
+	    (gfp & QUARRY_KMALLOC_TYPE_BITS) == (QUARRY_FORCE gfp_t)0) {
+		struct kmem_cache *cache =
+			quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL, quarry_kmalloc_class(size));
+
+		if (!__builtin_constant_p(gfp) || (gfp & QUARRY_SLAB_GFP_RARE) != (QUARRY_FORCE gfp_t)0)
+			return quarry_kmalloc_from(cache, gfp);
+		return gfpflags_allow_blocking(gfp) ? quarry_kmalloc_sleeping(cache, gfp)
+						    : quarry_kmalloc_atomic(cache, gfp);
+	}
 	return __kmalloc(size, gfp);
 }
 

@@ -17,7 +17,7 @@
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_page.h"
 
-const struct object_stock stock_none = { .busy = 1 };
+const struct object_stock stock_none = { .busy = true };
 struct kmem_cache stock_caches[STOCK_SIZES] QUARRY_STATE;
 
 static uint32_t cap_of_bytes(uint32_t bytes)
@@ -51,10 +51,10 @@ struct object_stock *stock_new(uint32_t cap)
 	if (!stock)
 		return NULL;
 	object_unpoison(from, stock);
-	stock->busy = 0;
+	stock->busy = false;
 	stock->n = 0;
 	stock->cap = cap;
-	stock->batch = (cap + 1) / 2;
+	stock->batch = (uint16_t)((cap + 1) / 2);
 	stock->object[0] = NULL;
 	return stock;
 }
@@ -98,17 +98,17 @@ void cpu_cache_stop(struct kmem_cache *cache, unsigned cpu)
 	if (stock == STOCK_NONE)
 		return;
 	__atomic_store_n(&cache->stock[cpu], STOCK_NONE, __ATOMIC_RELAXED);
-	partial_give(cache, &stock->object[1], stock->n);
+	partial_give(cache, &stock->object[1], (unsigned)stock->n);
 	stock_free(stock);
 }
 
 /* Give the `count` oldest objects back; the stock is marked. */
-static void give_oldest(struct kmem_cache *cache, struct object_stock *stock, uint32_t count)
+static void give_oldest(struct kmem_cache *cache, struct object_stock *stock, size_t count)
 {
-	uint32_t left = stock_count(stock) - count;
+	size_t left = stock_count(stock) - count;
 
-	partial_give(cache, &stock->object[1], count);
-	for (uint32_t i = 1; i <= left; i++)
+	partial_give(cache, &stock->object[1], (unsigned)count);
+	for (size_t i = 1; i <= left; i++)
 		stock->object[i] = stock->object[i + count];
 	stock_set_count(stock, left);
 }
@@ -122,7 +122,7 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 		partial_take(cache, node, &object, 1);
 		return object;
 	}
-	uint32_t n = stock_count(stock);
+	size_t n = stock_count(stock);
 
 	/* The caller may have come from another CPU since it found a stock empty: this one may have objects. */
 	if (!n)
@@ -135,23 +135,34 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 	return object;
 }
 
-void cpu_cache_free_slow(struct kmem_cache *cache, unsigned cpu, void *object)
+/* Put `object` on the marked stock, making room first. */
+static void put_making_room(struct kmem_cache *cache, struct object_stock *stock, void *object)
 {
-	struct object_stock *stock = stock_of(cache, cpu);
+	size_t n = stock_count(stock);
 
-	if (!stock_begin(stock)) {
-		partial_give(cache, &object, 1);
+	if (n && stock->object[n] == object) {
+		mm_report(OBJECT_TWICE, "kfree", object, cache->name, 0);
 		return;
 	}
-	if (stock_count(stock) && stock->object[stock_count(stock)] == object) {
-		mm_report(OBJECT_TWICE, "kfree", object, cache->name, 0);
-	} else {
-		if (stock_count(stock) == stock->cap)
-			give_oldest(cache, stock, stock->batch);
-		stock->object[stock_count(stock) + 1] = object;
-		stock_set_count(stock, stock_count(stock) + 1);
+	if (n == stock->cap) {
+		give_oldest(cache, stock, stock->batch);
+		n -= stock->batch;
 	}
-	stock_end(stock);
+	stock->object[n + 1] = object;
+	stock_set_count(stock, n + 1);
+}
+
+void cpu_cache_free_slow(struct kmem_cache *cache, void *object)
+{
+	struct object_stock *stock = stock_of(cache, cpu_pin());
+
+	if (stock_begin(stock)) {
+		put_making_room(cache, stock, object);
+		stock_end(stock);
+	} else {
+		partial_give(cache, &object, 1);
+	}
+	cpu_unpin();
 }
 
 unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, unsigned n)
@@ -160,7 +171,7 @@ unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, 
 
 	if (!stock_begin(stock))
 		return 0;
-	uint32_t have = stock_count(stock);
+	uint32_t have = (uint32_t)stock_count(stock);
 
 	if (n > have)
 		n = have;
@@ -177,7 +188,7 @@ void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *ob
 	unsigned kept = 0;
 
 	if (stock_begin(stock)) {
-		uint32_t have = stock_count(stock);
+		uint32_t have = (uint32_t)stock_count(stock);
 
 		if (have + n > stock->cap && have > stock->batch) {
 			give_oldest(cache, stock, stock->batch);

@@ -3,7 +3,7 @@
  * cpu_cache.h: each CPU's stock of free objects: the fast path of every object request.
  *
  * Exclusion. Only its own CPU touches a stock, kept there by a pin, so no other CPU interferes. An interrupt on that CPU
- * may come at any instruction. The owner first stores 1 into `busy`, then reads `n`, works, stores `n` and then 0 into
+ * may come at any instruction. The owner first sets `busy`, then reads `n`, works, stores `n` and clears
  * `busy`. An interrupt before the mark runs to its end before the owner reads anything; one after it sees
  * the mark and uses the node's slabs under their lock. No lock, no locked instruction, no interrupt masking.
  * Other CPUs' stocks are emptied by calling the CPU (cpu_call_all), never from outside.
@@ -27,11 +27,11 @@ static QUARRY_ALWAYS_INLINE struct object_stock *stock_of(const struct kmem_cach
 {
 	return __atomic_load_n(&cache->stock[cpu], __ATOMIC_ACQUIRE);
 }
-static QUARRY_ALWAYS_INLINE uint32_t stock_count(const struct object_stock *stock)
+static QUARRY_ALWAYS_INLINE size_t stock_count(const struct object_stock *stock)
 {
 	return __atomic_load_n(&stock->n, __ATOMIC_RELAXED);
 }
-static QUARRY_ALWAYS_INLINE void stock_set_count(struct object_stock *stock, uint32_t n)
+static QUARRY_ALWAYS_INLINE void stock_set_count(struct object_stock *stock, size_t n)
 {
 	__atomic_store_n(&stock->n, n, __ATOMIC_RELAXED);
 }
@@ -39,16 +39,16 @@ static QUARRY_ALWAYS_INLINE void stock_set_count(struct object_stock *stock, uin
 /* Mark the stock. Return: false if an owner that we interrupted has it, or there is none. */
 static QUARRY_ALWAYS_INLINE bool stock_begin(struct object_stock *stock)
 {
-	if (unlikely(__atomic_load_n(&stock->busy, __ATOMIC_RELAXED)))
+	if (unlikely(stock->busy))
 		return false;
-	__atomic_store_n(&stock->busy, 1u, __ATOMIC_RELAXED);
+	stock->busy = true;
 	irq_order();
 	return true;
 }
 static QUARRY_ALWAYS_INLINE void stock_end(struct object_stock *stock)
 {
 	irq_order();
-	__atomic_store_n(&stock->busy, 0u, __ATOMIC_RELAXED);
+	stock->busy = false;
 }
 
 /* Take the newest object. Pinned. Return: NULL if the stock is empty or busy. */
@@ -56,7 +56,7 @@ static QUARRY_ALWAYS_INLINE void *object_pop(struct object_stock *stock)
 {
 	if (!stock_begin(stock))
 		return NULL;
-	uint32_t n = stock_count(stock);
+	size_t n = stock->n;
 	void *object = stock->object[n];
 
 	if (likely(object)) /* object[0] is NULL */
@@ -70,8 +70,8 @@ static QUARRY_ALWAYS_INLINE bool object_push(struct object_stock *stock, void *o
 {
 	if (!stock_begin(stock))
 		return false;
-	uint32_t n = stock_count(stock);
-	bool room = likely(n < stock->cap) && likely(stock->object[n] != object);
+	size_t n = stock->n;
+	bool room = likely((uint32_t)n < stock->cap) && likely(stock->object[n] != object);
 
 	if (likely(room)) {
 		stock->object[n + 1] = object;
@@ -83,8 +83,8 @@ static QUARRY_ALWAYS_INLINE bool object_push(struct object_stock *stock, void *o
 
 /* Refill the calling CPU's stock from `node` and take one. Pinned. Return: NULL if the node has no free object. */
 void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node) QUARRY_INT(cpu_cache_refill);
-/* Free when object_push() refused: give the older objects to their slabs first, or report a second free. Pinned. */
-void cpu_cache_free_slow(struct kmem_cache *cache, unsigned cpu, void *object) QUARRY_INT(cpu_cache_free_slow);
+/* Free when object_push() refused: give the older objects to their slabs first, or report a second free. */
+void cpu_cache_free_slow(struct kmem_cache *cache, void *object) QUARRY_INT(cpu_cache_free_slow);
 /* Take up to `n` objects at once / put `n` objects. Pinned. */
 unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, unsigned n)
 	QUARRY_INT(cpu_cache_pop_many);

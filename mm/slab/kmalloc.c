@@ -68,6 +68,18 @@ void *quarry_kmalloc_from(struct kmem_cache *cache, gfp_t gfp)
 	return slab_alloc(cache, gfp, "kmalloc", CALLER);
 }
 
+void *quarry_kmalloc_sleeping(struct kmem_cache *cache, gfp_t gfp)
+{
+	if (unlikely(!gfp_context_ok(__GFP_DIRECT_RECLAIM)))
+		return slab_alloc_context(cache, gfp, "kmalloc", CALLER);
+	return slab_alloc_judged(cache, gfp);
+}
+
+void *quarry_kmalloc_atomic(struct kmem_cache *cache, gfp_t gfp)
+{
+	return slab_alloc_judged(cache, gfp);
+}
+
 void *__kmalloc(size_t size, gfp_t gfp)
 {
 	if (likely(size - 1 < KMALLOC_MAX_CACHE_SIZE))
@@ -82,11 +94,13 @@ void *__kmalloc_node(size_t size, gfp_t gfp, int node)
 	return size ? large_alloc(size, gfp, node, "kmalloc_node", CALLER) : ZERO_SIZE_PTR;
 }
 
-/* Free what is not an object of a slab: a large block, or a mistake, which is reported. */
+/* Free what is not an object of a slab: nothing, a large block, or a mistake, which is reported. */
 static QUARRY_NOINLINE void free_other(const void *p, struct page *page, uintptr_t caller)
 {
 	enum quarry_page_kind kind = page ? page_kind(page) : QUARRY_PAGE_INNER;
 
+	if (ZERO_OR_NULL_PTR(p))
+		return;
 	if (likely(page && kind == QUARRY_PAGE_LARGE)) {
 		if (unlikely(page_address(page) != p)) {
 			mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, "kfree", p, (unsigned long)page_address(page), 0, caller);
@@ -116,11 +130,16 @@ static QUARRY_NOINLINE void free_other(const void *p, struct page *page, uintptr
 
 void kfree(const void *p)
 {
-	if (unlikely(ZERO_OR_NULL_PTR(p)))
-		return;
-	struct page *page = page_of_address(p);
+	unsigned long pfn = (unsigned long)(virt_to_phys(p) >> PAGE_SHIFT);
 
-	if (unlikely(!page || page_kind(page) != QUARRY_PAGE_SLAB)) {
+	/* NULL and ZERO_SIZE_PTR have no page, or frame 0, which is never a slab's. */
+	if (unlikely(!frame_is_known(pfn))) {
+		free_other(p, NULL, CALLER);
+		return;
+	}
+	struct page *page = pfn_to_page(pfn);
+
+	if (unlikely(page_kind(page) != QUARRY_PAGE_SLAB)) {
 		free_other(p, page, CALLER);
 		return;
 	}

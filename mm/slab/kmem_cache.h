@@ -41,9 +41,10 @@
  *   I2  object[1 .. n] are free objects of the cache, taken from their slabs; object[0] is NULL
  */
 struct object_stock {
-	uint32_t busy;
-	uint32_t n, cap;
-	uint32_t batch; /* objects moved by one refill or drain */
+	size_t n;       /* of a pointer's size, as an index it needs no widening */
+	uint32_t cap;
+	uint16_t batch; /* objects moved by one refill or drain */
+	bool busy;
 	void *object[]; /* cap + 1; the newest last */
 };
 

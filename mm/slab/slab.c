@@ -52,6 +52,11 @@ static void *alloc_on_node(struct kmem_cache *cache, gfp_t gfp, int node)
 	return object;
 }
 
+void *slab_alloc_context(struct kmem_cache *cache, gfp_t gfp, const char *call, uintptr_t caller)
+{
+	return slab_alloc_judged(cache, gfp_context_report(gfp, call, caller));
+}
+
 void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char *call, uintptr_t caller)
 {
 	gfp_t bad = __GFP_DMA32 | __GFP_HIGHMEM;
@@ -70,7 +75,7 @@ void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char 
 			     caller);
 		zero = false;
 	}
-	gfp &= ~SLAB_GFP_RARE;
+	gfp &= ~QUARRY_SLAB_GFP_RARE;
 	if (node == NUMA_NO_NODE || nodes.count <= 1) {
 		object = slab_alloc(cache, gfp, call, caller);
 	} else {

@@ -10,27 +10,25 @@
 #include "mm/slab/cpu_cache.h"
 #include "mm/slab/slab_page.h"
 
-/* Bits of a mask that the fast path leaves to slab_alloc_rare(). */
-#define SLAB_GFP_RARE (__GFP_ZERO | __GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | ~__GFP_BITS_MASK)
-
-/* Allocate with a mask that has rare bits, or from a given node. */
+/*
+ * The parts of an allocation that are not the fast path. They end in a tail call's place, so that the fast path needs
+ * no frame; `caller` is for reports.
+ */
+/* A mask with rare bits (QUARRY_SLAB_GFP_RARE), or a given node. */
 void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char *call, uintptr_t caller)
-	QUARRY_INT(slab_alloc_rare);
-/* Allocate when the stock gave nothing. */
+	QUARRY_INT(slab_alloc_rare) QUARRY_NOINLINE;
+/* The caller may not sleep but the mask says so: report, then allocate without sleeping. */
+void *slab_alloc_context(struct kmem_cache *cache, gfp_t gfp, const char *call, uintptr_t caller)
+	QUARRY_INT(slab_alloc_context) QUARRY_COLD;
+/* The stock gave nothing. */
 void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp) QUARRY_INT(slab_alloc_slow) QUARRY_NOINLINE;
 
-/* Allocate an object: rare bits aside, context lint, failure site, the CPU's stock. */
-static QUARRY_ALWAYS_INLINE void *slab_alloc(struct kmem_cache *cache, gfp_t gfp, const char *call,
-					     uintptr_t caller)
+/* Allocate from the CPU's stock. The mask was judged. */
+static QUARRY_ALWAYS_INLINE void *slab_alloc_judged(struct kmem_cache *cache, gfp_t gfp)
 {
-	if (unlikely(gfp_has(gfp, SLAB_GFP_RARE)))
-		return slab_alloc_rare(cache, gfp, NUMA_NO_NODE, call, caller);
-	if (unlikely(!gfp_context_ok(gfp)))
-		gfp = gfp_context_report(gfp, call, caller);
 	if (fault_here(FAULT_OBJECT) && !gfp_has(gfp, __GFP_NOFAIL))
 		return NULL;
-	unsigned cpu = cpu_pin();
-	void *object = object_pop(stock_of(cache, cpu));
+	void *object = object_pop(stock_of(cache, cpu_pin()));
 
 	cpu_unpin();
 	if (unlikely(!object))
@@ -39,15 +37,26 @@ static QUARRY_ALWAYS_INLINE void *slab_alloc(struct kmem_cache *cache, gfp_t gfp
 	return object;
 }
 
+/* Allocate an object: rare bits aside, context lint, the CPU's stock. */
+static QUARRY_ALWAYS_INLINE void *slab_alloc(struct kmem_cache *cache, gfp_t gfp, const char *call,
+					     uintptr_t caller)
+{
+	if (unlikely(gfp_has(gfp, QUARRY_SLAB_GFP_RARE)))
+		return slab_alloc_rare(cache, gfp, NUMA_NO_NODE, call, caller);
+	if (unlikely(!gfp_context_ok(gfp)))
+		return slab_alloc_context(cache, gfp, call, caller);
+	return slab_alloc_judged(cache, gfp);
+}
+
 /* Free an object of `cache`, which `page` belongs to. */
 static QUARRY_ALWAYS_INLINE void slab_free(struct kmem_cache *cache, struct page *page, void *object)
 {
 	object_poison(cache, page, object);
-	unsigned cpu = cpu_pin();
+	bool done = object_push(stock_of(cache, cpu_pin()), object);
 
-	if (unlikely(!object_push(stock_of(cache, cpu), object)))
-		cpu_cache_free_slow(cache, cpu, object);
 	cpu_unpin();
+	if (unlikely(!done))
+		cpu_cache_free_slow(cache, object);
 }
 
 /* Say what is wrong with freeing `object` of `page` (NULL: not ours) to `cache`; the object stays out of use. */

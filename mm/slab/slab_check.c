@@ -133,13 +133,13 @@ static unsigned long check_node(struct kmem_cache *cache, struct slab_node *node
 static unsigned long check_stock(struct kmem_cache *cache, const struct object_stock *stock)
 {
 	unsigned long errors = 0;
-	uint32_t n = stock_count(stock);
+	size_t n = stock_count(stock);
 
 	if (stock == STOCK_NONE)
 		return 0;
 	CHECK(n <= stock->cap, "stock I1: n <= cap", stock, n, stock->cap);
 	CHECK(stock->object[0] == NULL, "stock I2: object[0] is NULL", stock, stock->object[0], 0);
-	for (uint32_t i = 1; i <= n && i <= stock->cap; i++) {
+	for (size_t i = 1; i <= n && i <= stock->cap; i++) {
 		struct page *page = page_of_address(stock->object[i]);
 
 		if (!page || slab_cache_of(page) != cache) {
@@ -152,7 +152,7 @@ static unsigned long check_stock(struct kmem_cache *cache, const struct object_s
 
 		CHECK(index != NO_OBJECT && !slab_is_free(head, shape, index), "stock I2: a taken object", stock,
 		      stock->object[i], i);
-		for (uint32_t j = 1; j < i; j++)
+		for (size_t j = 1; j < i; j++)
 			CHECK(stock->object[j] != stock->object[i], "stock I2: once", stock, stock->object[i], i);
 	}
 	return errors;

@@ -12,6 +12,8 @@
 #include "mm/gfp/gfp.h"
 #include "mm/slab/kmem_cache.h"
 
+/* The flags of a slab's pages change under its node's lock only, before and after its objects live: plain reads. */
+
 /* Head of the slab of `page`, whose kind is SLAB: the owner bits count the pages back to it. */
 static inline struct page *slab_head(struct page *page)
 {
@@ -19,7 +21,7 @@ static inline struct page *slab_head(struct page *page)
 }
 static inline const struct slab_shape *slab_shape(const struct kmem_cache *cache, const struct page *head)
 {
-	return &cache->shape[page_order(head) != cache->shape[0].order];
+	return &cache->shape[(head->flags >> QUARRY_PG_ORDER_SHIFT & 0xfu) != cache->shape[0].order];
 }
 static inline struct slab_node *slab_node_of(struct kmem_cache *cache, const struct page *page)
 {
