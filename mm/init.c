@@ -77,6 +77,7 @@ static void use_span(unsigned node, unsigned long first, unsigned long end, enum
 			zone_grow(node, type, first, part);
 		} else {
 			struct zone *zone = &zones[node * MAX_NR_ZONES + (unsigned)type];
+			arch_mem_poison(phys_to_virt(PFN_PHYS(first)), (part - first) << PAGE_SHIFT);
 			unsigned long irq = zone_lock(zone);
 			buddy_feed(zone, first, part);
 			zone_unlock(zone, irq);
@@ -312,7 +313,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	gfp_init();
 	memblock_commit(&own, &plan);
 	place_tables(&own, &plan);
-	pcp_init(!own.no_parking, phys_to_virt(plan.extra), map_nodes(&own));
+	pcp_init(!own.no_parking, own.parking_limit, phys_to_virt(plan.extra), map_nodes(&own));
 	feed_zones(&own);
 	memblock_close();
 

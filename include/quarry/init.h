@@ -62,6 +62,8 @@ struct quarry_params {
 	/* Keep no pages in per-CPU arrays: every request reaches the zones and the floors hold to the page.
 	 * For tests and for machines of a few pages; costs speed. */
 	bool no_parking;
+	/* Blocks that one such array may hold at most; 0: by the size of the zone. */
+	unsigned parking_limit;
 
 	unsigned nr_cpus; /* CPUs that may come online; 0: QUARRY_MAX_CPUS */
 

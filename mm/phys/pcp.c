@@ -23,12 +23,14 @@
 #define HUGE_SHARE 64u   /* a CPU parks one block for each 64 of its order in its share of the zone */
 #define HUGE_CAP_MAX 4u
 #define DRAIN_CHUNK 32u
+#define DRAIN_MAX 256u   /* blocks that one free may have to give back: bounds its time; half a stock if that is less */
 #define DRAIN_TRIES 1000u /* a CPU is busy for microseconds; only a broken cross-call gets here */
 
 QUARRY_STATE struct page_cpu *page_cpus[QUARRY_MAX_CPUS];
 
 static QUARRY_STATE struct {
 	bool on;
+	unsigned limit;           /* of blocks in a stock */
 	unsigned nr_nodes;        /* rows exist for the zones of these */
 	struct page_cpu *nothing; /* what page_cpus points to for a CPU that is not started */
 } parking; /* set at boot */
@@ -81,8 +83,8 @@ bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct pa
 		return false;
 	uint32_t n = stock->n;
 	if (n == stock->cap) {
-		/* The older half goes: the newer pages are warm in this CPU's cache. */
-		uint32_t old = (n + 1) / 2;
+		/* The oldest go: the newer pages are warm in this CPU's cache. */
+		uint32_t old = (uint32_t)min_u64((n + 1) / 2, DRAIN_MAX);
 		give_slots(zone, stock->slot, old, order);
 		n -= old;
 		__builtin_memmove(stock->slot, stock->slot + old, n * sizeof(stock->slot[0]));
@@ -185,8 +187,8 @@ static uint32_t stock_capacity(const struct zone *zone, unsigned order, unsigned
 	if (!parking.on || single < CAP_MIN)
 		return 0;
 	if (order > SHRINK_AFTER)
-		return (uint32_t)min_u64((share >> order) / HUGE_SHARE, HUGE_CAP_MAX);
-	return (uint32_t)(order ? single >> (order + 1) : single);
+		return (uint32_t)min_u64(min_u64((share >> order) / HUGE_SHARE, HUGE_CAP_MAX), parking.limit);
+	return (uint32_t)min_u64(order ? single >> (order + 1) : single, parking.limit);
 }
 
 static size_t rows_size(unsigned nr_nodes)
@@ -239,9 +241,10 @@ void pcp_cpu_start(unsigned cpu, unsigned node, void *area, unsigned nr_cpus)
 	page_cpus[cpu] = pages;
 }
 
-void pcp_init(bool park, void *nothing, unsigned nr_nodes)
+void pcp_init(bool park, unsigned limit, void *nothing, unsigned nr_nodes)
 {
 	parking.on = park;
+	parking.limit = limit ? limit : CAP_MAX;
 	parking.nr_nodes = nr_nodes;
 	parking.nothing = nothing;
 	__builtin_memset(nothing, 0, pcp_nothing_size(nr_nodes));

@@ -122,7 +122,7 @@ static inline uint32_t stock_batch(const struct page_stock *stock)
 struct page *stock_refill_and_pop(struct zone *zone, struct page_stock *stock, unsigned order,
 				  unsigned type, unsigned long most) QUARRY_INT(stock_refill_and_pop);
 
-/* Make room in a full stock by giving its older half to the buddy, then park `head`. Pinned. Return: false: busy or nothing parked here. */
+/* Make room in a full stock by giving its oldest blocks to the buddy, then park `head`. Pinned. Return: false: busy or nothing parked here. */
 bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct page *head, unsigned order)
 	QUARRY_INT(stock_drain_and_push);
 
@@ -138,10 +138,10 @@ unsigned long pcp_parked(const struct zone *zone) QUARRY_INT(pcp_parked);
 
 /*
  * No CPU parks anything until it is started; if `park` is false not then either: every request reaches the
- * zones, so that floors are page-exact. `nothing` is pcp_nothing_size() bytes, for rows without room, to which all
+ * zones, so that floors are page-exact. No stock holds more than `limit` blocks (0: no such limit). `nothing` is pcp_nothing_size() bytes, for rows without room, to which all
  * CPUs that are not started point.
  */
-void pcp_init(bool park, void *nothing, unsigned nr_nodes) QUARRY_INT(pcp_init);
+void pcp_init(bool park, unsigned limit, void *nothing, unsigned nr_nodes) QUARRY_INT(pcp_init);
 size_t pcp_nothing_size(unsigned nr_nodes) QUARRY_INT(pcp_nothing_size);
 /* Bytes that one CPU's arrays take with `nr_cpus` CPUs; 0 if it would park nothing. */
 size_t pcp_area_size(unsigned nr_cpus) QUARRY_INT(pcp_area_size);

@@ -3,7 +3,8 @@
  * kernel.c: the demo kernel's life on CPU 0: memory map, quarry_init, other CPUs, self-test, workload, verdict.
  *
  * Command line: `seed=N` random seed, `steps=N` steps of the workload on each CPU,
- * `parking=0` no pages are kept per CPU.
+ * `parking=N` a CPU keeps
+ * at most N blocks of a kind.
  * Start at kernel_main().
  */
 #include "tests/boot/common/kernel.h"
@@ -25,7 +26,7 @@ static void start_library(void)
 		.vmalloc_start = machine.vmalloc_start,
 		.vmalloc_end = machine.vmalloc_end,
 		.page_table_root = machine.page_table_root,
-		.no_parking = option_number("parking", 1) == 0,
+		.parking_limit = (unsigned)option_number("parking", 0),
 		.nr_cpus = machine.nr_cpus,
 		.ops = &kernel_ops,
 	};
