@@ -17,7 +17,7 @@ out=${QUARRY_BUILD:-$PWD/build}
 cpus='x86_64 riscv64'
 smp=4
 memory=256M
-limit=300
+limit=400
 machine=
 line=
 
@@ -35,8 +35,8 @@ while [ $# -gt 0 ]; do
 	-M) machine=${2:?} && shift ;;
 	-t) limit=${2:?} && shift ;;
 	--short)
-		line="$line steps=2000"
-		limit=120
+		line="$line steps=4000"
+		limit=240
 		;;
 	*=*) line="$line $1" ;;
 	*) usage ;;
@@ -100,7 +100,10 @@ demo() {
 	case $status:$verdict in
 	0:PASS*) return ;;
 	*:FAIL*) fail "$1: ${verdict#FAIL }" ;;
-	124:* | 137:*) fail "$1: no verdict within $limit s; last line: $(tr -d '\r' <"$text" | grep . | tail -n 1)" ;;
+	124:* | 137:*)
+		last=$(tr -d '\r' <"$text" | grep . | grep -v '^qemu-system' | tail -n 1)
+		fail "$1: no verdict within $limit s; last line: $last"
+		;;
 	*) fail "$1: QEMU ended with status $status and without a verdict" ;;
 	esac
 }

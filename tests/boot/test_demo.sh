@@ -25,6 +25,6 @@ expect() { # break, seconds, pattern of the last line
 
 expect 1 60 "demo: FAIL $cpu: pages are missing"
 expect 2 60 "demo: FAIL $cpu: contents of an allocation changed"
-expect 3 20 "demo: FAIL $cpu: no verdict within 20 s; last line: *"
+expect 3 20 "demo: FAIL $cpu: no verdict within 20 s; last line: *mixed:*"
 expect 4 60 "demo: FAIL $cpu: panic on CPU 0: *page fault*"
 exit $bad

@@ -15,7 +15,7 @@
 static const struct {
 	const char *name;
 	unsigned size, align;
-	unsigned long flags;
+	slab_flags_t flags;
 } cache_shapes[NR_CACHES] = {
 	{ "demo_inode", 24, 0, 0 },
 	{ "demo_dentry", 64, 64, SLAB_HWCACHE_ALIGN },
@@ -167,7 +167,7 @@ static void check_pages(const struct item *item, const struct page *page)
 		item_fail("a fresh page has a reference count other than 1", item->address, item->bytes);
 	if (is_set(item->gfp, __GFP_DMA32) && phys + item->bytes > QUARRY_ARCH_DMA32_LIMIT)
 		item_fail("a GFP_DMA32 block lies above 4 GiB", item->address, item->bytes);
-	if (QUARRY_ARCH_DMA_LIMIT && is_set(item->gfp, __GFP_DMA) &&
+	if (QUARRY_ARCH_DMA_LIMIT != 0 && is_set(item->gfp, __GFP_DMA) &&
 	    phys + item->bytes > QUARRY_ARCH_DMA_LIMIT)
 		item_fail("a GFP_DMA block lies above the DMA zone", item->address, item->bytes);
 }

@@ -144,7 +144,7 @@ static void fill_slot(struct worker *worker, struct item *item)
 		if (kind == ITEM_CACHE && nr_free_pages() > totalram_pages() / 4)
 			item_fail("no memory for a small object though much is free", NULL, 0);
 		if (kind == ITEM_PAGES && item->which == 0 && nr_free_pages() > totalram_pages() / 4 &&
-		    !(QUARRY_ARCH_DMA_LIMIT && (item->gfp & __GFP_DMA)))
+		    !(QUARRY_ARCH_DMA_LIMIT != 0 && (item->gfp & __GFP_DMA)))
 			item_fail("no memory for a page though much is free", NULL, 0);
 		break;
 	case ITEM_SKIPPED:
@@ -380,7 +380,7 @@ const char *workload_run(void)
 	uint64_t seed = option_number("seed", 1);
 	unsigned online = smp_online();
 
-	state.steps = option_number("steps", 20000);
+	state.steps = option_number("steps", 40000);
 	unsigned long before = settled_free_pages();
 	for (unsigned cpu = 0; cpu < online; cpu++) {
 		struct worker *worker = &state.worker[cpu];
