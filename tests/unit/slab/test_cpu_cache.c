@@ -136,7 +136,7 @@ static void busy_stock_is_left_alone(void **state)
 	setup(NULL);
 	void *p = kmem_cache_alloc(cache, GFP_KERNEL);
 	struct object_stock *stock = stock_of(cache, 0);
-	uint32_t n = stock_count(stock);
+	size_t n = stock_count(stock);
 
 	assert_true(stock_begin(stock));
 	void *q = kmem_cache_alloc(cache, GFP_ATOMIC);
