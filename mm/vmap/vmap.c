@@ -371,15 +371,10 @@ void vmap_drain(void)
 	vmap_purge_tables();
 }
 
-/* Is every address of [start, end) one that `levels` levels translate? They sign-extend the highest bit. */
-static bool range_is_canonical(uintptr_t start, uintptr_t end, unsigned levels)
+/* Do `levels` levels tell all addresses of [start, end) apart, and is the range in one half of the address space? */
+static bool range_fits(uintptr_t start, uintptr_t end, unsigned levels)
 {
-	unsigned unused = 64 - (PAGE_SHIFT + 9 * levels);
-	uintptr_t first = (uintptr_t)((intptr_t)(start << unused) >> unused);
-	uintptr_t last = (uintptr_t)((intptr_t)((end - 1) << unused) >> unused);
-
-	/* One address space half: else the hole would lie inside. */
-	return first == start && last == end - 1 && start >> 63 == (end - 1) >> 63;
+	return (start ^ (end - 1)) >> (PAGE_SHIFT + 9 * levels - 1) == 0;
 }
 
 int vmap_init(uintptr_t start, uintptr_t end, phys_addr_t root)
@@ -394,7 +389,7 @@ int vmap_init(uintptr_t start, uintptr_t end, phys_addr_t root)
 	if (start == end)
 		return 0;
 	if (start > end || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(end) ||
-	    (levels && !range_is_canonical(start, end, levels))) {
+	    (levels && !range_fits(start, end, levels))) {
 		mm_report(BAD_ARGUMENT, "quarry_init", (void *)start, start, end);
 		return -QUARRY_EINVAL;
 	}

@@ -236,23 +236,35 @@ static bool supply_has(struct supply *supply, unsigned long pages)
 	return !supply->missing;
 }
 
+/* First of `count` free chunks in a row, the first aligned to `align` pages; nr_chunks if there are none. */
+static unsigned long free_chunks(unsigned long count, unsigned long align)
+{
+	unsigned long chunk_align = align / CHUNK_PAGES ? align / CHUNK_PAGES : 1;
+	unsigned long bias = space.base >> CHUNK_SHIFT & (chunk_align - 1);
+
+	space.first_free = bitmap_next_clear(space.busy, space.first_free, space.nr_chunks);
+	return bitmap_find_run(space.busy, space.first_free, space.nr_chunks, count, chunk_align,
+			       bias);
+}
+
 static bool place_small(struct vmap_info *info, unsigned total, unsigned long align,
 			struct supply *supply)
 {
+	/* A chunk promises no more than its own alignment: beyond that only the start of a new one will do. */
+	bool share = align <= CHUNK_PAGES;
 	unsigned bit = 0;
-	struct vmap_chunk *chunk = search_shared(total, align, EXACT_BIN_TRIES, &bit);
+	struct vmap_chunk *chunk =
+		share ? search_shared(total, align, EXACT_BIN_TRIES, &bit) : NULL;
 
 	if (!chunk) {
-		unsigned long index =
-			bitmap_next_clear(space.busy, space.first_free, space.nr_chunks);
+		unsigned long index = free_chunks(1, align);
 
-		space.first_free = index;
 		if (index < space.nr_chunks) {
 			if (!supply_has(supply, 1 + missing_directory(index, 1)))
 				return false;
 			chunk = chunk_add(index, 0, CHUNK_PAGES, supply);
 			bit = 0;
-		} else {
+		} else if (share) {
 			chunk = search_shared(total, align, UINT32_MAX, &bit);
 		}
 	}
@@ -270,10 +282,7 @@ static bool place_large(struct vmap_info *info, unsigned long total, unsigned lo
 	unsigned long whole = total / CHUNK_PAGES;
 	unsigned tail = (unsigned)(total % CHUNK_PAGES);
 	unsigned long count = whole + (tail != 0);
-	unsigned long chunk_align = align / CHUNK_PAGES ? align / CHUNK_PAGES : 1;
-	unsigned long bias = space.base >> CHUNK_SHIFT & (chunk_align - 1);
-	unsigned long index = bitmap_find_run(space.busy, space.first_free, space.nr_chunks, count,
-					      chunk_align, bias);
+	unsigned long index = free_chunks(count, align);
 	struct vmap_large *large = supply->large;
 
 	if (index == space.nr_chunks ||
@@ -320,10 +329,10 @@ int vmap_area_alloc(struct vmap_info *info, unsigned long align, gfp_t gfp)
 	unsigned long total = info->pages + 1;
 	int error = -QUARRY_ENOMEM;
 
+	bool small = total <= CHUNK_PAGES;
+
 	if (fault_here(FAULT_VMAP_AREA))
 		return error;
-	/* A chunk cannot promise more than its own alignment. */
-	bool small = total <= CHUNK_PAGES && align <= CHUNK_PAGES;
 	if (!small && !(supply.large = kmalloc(sizeof(*supply.large), gfp)))
 		return error;
 	do {
