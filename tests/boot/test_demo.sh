@@ -23,8 +23,8 @@ expect() { # break, seconds, pattern of the last line
 	esac
 }
 
-expect 1 60 "demo: FAIL $cpu: pages are missing"
-expect 2 60 "demo: FAIL $cpu: contents of an allocation changed"
-expect 3 20 "demo: FAIL $cpu: no verdict within 20 s; last line: *mixed:*"
-expect 4 60 "demo: FAIL $cpu: panic on CPU 0: *page fault*"
+expect 1 240 "demo: FAIL $cpu: pages are missing"
+expect 2 240 "demo: FAIL $cpu: contents of an allocation changed"
+expect 3 60 "demo: FAIL $cpu: no verdict within 60 s; last line: *"
+expect 4 240 "demo: FAIL $cpu: panic on CPU 0: *page fault*"
 exit $bad
