@@ -35,7 +35,7 @@ extern char __stop_quarry_state[] __attribute__((weak));
 
 /* What the layers keep for later; called when linked. */
 void slab_drain(void) QUARRY_API(slab_drain) __attribute__((weak));
-bool vmap_drain(void) QUARRY_API(vmap_drain) __attribute__((weak));
+void vmap_drain(void) QUARRY_API(vmap_drain) __attribute__((weak));
 
 struct mock_world mock_world;
 __thread struct mock_thread mock_self;

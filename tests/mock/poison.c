@@ -2,9 +2,9 @@
 /*
  * poison.c: memory that is free in the library's eyes is poisoned for AddressSanitizer.
  *
- * The shadow of the poisoned span is written and copied directly, because the sanitizer's own
- * functions give shadow pages back to the host, and faulting them in again is the larger part of a world's start.
- * Pieces above POISON_MAX are left alone: their shadow alone would be real memory of an eighth of the size.
+ * A new world starts without marks, and there may be few marks in terabytes: the chunks that hold some are
+ * remembered, and the shadow of exactly those is cleared or copied. Pieces above POISON_MAX are left alone, because their
+ * shadow would be real memory of an eighth of their size.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -16,98 +16,108 @@
 
 #include <sanitizer/asan_interface.h>
 
-#define POISON_MAX (256 * MOCK_MIB)
+#define POISON_MAX (64 * MOCK_MIB)
+#define CHUNK (64 * MOCK_KIB)
+#define MAX_CHUNKS 65536u
 #define NO_ASAN __attribute__((no_sanitize_address, noinline))
 
 void __asan_get_shadow_mapping(size_t *scale, size_t *offset);
 
-struct span {
-	uintptr_t start, end; /* poisoned memory lies inside; equal: none */
+/* The chunks of the direct map that hold poisoned memory, by number and as a set. */
+struct marks {
+	unsigned nr;
+	uint32_t chunk[MAX_CHUNKS];
 };
 
-static struct {
-	struct span now, saved;
-	uint64_t *saved_shadow;
-} poison;
+static struct marks now, saved;
+static unsigned char marked[MOCK_DIRECT_SIZE / CHUNK / 8];
+static uint64_t *saved_shadow;
 
-static volatile uint64_t *shadow(uintptr_t address)
+static size_t shadow_scale, shadow_offset;
+
+static size_t chunk_words(void)
 {
-	static size_t scale, offset;
-
-	if (!offset)
-		__asan_get_shadow_mapping(&scale, &offset);
-	return (volatile uint64_t *)(((address >> scale) + offset) & ~(uintptr_t)7);
+	if (!shadow_offset)
+		__asan_get_shadow_mapping(&shadow_scale, &shadow_offset);
+	return (CHUNK >> shadow_scale) / sizeof(uint64_t);
 }
 
-static size_t shadow_words(struct span span)
+static volatile uint64_t *chunk_shadow(uint32_t chunk)
 {
-	return span.start < span.end ? (size_t)(shadow(span.end - 1) - shadow(span.start)) + 1 : 0;
+	uintptr_t address = MOCK_DIRECT + chunk * CHUNK;
+
+	return (volatile uint64_t *)((address >> shadow_scale) + shadow_offset);
 }
 
-static void widen(uintptr_t start, uintptr_t end)
+/* Remember that memory of [start, end) gets poisoned. Return: false if there is no room to remember it. */
+static bool mark(uintptr_t start, uintptr_t end)
 {
-	struct span *now = &poison.now;
+	uint32_t first = (uint32_t)((start - MOCK_DIRECT) / CHUNK);
+	uint32_t last = (uint32_t)((end - 1 - MOCK_DIRECT) / CHUNK);
+	bool room = true;
 
 	mock_enter();
-	if (now->start == now->end)
-		*now = (struct span){ start, end };
-	if (start < now->start)
-		now->start = start;
-	if (end > now->end)
-		now->end = end;
+	for (uint32_t i = first; i <= last && room; i++) {
+		if (marked[i / 8] >> i % 8 & 1)
+			continue;
+		room = now.nr < MAX_CHUNKS;
+		if (room) {
+			marked[i / 8] |= (unsigned char)(1u << i % 8);
+			now.chunk[now.nr++] = i;
+		}
+	}
 	mock_leave();
+	return room;
 }
 
 NO_ASAN void mock_poison_reset(void)
 {
-	struct span span = poison.now;
+	size_t words = chunk_words();
 
-	if (span.end - span.start <= 16 * POISON_MAX) {
-		size_t words = shadow_words(span);
+	for (unsigned i = 0; i < now.nr; i++) {
+		volatile uint64_t *shadow = chunk_shadow(now.chunk[i]);
 
-		for (size_t i = 0; i < words; i++)
-			if (shadow(span.start)[i])
-				shadow(span.start)[i] = 0;
-	} else {
-		/* Mostly never written: giving the shadow back costs what was written, and reads as zeros. */
-		uintptr_t first = (uintptr_t)shadow(span.start) & PAGE_MASK;
-		uintptr_t last = (uintptr_t)shadow(span.end - 1) | (PAGE_SIZE - 1);
-
-		if (madvise((void *)first, last + 1 - first, MADV_DONTNEED))
-			abort();
+		marked[now.chunk[i] / 8] = 0;
+		for (size_t word = 0; word < words; word++)
+			shadow[word] = 0;
 	}
-	poison.now = (struct span){ 0, 0 };
+	now.nr = 0;
 }
 
 NO_ASAN void mock_poison_save(void)
 {
-	size_t words = shadow_words(poison.now);
+	size_t words = chunk_words();
 
-	poison.saved = poison.now;
-	free(poison.saved_shadow);
-	poison.saved_shadow = malloc(words * 8 + 8);
-	if (!poison.saved_shadow)
+	saved = now;
+	free(saved_shadow);
+	saved_shadow = malloc((size_t)now.nr * words * sizeof(uint64_t) + 1);
+	if (!saved_shadow)
 		abort();
-	for (size_t i = 0; i < words; i++)
-		poison.saved_shadow[i] = shadow(poison.now.start)[i];
+	for (unsigned i = 0; i < now.nr; i++)
+		for (size_t word = 0; word < words; word++)
+			saved_shadow[i * words + word] = chunk_shadow(now.chunk[i])[word];
 }
 
 NO_ASAN void mock_poison_restore(void)
 {
-	size_t words = shadow_words(poison.saved);
+	size_t words = chunk_words();
 
 	mock_poison_reset();
-	poison.now = poison.saved;
-	for (size_t i = 0; i < words; i++)
-		shadow(poison.now.start)[i] = poison.saved_shadow[i];
+	now = saved;
+	for (unsigned i = 0; i < now.nr; i++) {
+		uint32_t chunk = now.chunk[i];
+
+		marked[chunk / 8] |= (unsigned char)(1u << chunk % 8);
+		for (size_t word = 0; word < words; word++)
+			chunk_shadow(chunk)[word] = saved_shadow[i * words + word];
+	}
 }
 
 static void set(void *start, size_t bytes, bool free_memory)
 {
 	if (!free_memory) {
 		ASAN_UNPOISON_MEMORY_REGION(start, bytes);
-	} else if (bytes <= POISON_MAX) {
-		widen((uintptr_t)start, (uintptr_t)start + bytes);
+	} else if (bytes <= POISON_MAX && mark((uintptr_t)start, (uintptr_t)start + bytes)) {
 		ASAN_POISON_MEMORY_REGION(start, bytes);
 	}
 }
