@@ -2,7 +2,7 @@
 /*
  * report.h: what the memory looks like now, as text in Linux's formats.
  *
- * Each function writes one report, a piece at a time, so that no file system and no buffer is needed;
+ * Each function writes one report, a piece at a time, so no file system and no buffer is needed;
  * scripts made for the /proc files of the same names read them. Figures are snapshots: a lock is
  * taken for one zone, cache or area at a time to copy it, never while writing, so on a busy machine
  * rows may be a moment apart. A report tells only what is true here: lines of Linux's that describe
@@ -35,8 +35,8 @@ void quarry_report_slabinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_
 void quarry_report_vmallocinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_vmallocinfo);
 
 /*
- * A picture of physical memory: at most `rows` rows of `width` (at most 128) characters, each for an
- * equal share of the frames and naming what most of them are; 0 stands for a width of 64, or 16
+ * A picture of physical memory: at most `rows` rows of `width` (at most 128) characters, each for
+ * an equal share of the frames and naming what most of them are; 0 stands for a width of 64, or 16
  * rows. Rows without memory are left out. Cost: by the number of characters, not of frames.
  */
 void quarry_report_pagemap(quarry_write_fn write, void *ctx, unsigned width, unsigned rows)

@@ -11,7 +11,7 @@
  *   I6  count[o][t] == length of list[o][t];  extent_blocks == sum over the extents
  *   I7  the walk finds a block at every step: the head aligned to the block's size, all its other
  *       pages inner, inside the zone's span; a pageblock byte is 0, WHOLE or READY, with a mobility
- *       type; a WHOLE pageblock is one block or part of one; extents cover untouched pageblocks only
+ *       type; a WHOLE pageblock is one block or part of one; extents cover only untouched ones
  *   I8  free == FREE frames of the walk + extents: no free block is unlisted
  *   I9  PARKED frames of the walk == what the CPUs' stocks hold
  *   I10 managed == frames of all blocks of the walk + extents: each managed frame is in one block

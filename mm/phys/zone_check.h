@@ -16,7 +16,7 @@ void zone_count(const struct zone *zone, struct zone_census *census) QUARRY_INT(
 
 /*
  * Check the invariants of every zone and pageblock.
- * Context: any but NMI, no lock held; takes each zone's lock in turn, for as long as the walk takes.
+ * Context: any but NMI, no lock held; takes each zone's lock in turn, for the whole walk.
  * Return: the number of broken invariants, each reported.
  */
 unsigned long zone_check(void) QUARRY_INT(zone_check);

@@ -2,8 +2,8 @@
 /*
  * features.c: what this build and this boot can do, one "name: value" line each, and why not.
  *
- * Build switches come first, then what boot found, then the OS's optional hooks: an absent one names
- * the behaviour that changes.
+ * Build switches come first, then what boot found, then the OS's optional hooks: an absent one
+ * names the behaviour that changes.
  */
 #include <quarry/init.h>
 
@@ -49,7 +49,7 @@ static void print_zones(quarry_write_fn write, void *ctx)
 		managed += zone->managed;
 		mm_print(write, ctx, " %u/%s", zone->node, zone_name((enum zone_type)zone->type));
 	}
-	mm_print(write, ctx, QUARRY_ARCH_DMA_LIMIT != 0 ? "\n" : " (GFP_DMA has no zone: no limit)\n");
+	mm_print(write, ctx, QUARRY_ARCH_DMA_LIMIT != 0 ? "\n" : " (GFP_DMA has no limit here)\n");
 
 	unsigned long share = present ? (present - managed) * 10000 / present : 0;
 	mm_print(write, ctx, "metadata: %lu.%02lu %% of memory, %lu of %lu KiB kept back at boot\n",
@@ -87,7 +87,7 @@ static void print_boot(quarry_write_fn write, void *ctx)
 	if (most)
 		mm_print(write, ctx, "parking: on, a CPU keeps up to %lu free pages\n", most);
 	else
-		mm_print(write, ctx, "parking: off (turned off at quarry_init, or the zones are small)\n");
+		mm_print(write, ctx, "parking: off (by quarry_init, or the zones are too small)\n");
 
 	unsigned long window = vmap_area_end() - vmap_area_start();
 	if (window)

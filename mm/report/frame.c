@@ -2,8 +2,8 @@
 /*
  * frame.c: what a page frame is used for.
  *
- * A frame of a pageblock in use belongs to the block whose head is found by clearing low bits of its
- * number. Frames of pageblocks that were never handed out have no state of their own: the
+ * A frame of a pageblock in use belongs to the block whose head is found by clearing low bits of
+ * its number. Frames of pageblocks that were never handed out have no state of their own: the
  * library's tables are known by their place, extents by the zones' chains, and what is left is no
  * memory of ours: a hole, a device, the kernel's image.
  */
@@ -22,7 +22,7 @@ static bool holds_tables(unsigned long pfn)
 	return at >= (virt_to_phys(first) & PAGE_MASK) && at <= virt_to_phys(last);
 }
 
-/* Kind of the block of 2^bits pages or more at `pfn`, which has that alignment; INNER if none is there. */
+/* Kind of the block of 2^bits pages or more that starts at `pfn`; INNER if none does. */
 static enum quarry_page_kind block_kind(unsigned long pfn, unsigned bits)
 {
 	uint32_t flags = page_flags(pfn_to_page(pfn));

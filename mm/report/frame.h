@@ -12,7 +12,7 @@ enum {
 	NR_FRAME_KINDS
 };
 
-/* Kind of the block that holds the frame. Read without a lock: may be a moment old. Context: any. */
+/* Kind of the block that holds the frame. No lock is taken: may be a moment old. Context: any. */
 unsigned frame_kind(unsigned long pfn) QUARRY_INT(frame_kind);
 
 /* Frames of [first, end) that lie in extents: free, and never handed out. Context: any but NMI. */

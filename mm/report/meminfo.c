@@ -5,8 +5,8 @@
  *   MemTotal       what the page allocator manages
  *   MemFree        in the zones; what CPUs park is not in it, as on Linux
  *   MemAvailable   what new requests can have without using reserves: free and parked pages above
- *                  each zone's high mark and its largest reserve, and reclaimable slabs less the part
- *                  that will not come back (half of them, or the low marks if that is less)
+ *                  each zone's high mark and its largest reserve, and reclaimable slabs less the
+ *                  part that will not come back (half of them, or the low marks if that is less)
  *   PageTables     tables of the vmalloc range
  *   Percpu         arrays of the CPUs for parked pages
  *   VmallocUsed    pages behind vmalloc areas; VmallocChunk is 0, as on Linux since 4.3
@@ -41,7 +41,7 @@ static unsigned long reserved_in(const struct zone *zone)
 	return (unsigned long)min_u64(most + zone->mark[MARK_HIGH], zone->managed);
 }
 
-/* Pages of a CPU's arrays. A CPU that parks nothing has none: its entry leads to reserved memory. */
+/* Pages of a CPU's arrays. One that parks nothing has none: its entry leads to reserved memory. */
 static unsigned long array_pages(unsigned cpu)
 {
 	const struct page *head = page_of_address(page_cpus[cpu]);

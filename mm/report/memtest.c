@@ -2,8 +2,8 @@
 /*
  * memtest.c: is memory what the kernel said it is? The part of the self-test that touches memory.
  *
- * Everything is asked for from the allocators like any kernel would, written through one address and
- * read through another. A check that cannot get memory says so: at boot there is some.
+ * Everything is asked for from the allocators like any kernel would, written through one address
+ * and read through another. A check that cannot get memory says so: at boot there is some.
  *
  * Start at memtest_frames.
  */
@@ -177,7 +177,7 @@ const char *memtest_clearing(void)
 
 /* ---- the memory map ---- */
 
-/* Is the frame behind an address free, or (with `used`) handed out, in the eyes of the page allocator? */
+/* Is the frame behind an address free for the page allocator, or (with `used`) handed out? */
 static bool frame_is_ours(uintptr_t address, bool used)
 {
 	unsigned long pfn = (unsigned long)(virt_to_phys((void *)address) >> PAGE_SHIFT);
@@ -207,7 +207,8 @@ const char *memtest_map(void)
 
 bool memtest_window_applies(void)
 {
-	return vmap_area_start() != vmap_area_end();
+	/* Where the context word is wrong nothing can be flushed, so no page could be given back. */
+	return vmap_area_start() != vmap_area_end() && !cpu_context();
 }
 
 const char *memtest_window(void)

@@ -8,8 +8,8 @@
  *   . free  p parked on a CPU ...
  *
  * A cell (the share of one character) shows what most of its frames are. At most SAMPLES frames of
- * it, evenly spread, are looked at, so a large machine costs no more than a small one; up to SAMPLES
- * frames a cell the picture is exact. A frame's kind is read without a lock: it may be a moment old.
+ * it, evenly spread, are looked at, so a large machine costs no more than a small one; with up to
+ * SAMPLES frames a cell the picture is exact. Kinds are read without a lock: a moment old perhaps.
  *
  * Start at quarry_report_pagemap.
  */
@@ -54,8 +54,7 @@ static char cell_symbol(unsigned long first, unsigned long end)
 
 	for (unsigned long pfn = first; pfn < end; pfn += step)
 		count[frame_kind(pfn)]++;
-	/* Samples that fell into extents were taken for unknown, or for tables, over what would describe
-	 * a hole. */
+	/* Samples in extents were taken for unknown, or for tables where those describe a hole. */
 	for (unsigned kind = FRAME_UNKNOWN; kind >= FRAME_TABLES; kind--) {
 		unsigned long moved = (unsigned long)min_u64(extents, count[kind]);
 		count[kind] -= moved;
@@ -112,7 +111,7 @@ void quarry_report_pagemap(quarry_write_fn write, void *ctx, unsigned width, uns
 	rows = rows ? rows : ROWS_DEFAULT;
 	if (!frames_spanned(&first, &end))
 		return;
-	/* The smallest power of two with which the rows suffice: rows then start at round addresses. */
+	/* The smallest power of two that suffices: rows then start at round addresses. */
 	while (end - align_down(first, share) > share * width * rows)
 		share *= 2;
 	first = (unsigned long)align_down(first, share);

@@ -2,8 +2,8 @@
 /*
  * selftest.c: finds wrong hooks at boot, before they show as corruption much later.
  *
- * Each check states one promise of quarry/os.h or quarry/arch.h, tries to see it broken, and says in
- * a few words how it was. What a check hands to other CPUs lives in static storage: a cross-call
+ * Each check states one promise of quarry/os.h or quarry/arch.h, tries to see it broken, and says
+ * in a few words how it was. What a check hands to other CPUs lives in static storage: a cross-call
  * that does not wait must not scribble over a stack frame that is gone.
  *
  * Context  task, irqs on; one self-test at a time. Start at quarry_selftest, which holds the list.

@@ -8,8 +8,8 @@
  *   pages parked on CPUs                     mm/phys/pcp.h      pcp_check
  *   slabs, caches, stocks of objects         mm/slab/kmem_cache.h      slab_check
  *   areas, page tables                       mm/vmap/vmap_chunk.h, vmap_area.c, vmap.c   vmap_check
- * Each broken invariant is one report of rule VALIDATE whose `call` names check and invariant, whose
- * subject is the structure, and whose two numbers are what was found and what was expected.
+ * Each broken invariant is one report of rule VALIDATE: `call` names check and invariant, the
+ * subject is the structure, and the two numbers are what was found and what was expected.
  */
 #include <quarry/debug.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_format.c: reports are read back as scripts for Linux's files of the same names read them, and the
- * figures compared with what the library answers itself.
+ * test_format.c: reports are read back as scripts for Linux's files of the same names read them,
+ * and the figures compared with what the library answers itself.
  */
 #include "text.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_validate.c: the validator names what is broken. Each test damages one thing through the internal
- * headers, sees the invariant named, repairs the damage, and sees the validator content again.
+ * test_validate.c: the validator names what is broken. Each test damages one thing through the
+ * internal headers, sees the invariant named, repairs the damage, and sees the validator content.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,7 +50,7 @@ static bool named(const char *invariant)
 	return false;
 }
 
-/* The validator finds something, and the words of each report start with one of the two (NULL: no second). */
+/* The validator finds something, and names these two (NULL: no second) among it. */
 static void finds(const char *first, const char *second)
 {
 	void (*mock)(const struct quarry_report *report) = mm_ops.report;

@@ -31,7 +31,7 @@ __attribute__((unused)) static void text_write(void *ctx, const char *piece)
 	text->length += length;
 }
 
-/* The next line of the text, cut at its end, or NULL; `text` starts with line == NULL. Destroys the text. */
+/* The next line, cut at its end, or NULL. Destroys the text. */
 __attribute__((unused)) static char *text_line(struct text *text)
 {
 	char *line = text->line ? text->line : text->buf;
@@ -46,7 +46,7 @@ __attribute__((unused)) static char *text_line(struct text *text)
 }
 
 /* The text that `report` writes. */
-__attribute__((unused)) static struct text *text_of(void (*report)(quarry_write_fn write, void *ctx))
+__attribute__((unused)) static struct text *text_of(void (*report)(quarry_write_fn, void *))
 {
 	static struct text text;
 
