@@ -96,15 +96,16 @@ def boot(folder, commands):
     """Run the guide's own commands; the last one is the emulator."""
     environment = dict(os.environ, QUARRY=str(ROOT), STRING=str(ROOT / "tests/boot/common/string.c"))
     output = command(["sh", "-euc", commands], folder, env=environment)
-    said = output[output.find("2") :]
     if "WRONG" in output or "FAIL" in output or "panic" in output or ": good" not in output:
         raise Failure(output[-3000:])
-    return said.count(": good")
+    return f"{output.count(': good')} checks good"
 
 
 def compile_files(folder, *flags):
+    """Compile the part's files against the public headers."""
     for source in sorted(folder.glob("*.c")):
         command([*COMPILE, *flags, "-c", source.name, "-o", source.stem + ".o"], folder)
+    return "compiles"
 
 
 def compile_library(folder, *flags):
