@@ -67,10 +67,10 @@ struct quarry_report {
 };
 
 /* Text of a rule. Context: any. Return: a constant sentence without full stop. */
-const char *quarry_rule_text(enum quarry_rule rule) QUARRY_API(quarry_rule_text);
+const char *quarry_rule_text(enum quarry_rule rule) QUARRY_API(rule_text);
 
 /* Reports of `rule` since quarry_init. Context: any. */
-unsigned long quarry_report_count(enum quarry_rule rule) QUARRY_API(quarry_report_count);
+unsigned long quarry_report_count(enum quarry_rule rule) QUARRY_API(report_count);
 
 /*
  * Walk every structure of the library and check the invariants that stand beside each struct; each
@@ -88,7 +88,7 @@ unsigned long mm_check(void) QUARRY_API(mm_check);
  * Context: task, irqs on, after quarry_init; with all CPUs online for the remote checks.
  * Return: true if all passed.
  */
-bool quarry_selftest(quarry_write_fn write, void *ctx) QUARRY_API(quarry_selftest);
+bool quarry_selftest(quarry_write_fn write, void *ctx) QUARRY_API(selftest);
 
 QUARRY_END_DECLS
 

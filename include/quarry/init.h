@@ -86,7 +86,7 @@ struct quarry_cost {
  * Context: any, before or after quarry_init. Return: 0, -EINVAL (no usable page).
  */
 int quarry_footprint(const struct quarry_params *params, struct quarry_cost *result)
-	QUARRY_API(quarry_footprint);
+	QUARRY_API(footprint);
 
 /*
  * Take over the memory of the map (spec 3.1 H1, H2). Bad maps are clipped and reported, not refused; only a
@@ -95,31 +95,31 @@ int quarry_footprint(const struct quarry_params *params, struct quarry_cost *res
  * Context: CPU 0, one thread. Return: 0, -EINVAL, -ENOMEM (the map cannot hold its own page array).
  */
 int quarry_init_checked(const struct quarry_params *params, size_t page_struct_size,
-			unsigned long config_word) QUARRY_API(quarry_init_checked);
+			unsigned long config_word) QUARRY_API(init_checked);
 #define quarry_init(params)                                                                        \
 	quarry_init_checked((params), sizeof(struct page), QUARRY_CONFIG_WORD)
 
 /* The calling CPU will use the library. Context: that CPU, irqs may be off. Return: 0, -EINVAL (number too large). */
-int quarry_cpu_online(void) QUARRY_API(quarry_cpu_online);
+int quarry_cpu_online(void) QUARRY_API(cpu_online);
 
 /* `cpu`, not running any more, gives back its parked pages and objects. Context: task on another CPU. */
-int quarry_cpu_offline(unsigned cpu) QUARRY_API(quarry_cpu_offline);
+int quarry_cpu_offline(unsigned cpu) QUARRY_API(cpu_offline);
 
 /* Requests may sleep from now on (spec H35). Context: task. */
-void quarry_sleeping_works(void) QUARRY_API(quarry_sleeping_works);
+void quarry_sleeping_works(void) QUARRY_API(sleeping_works);
 
 /*
  * Add memory that the map announced as QUARRY_MEM_LATER: whole pages inside [base, base + size), all at once
  * or in parts.
  * Context: task, any CPU, one caller at a time. Return: 0, -EINVAL (nothing announced is left in that range).
  */
-int quarry_add_memory(phys_addr_t base, uint64_t size) QUARRY_API(quarry_add_memory);
+int quarry_add_memory(phys_addr_t base, uint64_t size) QUARRY_API(add_memory);
 
 /* What this build and this boot can do, and why not. One line each: "vmalloc: off (no virtual range given)". */
-void quarry_features(quarry_write_fn write, void *ctx) QUARRY_API(quarry_features);
+void quarry_features(quarry_write_fn write, void *ctx) QUARRY_API(features);
 
 /* Name, version, page struct size. Return: constant. */
-const char *quarry_version(void) QUARRY_API(quarry_version);
+const char *quarry_version(void) QUARRY_API(version);
 
 QUARRY_END_DECLS
 

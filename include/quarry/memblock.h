@@ -33,7 +33,7 @@ QUARRY_BEGIN_DECLS
  * Open the boot allocator, empty, on params->map (which may hold no entry yet). The map must stay
  * valid until quarry_init.
  */
-void quarry_memblock_init(const struct quarry_params *params) QUARRY_API(quarry_memblock_init);
+void quarry_memblock_init(const struct quarry_params *params) QUARRY_API(memblock_init);
 
 /* Add usable memory of node 0. Return: 0, -EINVAL (not open), -ENOSPC (table full). */
 int memblock_add(phys_addr_t base, uint64_t size) QUARRY_API(memblock_add);

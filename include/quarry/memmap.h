@@ -61,7 +61,7 @@ static inline int quarry_memmap_add(struct quarry_memmap *map, phys_addr_t base,
  * Limine calls usable: add it.
  */
 int quarry_memmap_limine(struct quarry_memmap *map, const void *const *entries, uint64_t count)
-	QUARRY_API(quarry_memmap_limine);
+	QUARRY_API(memmap_limine);
 
 /*
  * UEFI: the table of GetMemoryMap, `bytes` long, `stride` bytes a descriptor (the firmware's
@@ -70,7 +70,7 @@ int quarry_memmap_limine(struct quarry_memmap *map, const void *const *entries, 
  * put the kernel) and ACPI-reclaimable memory become LATER.
  */
 int quarry_memmap_efi(struct quarry_memmap *map, const void *table, size_t bytes, size_t stride)
-	QUARRY_API(quarry_memmap_efi);
+	QUARRY_API(memmap_efi);
 
 /* ---- x86_64: these withhold the first MiB (firmware data, a start page for other CPUs) ---- */
 
@@ -79,25 +79,25 @@ int quarry_memmap_efi(struct quarry_memmap *map, const void *table, size_t bytes
  * reclaimable memory: LATER.
  */
 int quarry_memmap_e820(struct quarry_memmap *map, const void *table, size_t count, size_t stride)
-	QUARRY_API(quarry_memmap_e820);
+	QUARRY_API(memmap_e820);
 
 /*
  * PVH: the start info that EBX pointed to (version 1 or later). Reserves it, the modules and the
  * command line.
  */
 int quarry_memmap_pvh(struct quarry_memmap *map, const void *start_info, uintptr_t offset)
-	QUARRY_API(quarry_memmap_pvh);
+	QUARRY_API(memmap_pvh);
 
 /*
  * Multiboot 1: the information that EBX pointed to; the memory map, or without one mem_lower and
  * mem_upper. Reserves the information, its command line and memory map, and the modules.
  */
 int quarry_memmap_multiboot1(struct quarry_memmap *map, const void *info, uintptr_t offset)
-	QUARRY_API(quarry_memmap_multiboot1);
+	QUARRY_API(memmap_multiboot1);
 
 /* Multiboot 2, likewise. */
 int quarry_memmap_multiboot2(struct quarry_memmap *map, const void *info, uintptr_t offset)
-	QUARRY_API(quarry_memmap_multiboot2);
+	QUARRY_API(memmap_multiboot2);
 
 /* ---- riscv64 ---- */
 
@@ -108,7 +108,7 @@ int quarry_memmap_multiboot2(struct quarry_memmap *map, const void *info, uintpt
  * be reserved by the kernel.
  */
 int quarry_memmap_fdt(struct quarry_memmap *map, const void *blob, size_t max_bytes,
-		      uintptr_t offset) QUARRY_API(quarry_memmap_fdt);
+		      uintptr_t offset) QUARRY_API(memmap_fdt);
 
 QUARRY_END_DECLS
 
