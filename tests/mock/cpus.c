@@ -27,7 +27,7 @@
 #include "world.h"
 
 #define CALL_SIGNAL SIGUSR2
-#define SPINS_ALONE 1000000ul /* of one host thread in a loop that nobody else can end */
+#define SPINS_ALONE 20000ul  /* of one host thread in a loop that nobody else can end */
 #define RUN_SECONDS 120       /* of mock_run_cpus, unless MOCK_TIMEOUT says otherwise */
 
 /* One cross-call to one CPU. */

@@ -72,7 +72,8 @@ static struct {
 	unsigned nr_stale;
 	uint64_t tables[MAX_CLEARED]; /* frames linked since the last reset, for the next one */
 	unsigned long nr_tables;
-	bool used; /* since the last reset */
+	unsigned long generation; /* counts changes of tables and TLBs; never 0 in a world */
+	bool used;                /* since the last reset */
 } mmu;
 
 /* ---- small helpers ------------------------------------------------------------------------------ */
@@ -124,6 +125,12 @@ static void host_map(uintptr_t va, int prot, int flags, int fd, uint64_t offset)
 	if (got != (long)va)
 		mock_fail("the host cannot map a page (limit on mappings?) at %#lx",
 			  (unsigned long)va);
+}
+
+/* What was checked before must be checked again. */
+static void new_generation(void)
+{
+	__atomic_fetch_add(&mmu.generation, 1, __ATOMIC_RELAXED);
 }
 
 /* ---- walking the tables ------------------------------------------------------------------------- */
@@ -447,6 +454,7 @@ void mock_pte_write(quarry_pte_t *entry, quarry_pte_t value)
 	mock_enter();
 	old = __atomic_load_n(entry, __ATOMIC_RELAXED);
 	table = mmu.frames[MOCK_PAGES(at - MOCK_DIRECT)].table;
+	new_generation();
 	if (table && old != value) {
 		unsigned level = (unsigned)(table & 7) - 1;
 		uintptr_t va = (table & ~(uint64_t)7) +
@@ -509,6 +517,7 @@ void mock_tlb_flush(uintptr_t start, uintptr_t end)
 
 	mock_point(counted ? MOCK_FLUSH : MOCK_NR_HOOKS, "flush", start, end);
 	mock_enter();
+	new_generation();
 	leave_range(start, end, mock_self.now.cpu);
 	if (mock_world.cpus == 1)
 		remove_unsynced(start, end);
@@ -519,6 +528,7 @@ void mock_tlb_map_sync(uintptr_t start, uintptr_t end)
 {
 	mock_point(MOCK_NR_HOOKS, "map_sync", start, end);
 	mock_enter();
+	new_generation();
 	remove_unsynced(start, end);
 	mock_leave();
 }
@@ -527,6 +537,7 @@ void mock_tlb_empty(unsigned cpu)
 {
 	mock_enter();
 	mock_cpus_remove(&mock_world.running, cpu);
+	new_generation();
 	leave_range(0, UINTPTR_MAX, cpu);
 	mock_leave();
 }
@@ -579,6 +590,12 @@ bool mock_page_fault(uintptr_t va, bool write)
 
 static void access_by_tlb(uintptr_t va, bool write)
 {
+	struct mock_thread *self = &mock_self;
+	unsigned long generation = __atomic_load_n(&mmu.generation, __ATOMIC_RELAXED);
+
+	if (self->checked.page == (va & PAGE_MASK) && self->checked.generation == generation &&
+	    self->checked.cpu == self->now.cpu && self->checked.write >= write)
+		return;
 	if (in_direct(va) && mock_backed(va - MOCK_DIRECT))
 		return;
 	if (!in_window(va))
@@ -586,6 +603,10 @@ static void access_by_tlb(uintptr_t va, bool write)
 	mock_enter();
 	check_access(va, write);
 	mock_leave();
+	self->checked.page = va & PAGE_MASK;
+	self->checked.generation = generation;
+	self->checked.cpu = self->now.cpu;
+	self->checked.write = write;
 }
 
 uint8_t mock_load(uintptr_t va)
@@ -695,6 +716,7 @@ void mock_mmu_init(void)
 /* A world that mapped little is cleared piece by piece: that spares the page faults of fresh arrays. */
 static void clear(void)
 {
+	new_generation();
 	if (mmu.nr_entries <= MAX_CLEARED && mmu.nr_tables <= MAX_CLEARED) {
 		while (mmu.first)
 			drop_entry(&mmu.entries[mmu.first - 1], mmu.first - 1);

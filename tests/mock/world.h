@@ -107,6 +107,12 @@ struct mock_thread {
 	unsigned long count[MOCK_NR_HOOKS];
 	struct mock_ring_entry ring[MOCK_RING];
 	unsigned long ring_next;
+	struct {
+		uintptr_t page;
+		unsigned long generation; /* of the translations, when it was checked */
+		unsigned cpu;
+		bool write;
+	} checked; /* the last access that was found good */
 };
 /* Tests are executables, so its address is a constant offset. That must be said: for the model that gcc would choose,
  * the linker's relaxation drops the flags of an addition that gcc's null checks (UBSan) rely on. */
