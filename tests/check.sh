@@ -99,7 +99,7 @@ for part in $parts; do
 	cross)
 		for cross in x86_64-gcc x86_64-clang riscv64-gcc riscv64-clang; do
 			step "setup-$cross" setup "$cross" --cross-file "tests/cross/$cross.ini" &&
-				step "build-$cross" ninja -C "$out/$cross"
+				step "build-$cross" ninja -C "$out/$cross" all tests/bench/bench
 		done
 		;;
 	lint)

@@ -16,53 +16,39 @@ BOTH = ("gcc", "clang")
 NO_FPU = ["-mno-sse", "-mno-sse2", "-mno-mmx", "-mno-80387"]
 KERNEL = ["-mcmodel=kernel", "-fno-pic", "-mno-red-zone", "-fcf-protection=none",
           "-fno-stack-protector"]
+GC = ["-march=rv64gc", "-mabi=lp64d"]
+IMAC = ["-march=rv64imac", "-mabi=lp64"]
 ROWS = {
-    # optimisation
-    "x86-O0": ("x86_64", BOTH, ["-O0"]),
+    # optimisation, code models, float ABIs
     "x86-O2": ("x86_64", BOTH, ["-O2"]),
-    "x86-O3": ("x86_64", BOTH, ["-O3"]),
-    "x86-Os": ("x86_64", BOTH, ["-Os"]),
-    "riscv-O0": ("riscv64", BOTH, ["-O0", "-march=rv64gc", "-mabi=lp64d"]),
-    "riscv-O2": ("riscv64", BOTH, ["-O2", "-march=rv64gc", "-mabi=lp64d"]),
-    "riscv-Os": ("riscv64", BOTH, ["-Os", "-march=rv64gc", "-mabi=lp64d"]),
-    # code models and float ABIs
     "x86-kernel": ("x86_64", BOTH, ["-O2", "-mgeneral-regs-only"] + KERNEL),
     "x86-kernel-O0": ("x86_64", BOTH, ["-O0"] + NO_FPU + KERNEL),
-    "x86-large": ("x86_64", BOTH, ["-O2", "-mcmodel=large", "-fno-pic"] + NO_FPU),
-    "x86-pie": ("x86_64", BOTH, ["-O2", "-fPIE", "-mno-red-zone"]),
-    "x86-pic": ("x86_64", BOTH, ["-O2", "-fPIC"]),
-    "riscv-imac-lp64": ("riscv64", BOTH,
-                        ["-O2", "-march=rv64imac", "-mabi=lp64", "-mcmodel=medany"]),
-    "riscv-imac-lp64-Os": ("riscv64", BOTH, ["-Os", "-march=rv64imac", "-mabi=lp64"]),
-    "riscv-medany-norelax": ("riscv64", BOTH,
-                             ["-O2", "-march=rv64gc", "-mabi=lp64d", "-mcmodel=medany",
-                              "-mno-relax"]),
-    "riscv-zb": ("riscv64", BOTH,
-                 ["-O2", "-march=rv64imafdc_zba_zbb_zbs", "-mabi=lp64d", "-mcmodel=medany"]),
-    "riscv-pie": ("riscv64", BOTH, ["-O2", "-march=rv64gc", "-mabi=lp64d", "-fPIE"]),
+    "x86-large-Os": ("x86_64", BOTH, ["-Os", "-mcmodel=large", "-fno-pic"] + NO_FPU),
+    "x86-pie-O3": ("x86_64", BOTH, ["-O3", "-fPIE", "-mno-red-zone"]),
+    "riscv-O0": ("riscv64", BOTH, ["-O0", "-std=c11", "-pedantic"] + GC),
+    "riscv-norelax-O2": ("riscv64", BOTH, ["-O2", "-mcmodel=medany", "-mno-relax"] + GC),
+    "riscv-imac-lp64-Os": ("riscv64", BOTH, ["-Os", "-mcmodel=medany"] + IMAC),
+    "riscv-zb-O2": ("riscv64", BOTH,
+                    ["-O2", "-march=rv64imafdc_zba_zbb_zbs", "-mabi=lp64d", "-mcmodel=medany"]),
+    "riscv-pie-O3": ("riscv64", BOTH, ["-O3", "-fPIE"] + GC),
     # languages and warnings
     "x86-gnu11-pedantic": ("x86_64", BOTH,
-                           ["-O2", "-std=gnu11", "-pedantic", "-Wdouble-promotion"]),
-    "x86-gnu17": ("x86_64", BOTH, ["-O1", "-std=gnu17", "-Wdouble-promotion"]),
-    "riscv-c11-pedantic": ("riscv64", BOTH,
-                           ["-O1", "-march=rv64gc", "-mabi=lp64d", "-std=c11", "-pedantic"]),
+                           ["-O1", "-std=gnu11", "-pedantic", "-Wdouble-promotion"]),
     "x86-page-macros": ("x86_64", ("gcc",),
-                        ["-O2", "-DPAGE_SHIFT=12", "-DPAGE_SIZE=4096ul", "-DPAGE_MASK=(~4095ul)"]),
+                        ["-O1", "-std=gnu17", "-DPAGE_SHIFT=12", "-DPAGE_SIZE=4096ul",
+                         "-DPAGE_MASK=(~4095ul)"]),
     # options
     "tiny": ("x86_64", BOTH, ["-O2", "-DQUARRY_MAX_CPUS=1", "-DQUARRY_MAX_NODES=1"]),
-    "tiny-O0": ("riscv64", BOTH, ["-O0", "-march=rv64imac", "-mabi=lp64", "-DQUARRY_MAX_CPUS=1"]),
+    "tiny-O0": ("riscv64", BOTH, ["-O0", "-DQUARRY_MAX_CPUS=1"] + IMAC),
     "big": ("x86_64", BOTH,
             ["-O2", "-DQUARRY_MAX_CPUS=1024", "-DQUARRY_MAX_NODES=64", "-DQUARRY_MAX_ORDER=14"]),
-    "order-9": ("riscv64", ("clang",),
-                ["-O2", "-march=rv64gc", "-mabi=lp64d", "-DQUARRY_MAX_ORDER=9"]),
-    "debug-1": ("x86_64", ("gcc",), ["-O2", "-DQUARRY_DEBUG=1"]),
-    "debug-2": ("x86_64", BOTH, ["-O2", "-DQUARRY_DEBUG=2", "-DQUARRY_FAULT_INJECTION=1"]),
-    "debug-2-riscv": ("riscv64", ("gcc",),
-                      ["-O0", "-march=rv64gc", "-mabi=lp64d", "-DQUARRY_DEBUG=2"]),
-    "lean": ("x86_64", BOTH,
+    "order-9": ("riscv64", ("clang",), ["-O2", "-DQUARRY_MAX_ORDER=9"] + GC),
+    "debug-1": ("riscv64", ("gcc",), ["-O2", "-DQUARRY_DEBUG=1"] + GC),
+    "debug-2": ("x86_64", BOTH, ["-O1", "-DQUARRY_DEBUG=2", "-DQUARRY_FAULT_INJECTION=1"]),
+    "lean": ("x86_64", ("gcc",),
              ["-O2", "-DQUARRY_HARDENING=0", "-DQUARRY_CONTEXT_LINT=0",
               "-DQUARRY_KMALLOC_MIN_SIZE=16"]),
-    "prefix": ("x86_64", BOTH, ["-O2", "-DQUARRY_SYMBOL_PREFIX=other_"]),
+    "prefix": ("x86_64", ("clang",), ["-O2", "-DQUARRY_SYMBOL_PREFIX=other_"]),
 }
 
 

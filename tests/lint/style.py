@@ -82,8 +82,9 @@ def main():
                     if not re.fullmatch(r"[\w.>()*& -]+", quoted):
                         continue
                     for word in WORD.findall(quoted):
-                        # One letter, or two: a variable of the sentence.
-                        if len(word) > 2 and word not in known:
+                        # One letter, or two: a variable of the sentence. ELF symbols: prefix and name.
+                        bare = word.removeprefix("quarry_")
+                        if len(word) > 2 and word not in known and bare not in known:
                             problems.append(f"T4 {path}:{number}: `{word}` exists nowhere")
     tree.finish(problems, "style")
 

@@ -26,7 +26,7 @@ def elsewhere(objects):
     here = {source.split("/")[1] for source in objects if source.startswith("arch/")}
     text = "".join(path.read_text() for cpu in tree.CPUS if cpu not in here
                    for path in tree.ROOT.glob(f"arch/{cpu}/*.c"))
-    return set(re.findall(r"^\w[\w *]*?(\w+)\(", text, re.M))
+    return set(re.findall(r"^\w[\w *]*?\b(?:quarry_)?(\w+)\(", text, re.M))
 
 
 def check(objects, max_cpus=16, prefix="quarry_", state_section=False, hooks=None):
