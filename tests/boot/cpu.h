@@ -2,8 +2,8 @@
 /*
  * cpu.h: the block of data that each CPU of the demo kernel owns, and how a CPU reaches its own.
  *
- * %gs (x86_64) or tp (riscv64) points to the CPU's block whenever kernel code runs. Included by the library too
- * (quarry_os_inline.h), so it depends on nothing but the configuration.
+ * %gs (x86_64) or tp (riscv64) points to the CPU's block whenever kernel code runs. Included by the
+ * library too (quarry_os_inline.h), so it depends on nothing but the configuration.
  */
 #ifndef BOOT_CPU_H
 #define BOOT_CPU_H
@@ -35,14 +35,14 @@
 struct boot_cpu {
 	struct boot_cpu *self;
 	unsigned number;       /* 0 .. machine.nr_cpus - 1 */
-	unsigned hwid;         /* APIC id, hart id */
+	unsigned hwid;	       /* APIC id, hart id */
 	unsigned irq_depth;    /* interrupt handlers running on this CPU */
 	unsigned atomic_depth; /* pins and locks held */
 	unsigned long task_word;
-	unsigned long port[4]; /* for the port: trap scratch and the like */
-	uint64_t ticks;        /* timer interrupts taken */
-	uint64_t ipis;         /* cross-CPU interrupts taken */
-	uint64_t calls;        /* bit s: CPU s waits for this CPU to run its call */
+	unsigned long port[4];	    /* for the port: trap scratch and the like */
+	uint64_t ticks;		    /* timer interrupts taken */
+	uint64_t ipis;		    /* cross-CPU interrupts taken */
+	uint64_t calls;		    /* bit s: CPU s waits for this CPU to run its call */
 	void (*call_fn)(void *arg); /* the call that this CPU asks the others to run */
 	void *call_arg;
 	unsigned call_left; /* CPUs that have not finished it */

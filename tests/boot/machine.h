@@ -2,12 +2,13 @@
 /*
  * machine.h: what the demo kernel's common part and a machine port promise each other.
  *
- * The port (tests/boot/<cpu>/) owns what depends on the CPU or the board: entry, page tables, traps,
- * console, timer, cross-CPU interrupts, the firmware's memory map. The common part
+ * The port (tests/boot/<cpu>/) owns what depends on the CPU or the board: entry, page tables,
+ * traps, console, timer, cross-CPU interrupts, the firmware's memory map. The common part
  * (tests/boot/common/) owns the rest and never looks at the CPU.
  *
  * CPU 0        entry -> console works -> `machine` filled in -> CPU block set -> kernel_main()
- * Other CPUs   machine_start_cpus() -> entry -> CPU block set, same page tables -> kernel_secondary()
+ * Other CPUs   machine_start_cpus() -> entry -> CPU block set, same page tables ->
+ *              kernel_secondary()
  * Both are entered on the CPU's stack of boot_stacks[], with interrupts masked, and do not return.
  *
  * Each CPU runs one task: to "sleep" is to spin with interrupts on. Interrupt handlers run on the
@@ -27,12 +28,12 @@
 
 /* What the port found out about the machine. Constant once kernel_main() runs. */
 struct machine {
-	const char *name;         /* "x86_64" */
+	const char *name;	  /* "x86_64" */
 	const char *command_line; /* never NULL */
-	unsigned nr_cpus;         /* CPUs present, at most BOOT_MAX_CPUS */
+	unsigned nr_cpus;	  /* CPUs present, at most BOOT_MAX_CPUS */
 
-	/* The map for quarry_init: the firmware's, plus what the port must keep (kernel image, device
-	 * tree, trampoline page) as QUARRY_MEM_RESERVED. */
+	/* The map for quarry_init: the firmware's, plus what the port must keep (kernel image,
+	 * device tree, trampoline page) as QUARRY_MEM_RESERVED. */
 	const struct quarry_mem_range *map;
 	size_t nr_map;
 	phys_addr_t image_start, image_end; /* the kernel image, page-aligned */
@@ -50,13 +51,15 @@ extern char boot_stacks[BOOT_MAX_CPUS][BOOT_STACK_SIZE];
 
 _Noreturn void kernel_main(void);
 _Noreturn void kernel_secondary(unsigned cpu);
-/* Called by the port's trap code with interrupts masked, on every timer tick and cross-CPU interrupt; they count
- * irq_depth themselves. The port acknowledges the interrupt and sets the next tick before the call. */
+/* Called by the port's trap code with interrupts masked, on every timer tick and cross-CPU
+ * interrupt; they count irq_depth themselves. The port acknowledges the interrupt and sets the next
+ * tick before the call. */
 void kernel_timer(void);
 void kernel_ipi(void);
 /* Print why, stop all CPUs, exit with failure. Safe anywhere, also twice and on several CPUs. */
 _Noreturn void kernel_panic(const char *why);
-/* printf to the console: %s %c %d %u %x %lu %ld %lx %llu %llx %p %%, flags '-' and '0', a width, '*'. */
+/* printf to the console: %s %c %d %u %x %lu %ld %lx %llu %llx %p %%, flags '-' and '0', a width,
+ * '*'. */
 void kprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- defined by the port ---- */

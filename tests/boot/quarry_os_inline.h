@@ -2,8 +2,8 @@
 /*
  * quarry_os_inline.h: the demo kernel's hot hooks, inlined into the library (QUARRY_OS_HEADER).
  *
- * The kernel has no preemption: each CPU runs one task. Pinning only counts, so that the context hook
- * answers "may not sleep" between pin and unpin.
+ * The kernel has no preemption: each CPU runs one task. Pinning only counts, so that the context
+ * hook answers "may not sleep" between pin and unpin.
  */
 #ifndef QUARRY_OS_INLINE_H
 #define QUARRY_OS_INLINE_H

@@ -2,8 +2,8 @@
 /*
  * console.c: formatted output, the library's log, panic, and the command line.
  *
- * One lock keeps lines of different CPUs apart; it is taken with interrupts masked. A panic waits for it only
- * so long: its holder may be the CPU that died.
+ * One lock keeps lines of different CPUs apart; it is taken with interrupts masked. A panic waits
+ * for it only so long: its holder may be the CPU that died.
  */
 #include "tests/boot/common/kernel.h"
 
@@ -113,18 +113,21 @@ static void format(const char *fmt, va_list args)
 			break;
 		case 'd': {
 			long value = longs ? va_arg(args, long) : va_arg(args, int);
-			unsigned long size = value < 0 ? 0ul - (unsigned long)value : (unsigned long)value;
+			unsigned long size =
+				value < 0 ? 0ul - (unsigned long)value : (unsigned long)value;
 			put_field(value < 0 ? "-" : "", digits(buf, size, 10), width, left, zero);
 			break;
 		}
 		case 'u':
 		case 'x': {
-			unsigned long value = longs ? va_arg(args, unsigned long) : va_arg(args, unsigned);
+			unsigned long value =
+				longs ? va_arg(args, unsigned long) : va_arg(args, unsigned);
 			put_field("", digits(buf, value, *fmt == 'u' ? 10 : 16), width, left, zero);
 			break;
 		}
 		case 'p':
-			put_field("0x", digits(buf, (uintptr_t)va_arg(args, void *), 16), width, left, zero);
+			put_field("0x", digits(buf, (uintptr_t)va_arg(args, void *), 16), width,
+				  left, zero);
 			break;
 		case 0:
 			return;

@@ -2,9 +2,9 @@
 /*
  * item.c: making, checking and freeing one piece of memory, by every way that the library offers.
  *
- * Pattern   word i of an item is (seed + i) * an odd constant. Up to FULL_BYTES every word is written and checked;
- *           above, the first and last words of each page. Two items that overlap, a page handed out twice
- *           or memory written after its free change a word that somebody checks.
+ * Pattern   word i of an item is (seed + i) * an odd constant. Up to FULL_BYTES every word is
+ * written and checked; above, the first and last words of each page. Two items that overlap, a page
+ * handed out twice or memory written after its free change a word that somebody checks.
  */
 #include "tests/boot/common/item.h"
 
@@ -17,12 +17,12 @@ static const struct {
 	unsigned size, align;
 	slab_flags_t flags;
 } cache_shapes[NR_CACHES] = {
-	{ "demo_inode", 24, 0, 0 },
-	{ "demo_dentry", 64, 64, SLAB_HWCACHE_ALIGN },
-	{ "demo_file", 136, 0, SLAB_RECLAIM_ACCOUNT },
-	{ "demo_task", 520, 8, 0 },
-	{ "demo_packet", 1500, 16, 0 },
-	{ "demo_buffer", 4000, 0, 0 },
+	{"demo_inode", 24, 0, 0},
+	{"demo_dentry", 64, 64, SLAB_HWCACHE_ALIGN},
+	{"demo_file", 136, 0, SLAB_RECLAIM_ACCOUNT},
+	{"demo_task", 520, 8, 0},
+	{"demo_packet", 1500, 16, 0},
+	{"demo_buffer", 4000, 0, 0},
 };
 
 static struct {
@@ -126,8 +126,8 @@ static bool is_set(gfp_t gfp, gfp_t bit)
 static gfp_t random_gfp(uint64_t *random, bool atomic)
 {
 	static const gfp_t masks[] = {
-		GFP_KERNEL, GFP_KERNEL, GFP_KERNEL | __GFP_ZERO, GFP_KERNEL | __GFP_RECLAIMABLE, GFP_NOFS,
-		GFP_NOWAIT,
+		GFP_KERNEL, GFP_KERNEL, GFP_KERNEL | __GFP_ZERO, GFP_KERNEL | __GFP_RECLAIMABLE,
+		GFP_NOFS,   GFP_NOWAIT,
 	};
 	if (atomic)
 		return GFP_ATOMIC | __GFP_NOWARN;
@@ -164,7 +164,8 @@ static void check_pages(const struct item *item, const struct page *page)
 	if (phys & ((PAGE_SIZE << item->which) - 1))
 		item_fail("a block is not aligned to its size", item->address, item->bytes);
 	if (page_ref_count(page) != 1)
-		item_fail("a fresh page has a reference count other than 1", item->address, item->bytes);
+		item_fail("a fresh page has a reference count other than 1", item->address,
+			  item->bytes);
 	if (is_set(item->gfp, __GFP_DMA32) && phys + item->bytes > QUARRY_ARCH_DMA32_LIMIT)
 		item_fail("a GFP_DMA32 block lies above 4 GiB", item->address, item->bytes);
 	if (QUARRY_ARCH_DMA_LIMIT != 0 && is_set(item->gfp, __GFP_DMA) &&
@@ -270,7 +271,7 @@ enum item_result item_new(struct item *item, enum item_kind kind, size_t limit, 
 {
 	enum item_result result;
 
-	*item = (struct item){ .kind = (unsigned char)kind, .seed = random_next(random) };
+	*item = (struct item){.kind = (unsigned char)kind, .seed = random_next(random)};
 	if (kind == ITEM_PAGES) {
 		result = new_pages(item, limit, atomic, random);
 	} else {
@@ -345,13 +346,13 @@ void item_delete(struct item *item)
 
 void item_bulk(uint64_t *random)
 {
-	struct page *pages[32] = { NULL };
+	struct page *pages[32] = {NULL};
 	struct item item[32];
 	unsigned long want = 1 + (unsigned long)random_below(random, 32);
 	unsigned long got = alloc_pages_bulk(GFP_KERNEL | __GFP_NOWARN, want, pages);
 
 	for (unsigned long i = 0; i < got; i++) {
-		item[i] = (struct item){ .address = page_address(pages[i]), .bytes = PAGE_SIZE };
+		item[i] = (struct item){.address = page_address(pages[i]), .bytes = PAGE_SIZE};
 		item[i].seed = random_next(random);
 		fill(&item[i]);
 	}
@@ -374,8 +375,9 @@ bool items_init(void)
 {
 	state.failure = NULL;
 	for (unsigned i = 0; i < NR_CACHES; i++) {
-		state.cache[i] = kmem_cache_create(cache_shapes[i].name, cache_shapes[i].size,
-						   cache_shapes[i].align, cache_shapes[i].flags, NULL);
+		state.cache[i] =
+			kmem_cache_create(cache_shapes[i].name, cache_shapes[i].size,
+					  cache_shapes[i].align, cache_shapes[i].flags, NULL);
 		if (!state.cache[i])
 			return false;
 	}

@@ -36,8 +36,8 @@ void items_exit(void);
 const char *item_kind_name(enum item_kind kind);
 
 /*
- * Ask for memory of `kind`, at most `limit` bytes, check what the call promises, and fill it. `atomic`: the caller is
- * an interrupt. ITEM_SKIPPED: nothing of this kind fits the limit.
+ * Ask for memory of `kind`, at most `limit` bytes, check what the call promises, and fill it.
+ * `atomic`: the caller is an interrupt. ITEM_SKIPPED: nothing of this kind fits the limit.
  */
 enum item_result item_new(struct item *item, enum item_kind kind, size_t limit, bool atomic,
 			  uint64_t *random);

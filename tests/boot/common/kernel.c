@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.c: the demo kernel's life on CPU 0: memory map, quarry_init, other CPUs, self-test, workload, verdict.
+ * kernel.c: the demo kernel's life on CPU 0: memory map, quarry_init, other CPUs, self-test,
+ * workload, verdict.
  *
  * Command line: `seed=N` random seed, `steps=N` steps of the workload on each CPU,
  * `parking=N` a CPU keeps
@@ -12,7 +13,8 @@
 static void print_map(void)
 {
 	machine_print_map();
-	kprintf("Kernel image: [mem 0x%016lx-0x%016lx]\n", machine.image_start, machine.image_end - 1);
+	kprintf("Kernel image: [mem 0x%016lx-0x%016lx]\n", machine.image_start,
+		machine.image_end - 1);
 }
 
 static void start_library(void)
@@ -34,7 +36,8 @@ static void start_library(void)
 		kernel_panic("quarry_init refused the memory map");
 }
 
-/* Bit c: the self-test failed on CPU c. Every CPU has hooks of its own to get wrong, so each runs it, in turn. */
+/* Bit c: the self-test failed on CPU c. Every CPU has hooks of its own to get wrong, so each runs
+ * it, in turn. */
 static struct {
 	unsigned turn;
 	uint64_t failed;
@@ -56,7 +59,8 @@ static _Noreturn void verdict(const char *failure)
 	if (failure)
 		kprintf("\nVERDICT: FAIL %s\n", failure);
 	else
-		kprintf("\nVERDICT: PASS every page accounted for, validator clean, %u CPUs, %lu pages\n",
+		kprintf("\nVERDICT: PASS every page accounted for, validator clean, %u CPUs, %lu "
+			"pages\n",
 			smp_online(), totalram_pages());
 	machine_exit(failure ? 1 : 0);
 }

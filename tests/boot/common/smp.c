@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * smp.c: CPUs, the jobs they run together, cross-calls and deferred work: the OS hooks of several CPUs.
+ * smp.c: CPUs, the jobs they run together, cross-calls and deferred work: the OS hooks of several
+ * CPUs.
  *
- * Each CPU but the first waits in `wait_for_jobs` with interrupts on. CPU 0 publishes a job (a function and
- * a new generation number), runs it too, and waits for the rest.
+ * Each CPU but the first waits in `wait_for_jobs` with interrupts on. CPU 0 publishes a job (a
+ * function and a new generation number), runs it too, and waits for the rest.
  *
- * Cross-call: the caller writes its function into its own block, sets its bit in every other CPU's `calls` word
- * and interrupts them; each runs it in interrupt context and counts `call_left` down. The caller spins
- * with interrupts on, so two callers serve each other.
+ * Cross-call: the caller writes its function into its own block, sets its bit in every other CPU's
+ * `calls` word and interrupts them; each runs it in interrupt context and counts `call_left` down.
+ * The caller spins with interrupts on, so two callers serve each other.
  */
 #include "tests/boot/common/kernel.h"
 
@@ -31,7 +32,7 @@ static struct {
 	unsigned lock;
 	unsigned head, tail;
 	struct deferred ring[MAX_DEFERRED];
-} state = { .online = 1 };
+} state = {.online = 1};
 
 /* ---- interrupts ---- */
 
@@ -123,7 +124,7 @@ static void defer(void (*fn)(void *arg), void *arg)
 	}
 	full = state.tail - state.head == MAX_DEFERRED;
 	if (!queued && !full)
-		state.ring[state.tail++ % MAX_DEFERRED] = (struct deferred){ fn, arg };
+		state.ring[state.tail++ % MAX_DEFERRED] = (struct deferred){fn, arg};
 	unlock_ring(on);
 	if (full && !queued)
 		kernel_panic("too much deferred work");
@@ -132,7 +133,7 @@ static void defer(void (*fn)(void *arg), void *arg)
 void smp_run_deferred(void)
 {
 	for (;;) {
-		struct deferred item = { NULL, NULL };
+		struct deferred item = {NULL, NULL};
 		bool on = lock_ring();
 		if (state.head != state.tail)
 			item = state.ring[state.head++ % MAX_DEFERRED];
@@ -146,7 +147,8 @@ void smp_run_deferred(void)
 static uint64_t random_word(void)
 {
 	static uint64_t seed;
-	return __atomic_add_fetch(&seed, 0x9e3779b97f4a7c15ull, __ATOMIC_RELAXED) ^ machine_cycles();
+	return __atomic_add_fetch(&seed, 0x9e3779b97f4a7c15ull, __ATOMIC_RELAXED) ^
+	       machine_cycles();
 }
 
 const struct quarry_os_ops kernel_ops = {
@@ -194,8 +196,8 @@ static _Noreturn void wait_for_jobs(unsigned cpu)
 _Noreturn void kernel_secondary(unsigned cpu)
 {
 	mark_stack(cpu);
-	/* Cross-calls go to CPUs 0 .. online - 1: join in order, and before the library counts on this CPU. A call
-	 * that comes now waits for machine_irq_enable. */
+	/* Cross-calls go to CPUs 0 .. online - 1: join in order, and before the library counts on
+	 * this CPU. A call that comes now waits for machine_irq_enable. */
 	while (__atomic_load_n(&state.online, __ATOMIC_ACQUIRE) != cpu)
 		arch_relax();
 	__atomic_store_n(&state.online, cpu + 1, __ATOMIC_RELEASE);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * workload.c: all CPUs and their interrupts use the library at once; then every page is accounted for.
+ * workload.c: all CPUs and their interrupts use the library at once; then every page is accounted
+ * for.
  *
- * Exhaust   All CPUs take blocks, largest first, until nothing is left: each must get NULL, not a panic or a hang, and
- *           everything must come back. Under that pressure the library returns what its caches keep, so the
- *           free pages can be counted: before the work and after it.
- * Mixed     Each CPU has slots. A step picks one: empty, it asks for memory of a random kind; full, it checks and
- *           frees, resizes, or mails the item to another CPU, which frees it. Steps also interrupt other CPUs.
- *           Each interrupt asks with GFP_ATOMIC into the CPU's ring, frees what earlier interrupts left there, and
- *           opens mail.
- * Account   Everything freed, caches destroyed: as many free pages as before, validator clean.
+ * Exhaust   All CPUs take blocks, largest first, until nothing is left: each must get NULL, not a
+ *           panic or a hang, and everything must come back. Under that pressure the library returns
+ *           what its caches keep, so the free pages can be counted: before the work and after it.
+ * Mixed     Each CPU has slots. A step picks one: empty, it asks for memory of a random kind; full,
+ *           it checks and frees, resizes, or mails the item to another CPU, which frees it. Steps
+ *           also interrupt other CPUs. Each interrupt asks with GFP_ATOMIC into the CPU's ring,
+ *           frees what earlier interrupts left there, and opens mail.
+ * Account   Everything freed, caches destroyed: as many free pages as before, validator clean, no
+ *           complaint of the library.
  *
  * Start at workload_run().
  */
@@ -74,7 +76,7 @@ static bool send_mail(struct worker *to, struct item *item)
 /* Free the newest item of the mailbox. */
 static void open_mail(struct worker *worker)
 {
-	struct item item = { .kind = ITEM_NONE };
+	struct item item = {.kind = ITEM_NONE};
 	bool on = lock_mail(worker);
 	if (worker->nr_mail)
 		item = worker->mail[--worker->nr_mail];
@@ -87,7 +89,7 @@ static void open_mail(struct worker *worker)
 
 void workload_interrupt(unsigned cpu)
 {
-	static const enum item_kind kinds[] = { ITEM_KMALLOC, ITEM_KMALLOC, ITEM_CACHE, ITEM_PAGES };
+	static const enum item_kind kinds[] = {ITEM_KMALLOC, ITEM_KMALLOC, ITEM_CACHE, ITEM_PAGES};
 	struct worker *worker = &state.worker[cpu];
 
 	if (!worker->active)
@@ -127,8 +129,8 @@ static void free_from_ring(struct worker *worker)
 static void fill_slot(struct worker *worker, struct item *item)
 {
 	static const enum item_kind kinds[16] = {
-		ITEM_PAGES,   ITEM_PAGES,   ITEM_PAGES, ITEM_PAGES, ITEM_KMALLOC, ITEM_KMALLOC,
-		ITEM_KMALLOC, ITEM_KMALLOC, ITEM_CACHE, ITEM_CACHE, ITEM_CACHE,	  ITEM_CACHE,
+		ITEM_PAGES,   ITEM_PAGES,   ITEM_PAGES,	  ITEM_PAGES,	 ITEM_KMALLOC, ITEM_KMALLOC,
+		ITEM_KMALLOC, ITEM_KMALLOC, ITEM_CACHE,	  ITEM_CACHE,	 ITEM_CACHE,   ITEM_CACHE,
 		ITEM_EXACT,   ITEM_VMALLOC, ITEM_VMALLOC, ITEM_KVMALLOC,
 	};
 	enum item_kind kind = kinds[random_below(&worker->random, 16)];
@@ -143,7 +145,8 @@ static void fill_slot(struct worker *worker, struct item *item)
 		worker->failed++;
 		if (kind == ITEM_CACHE && nr_free_pages() > totalram_pages() / 4)
 			item_fail("no memory for a small object though much is free", NULL, 0);
-		if (kind == ITEM_PAGES && item->which == 0 && nr_free_pages() > totalram_pages() / 4 &&
+		if (kind == ITEM_PAGES && item->which == 0 &&
+		    nr_free_pages() > totalram_pages() / 4 &&
 		    !(QUARRY_ARCH_DMA_LIMIT != 0 && (item->gfp & __GFP_DMA)))
 			item_fail("no memory for a page though much is free", NULL, 0);
 		break;
@@ -178,7 +181,8 @@ static void progress(const char *phase, uint64_t percent)
 		interrupts += boot_cpus[cpu].ticks + boot_cpus[cpu].ipis;
 		made += state.worker[cpu].irq_made;
 	}
-	kprintf("[%5lu.%06lu] %s: %3lu %%, %lu of %lu pages free, %lu interrupts asked for memory %lu times\n",
+	kprintf("[%5lu.%06lu] %s: %3lu %%, %lu of %lu pages free, %lu interrupts asked for memory "
+		"%lu times\n",
 		us / 1000000, us % 1000000, phase, percent, nr_free_pages() + nr_parked_pages(),
 		totalram_pages(), interrupts, made);
 }
@@ -276,9 +280,10 @@ static void run_exhaust(unsigned cpu)
 
 	for (unsigned order = MAX_PAGE_ORDER + 1; order-- > 0;) {
 		unsigned long address;
-		while ((address = __get_free_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, order))) {
+		while ((address = __get_free_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN,
+						   order))) {
 			struct block *block = (struct block *)address;
-			*block = (struct block){ blocks, order };
+			*block = (struct block){blocks, order};
 			blocks = block;
 		}
 	}
@@ -303,8 +308,10 @@ static void print_reports(void)
 		const char *name;
 		void (*report)(quarry_write_fn write, void *ctx);
 	} reports[] = {
-		{ "buddyinfo", quarry_report_buddyinfo },   { "meminfo", quarry_report_meminfo },
-		{ "slabinfo", quarry_report_slabinfo },     { "vmallocinfo", quarry_report_vmallocinfo },
+		{"buddyinfo", quarry_report_buddyinfo},
+		{"meminfo", quarry_report_meminfo},
+		{"slabinfo", quarry_report_slabinfo},
+		{"vmallocinfo", quarry_report_vmallocinfo},
 	};
 
 	for (unsigned i = 0; i < sizeof(reports) / sizeof(reports[0]); i++) {
@@ -318,7 +325,8 @@ static void print_reports(void)
 
 /* ---- account ---- */
 
-/* Free pages once nobody holds any and, under the pressure of exhaustion, the library has returned what it keeps. */
+/* Free pages once nobody holds any and, under the pressure of exhaustion, the library has returned
+ * what it keeps. */
 static unsigned long settled_free_pages(void)
 {
 	smp_run_deferred();
@@ -344,7 +352,8 @@ static void print_counts(void)
 	for (unsigned kind = ITEM_PAGES; kind < NR_ITEM_KINDS; kind++)
 		kprintf(" %s %lu", item_kind_name((enum item_kind)kind), state.made[kind]);
 	kprintf("; failed %lu; freed on another CPU %lu\n", failed, mailed);
-	kprintf("interrupts: allocated %lu, failed %lu, freed %lu\n", irq_made, irq_failed, irq_freed);
+	kprintf("interrupts: allocated %lu, failed %lu, freed %lu\n", irq_made, irq_failed,
+		irq_freed);
 }
 
 static const char *mixed_phase(void)
@@ -361,17 +370,31 @@ static const char *mixed_phase(void)
 	return item_failure();
 }
 
+/* The library must not have complained, except that a request found no memory. Return: the rule's
+ * text, or NULL. */
+static const char *reported_rule(void)
+{
+	for (unsigned rule = QUARRY_RULE_BAD_ARGUMENT; rule < QUARRY_NR_RULES; rule++) {
+		if (rule != QUARRY_RULE_NO_MEMORY && quarry_report_count((enum quarry_rule)rule))
+			return quarry_rule_text((enum quarry_rule)rule);
+	}
+	return NULL;
+}
+
 static const char *account(unsigned long before)
 {
 	unsigned long after = settled_free_pages();
 	unsigned long broken = mm_check();
 
-	kprintf("account: %lu pages free before, %lu after; validator: %lu broken invariants\n", before, after,
-		broken);
+	kprintf("account: %lu pages free before, %lu after; validator: %lu broken invariants\n",
+		before, after, broken);
 	if (broken)
 		return "the validator found broken invariants";
+	if (reported_rule())
+		return reported_rule();
 	if (after != before)
-		return after < before ? "pages are missing" : "there are more free pages than before";
+		return after < before ? "pages are missing"
+				      : "there are more free pages than before";
 	return NULL;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * apic.c (x86_64): the CPUs of the ACPI tables and how to start them, timer and cross-CPU interrupts
- * of the local APIC, and the clock.
+ * apic.c (x86_64): the CPUs of the ACPI tables and how to start them, timer and cross-CPU
+ * interrupts of the local APIC, and the clock.
  *
- * Clock: the high-precision event timer, one counter for all CPUs. A board without one (microvm) falls back to the
- * time-stamp counter, which an emulator may take from a host whose CPUs' counters differ. That and the APIC timer are
- * calibrated against the interval timer (1.193182 MHz).
+ * Clock: the high-precision event timer, one counter for all CPUs. A board without one (microvm)
+ * falls back to the time-stamp counter, which an emulator may take from a host whose CPUs' counters
+ * differ. That and the APIC timer are calibrated against the interval timer (1.193182 MHz).
  */
 #include "tests/boot/x86_64/port.h"
 
@@ -34,7 +34,7 @@ enum { HPET_CAPABILITIES = 0x00, HPET_CONFIGURATION = 0x10, HPET_COUNTER = 0xf0 
 #define CALIBRATE_ROUNDS 5u
 
 static struct {
-	uintptr_t hpet;       /* registers; 0: there is none */
+	uintptr_t hpet;	      /* registers; 0: there is none */
 	uint64_t hpet_period; /* of its counter, in picoseconds */
 	uint64_t tsc_start;
 	uint64_t ns_per_tick; /* of the time-stamp counter, 32.32 fixed point */
@@ -69,8 +69,8 @@ void apic_enable(void)
 	apic_write(APIC_TIMER, APIC_MASKED);
 }
 
-/* Time CALIBRATE_MS with channel 0 of the interval timer: mode 0 counts down once and raises OUT, which the read-back
- * command shows.
+/* Time CALIBRATE_MS with channel 0 of the interval timer: mode 0 counts down once and raises OUT,
+ * which the read-back command shows.
  * Return: ticks of the time-stamp counter; *timer: ticks of the APIC timer. */
 static uint64_t measure(uint32_t *timer)
 {
@@ -89,7 +89,8 @@ static uint64_t measure(uint32_t *timer)
 	return ticks;
 }
 
-/* The shortest of several windows: an emulator that is held up sees the end of a window late, never early. */
+/* The shortest of several windows: an emulator that is held up sees the end of a window late, never
+ * early. */
 static void calibrate(void)
 {
 	uint64_t ticks = ~0ull;
@@ -104,7 +105,8 @@ static void calibrate(void)
 			timer = this_timer;
 	}
 	if (!ticks || !timer)
-		kernel_panic("the interval timer, the APIC timer or the time-stamp counter stands still");
+		kernel_panic("the interval timer, the APIC timer or the time-stamp counter stands "
+			     "still");
 	state.tsc_start = rdtsc();
 	state.ns_per_tick = ((uint64_t)CALIBRATE_MS * 1000000 << 32) / ticks;
 	state.timer_count = (uint32_t)((uint64_t)timer * 1000 / (CALIBRATE_MS * BOOT_HZ));
@@ -149,7 +151,8 @@ void machine_timer_stop(void)
 	apic_write(APIC_TIMER_INITIAL, 0);
 }
 
-/* Two register writes: an interrupt between them could send a command of its own, so they are masked. */
+/* Two register writes: an interrupt between them could send a command of its own, so they are
+ * masked. */
 static void apic_command(unsigned hwid, uint32_t command)
 {
 	bool on = this_cpu_irqs_on();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * machine.c (x86_64): console, exit, and the boot of CPU 0: from the loader's start information to kernel_main().
+ * machine.c (x86_64): console, exit, and the boot of CPU 0: from the loader's start information to
+ * kernel_main().
  *
  * Start at x86_start().
  */
@@ -12,7 +13,7 @@
 #define MAX_E820 128
 #define MAX_RANGES (MAX_E820 + 32)
 
-struct machine machine = { .name = "x86_64", .command_line = "" };
+struct machine machine = {.name = "x86_64", .command_line = ""};
 
 static struct {
 	struct e820_entry e820[MAX_E820];
@@ -57,7 +58,8 @@ void machine_wait(void)
 static const char *e820_name(uint32_t type)
 {
 	static const char *const names[] = {
-		"type 0", "usable", "reserved", "ACPI data", "ACPI NVS", "unusable", "type 6", "persistent",
+		"type 0",   "usable",	"reserved", "ACPI data",
+		"ACPI NVS", "unusable", "type 6",   "persistent",
 	};
 	return type < sizeof(names) / sizeof(names[0]) ? names[type] : "unknown";
 }
@@ -92,7 +94,7 @@ static void take_start_info(const struct pvh_start_info *info)
 /* The library's converter reads the hand-over itself; the kernel adds what only it knows. */
 static void make_map(const struct pvh_start_info *info)
 {
-	struct quarry_memmap map = { .ranges = state.map, .max = MAX_RANGES };
+	struct quarry_memmap map = {.ranges = state.map, .max = MAX_RANGES};
 
 	if (quarry_memmap_pvh(&map, info, 0))
 		kernel_panic("the loader's memory map has too many entries");

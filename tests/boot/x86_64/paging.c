@@ -2,11 +2,13 @@
 /*
  * paging.c (x86_64): the direct map.
  *
- * entry.S has mapped the first GiB at KERNEL_BASE and 4 GiB at 0. Here each usable range of the firmware's map,
- * rounded outward to 2 MiB, appears at DIRECT_BASE + physical; holes stay unmapped, so that a stray access faults.
+ * entry.S has mapped the first GiB at KERNEL_BASE and 4 GiB at 0. Here each usable range of the
+ * firmware's map, rounded outward to 2 MiB, appears at DIRECT_BASE + physical; holes stay unmapped,
+ * so that a stray access faults.
  *
- * The tables come from the memory right behind the image: the loader has put the image into usable memory, and what
- * follows it up to the end of that range is free. Cost: 4 KiB a GiB, or 8 bytes where the CPU has 1 GiB leaves.
+ * The tables come from the memory right behind the image: the loader has put the image into usable
+ * memory, and what follows it up to the end of that range is free. Cost: 4 KiB a GiB, or 8 bytes
+ * where the CPU has 1 GiB leaves.
  */
 #include "tests/boot/x86_64/port.h"
 
@@ -73,7 +75,8 @@ phys_addr_t paging_direct_map(const struct e820_entry *map, unsigned nr)
 
 	early.next = image_phys(image_end);
 	for (unsigned i = 0; i < nr; i++) {
-		if (map[i].type == 1 && map[i].base <= early.next && map[i].base + map[i].size > early.next)
+		if (map[i].type == 1 && map[i].base <= early.next &&
+		    map[i].base + map[i].size > early.next)
 			early.end = map[i].base + map[i].size;
 	}
 	if (early.end > LEAF_1G)

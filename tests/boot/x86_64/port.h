@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * port.h (x86_64): addresses, selectors and vectors shared by C and assembly, and the few instructions that C
- * cannot say.
+ * port.h (x86_64): addresses, selectors and vectors shared by C and assembly, and the few
+ * instructions that C cannot say.
  *
  *   0xffff888000000000   direct map of usable memory: 2 MiB (or 1 GiB) leaves
  *   0xffffc90000000000   vmalloc window, 64 GiB of one top-level entry
  *   0xffffffff80000000   first GiB of physical memory: the kernel image runs here
- *   0xffffffffffc00000   registers of the event timer and the local APIC, uncached: physical 0xfec00000 on
+ *   0xffffffffffc00000   registers of event timer and local APIC: physical 0xfec00000 on, uncached
  *   0                    first 4 GiB, identity: only until the other CPUs have started
  */
 #ifndef BOOT_X86_PORT_H
@@ -30,14 +30,15 @@
 #define VECTOR_IPI 0x41
 #define VECTOR_SPURIOUS 0xff
 
-/* Where the other CPUs start, in real mode: one page of the first MiB, which quarry_memmap_pvh withholds. */
+/* Where the other CPUs start, in real mode: one page of the first MiB, which quarry_memmap_pvh
+ * withholds. */
 #define TRAMPOLINE 0x8000
 
 #define MSR_EFER 0xc0000080
 #define EFER_LME_NXE 0x900
 #define MSR_GS_BASE 0xc0000101
 #define CR0_BITS 0x80010001 /* paging, write protection, protected mode */
-#define CR4_BITS 0xa0       /* global pages, physical address extension */
+#define CR4_BITS 0xa0	    /* global pages, physical address extension */
 
 #define PTE_PRESENT 0x1
 #define PTE_WRITE 0x2

@@ -2,8 +2,9 @@
 /*
  * traps.c (x86_64): the interrupt table and what each vector does.
  *
- * All gates are interrupt gates on the current stack (no TSS: there is no other privilege level to come from). An
- * exception is a bug of the kernel or the library: it prints the registers and ends the machine.
+ * All gates are interrupt gates on the current stack (no TSS: there is no other privilege level to
+ * come from). An exception is a bug of the kernel or the library: it prints the registers and ends
+ * the machine.
  */
 #include "tests/boot/x86_64/port.h"
 
@@ -26,9 +27,9 @@ void x86_trap(const struct trap_frame *frame);
 static const char *exception_name(uint64_t vector)
 {
 	static const char *const names[] = {
-		[0] = "divide error",	       [3] = "breakpoint",	 [6] = "invalid opcode",
-		[8] = "double fault",	       [12] = "stack fault",	 [13] = "general protection fault",
-		[14] = "page fault",	       [17] = "alignment check", [18] = "machine check",
+		[0] = "divide error", [3] = "breakpoint",	[6] = "invalid opcode",
+		[8] = "double fault", [12] = "stack fault",	[13] = "general protection fault",
+		[14] = "page fault",  [17] = "alignment check", [18] = "machine check",
 	};
 	const char *name = vector < sizeof(names) / sizeof(names[0]) ? names[vector] : NULL;
 	return name ? name : "exception";
@@ -71,7 +72,7 @@ static void load_table(void)
 	struct {
 		uint16_t limit;
 		uint64_t base;
-	} __attribute__((packed)) pointer = { sizeof(gates) - 1, (uintptr_t)gates };
+	} __attribute__((packed)) pointer = {sizeof(gates) - 1, (uintptr_t)gates};
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 }
 
