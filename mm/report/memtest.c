@@ -207,7 +207,7 @@ const char *memtest_map(void)
 
 bool memtest_window_applies(void)
 {
-	/* Where the context word is wrong nothing can be flushed, so no page could be given back. */
+	/* Where the context word is wrong nothing can be flushed, so no page could be freed. */
 	return vmap_area_start() != vmap_area_end() && !cpu_context();
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_selftest.c: the self-test passes on a right machine, and each wrong hook that the mock can play
- * fails it; the list of features tells what this boot has.
+ * test_selftest.c: the self-test passes on a right machine, and each wrong hook that the mock can
+ * play fails it; the list of features tells what this boot has.
  */
 #define _GNU_SOURCE
 #include "text.h"
