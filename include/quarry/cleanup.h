@@ -14,7 +14,8 @@
 
 #include <quarry/slab.h>
 
-/* Define what __free(name) does with a variable: `statement`, in which _T is the variable's value. */
+/* Define what __free(name) does with a variable: `statement`, in which _T is the variable's
+ * value. */
 #define DEFINE_FREE(name, type, statement)                                                         \
 	static inline void quarry_free_##name(void *quarry_p)                                      \
 	{                                                                                          \

@@ -3,16 +3,17 @@
  * slab.h: memory for objects: kmalloc and caches (spec G1, G2, G9, G107-G122, G134-G154).
  *
  * Rules common to all functions here:
- *   - Allocating with __GFP_DIRECT_RECLAIM may sleep: task context only. Every other mask, and every free, is
- *     allowed in interrupts too, but not in NMI.
+ *   - Allocating with __GFP_DIRECT_RECLAIM may sleep: task context only. Every other mask, and
+ *     every free, is allowed in interrupts too, but not in NMI.
  *   - Failure is NULL. A size of 0 gives ZERO_SIZE_PTR, which may be freed but not touched.
- *   - Alignment: an object of n bytes is aligned to the largest power of two that divides n, and at least to
- *     ARCH_KMALLOC_MINALIGN. So powers of two are aligned to themselves, 96 to 32, 192 to 64.
+ *   - Alignment: an object of n bytes is aligned to the largest power of two that divides n, and
+ *     at least to ARCH_KMALLOC_MINALIGN. So powers of two are aligned to themselves, 96 to 32.
  *   - NULL and ZERO_SIZE_PTR may be passed to every free.
- *   - A free of something that is not an object is reported and ignored: see the rules OBJECT_* and FREE_* in
- *     quarry/debug.h. What cannot be seen at the free itself (a second free that is not immediate, a pointer
- *     into an object) is reported when the CPU's stock of free objects is emptied.
- *   - Zone bits: __GFP_DMA selects DMA caches; __GFP_DMA32 and __GFP_HIGHMEM are reported and ignored.
+ *   - A free of something that is not an object is reported and ignored: see the rules OBJECT_*
+ *     and FREE_* in quarry/debug.h. What cannot be seen at the free itself (a second free that is
+ *     not immediate, a pointer into an object) is reported when the CPU's stock is emptied.
+ *   - Zone bits: __GFP_DMA selects DMA caches; __GFP_DMA32 and __GFP_HIGHMEM are reported and
+ *     ignored.
  */
 #ifndef QUARRY_SLAB_H
 #define QUARRY_SLAB_H
@@ -32,7 +33,7 @@ QUARRY_BEGIN_DECLS
 #define ARCH_SLAB_MINALIGN 8ul
 #define KMALLOC_MIN_SIZE                                                                           \
 	(ARCH_KMALLOC_MINALIGN > QUARRY_KMALLOC_MIN_SIZE ? ARCH_KMALLOC_MINALIGN                   \
-							  : (size_t)QUARRY_KMALLOC_MIN_SIZE)
+							 : (size_t)QUARRY_KMALLOC_MIN_SIZE)
 /* Larger requests are blocks of pages, rounded up to a power of two of them. */
 #define KMALLOC_MAX_CACHE_SIZE ((size_t)8192)
 #define KMALLOC_MAX_SIZE ((size_t)PAGE_SIZE << QUARRY_MAX_ORDER)
@@ -43,26 +44,28 @@ struct kmem_cache;
 enum quarry_kmalloc_type {
 	QUARRY_KMALLOC_NORMAL,
 	QUARRY_KMALLOC_RECLAIM, /* __GFP_RECLAIMABLE: kept apart, a shrinker can free them */
-	QUARRY_KMALLOC_DMA,     /* __GFP_DMA */
+	QUARRY_KMALLOC_DMA,	/* __GFP_DMA */
 	QUARRY_NR_KMALLOC_TYPES
 };
 #define QUARRY_KMALLOC_TYPE_BITS (__GFP_DMA | __GFP_RECLAIMABLE)
 
 /*
- * Size classes: multiples of 8 up to 64, then four in each power of two: 80 96 112 128, 160 192 224 256 ... 8192.
- * Every size that is not a class itself is divisible by less than the spacing of the classes around it,
- * and every class by at least that spacing: so rounding up keeps the promise of alignment.
+ * Size classes: multiples of 8 up to 64, then four in each power of two: 80 96 112 128, 160 192
+ * 224 256 ... 8192. Every size that is not a class itself is divisible by less than the spacing
+ * of the classes around it, and every class by at least that spacing: so rounding up keeps the
+ * promise of alignment.
  */
 #define QUARRY_KMALLOC_CLASSES 36u
 
 /* Class of a size of 1 .. KMALLOC_MAX_CACHE_SIZE; folds to a constant for a constant size. */
 static QUARRY_ALWAYS_INLINE unsigned quarry_kmalloc_class(size_t size)
 {
-	size_t n = size <= KMALLOC_MIN_SIZE ? KMALLOC_MIN_SIZE
-					    : (size + ARCH_KMALLOC_MINALIGN - 1) & ~(ARCH_KMALLOC_MINALIGN - 1);
+	size_t n = size <= KMALLOC_MIN_SIZE
+			   ? KMALLOC_MIN_SIZE
+			   : (size + ARCH_KMALLOC_MINALIGN - 1) & ~(ARCH_KMALLOC_MINALIGN - 1);
 	size_t last = n - 1;
-	unsigned e = last >= 4096 ? 12 : last >= 2048 ? 11 : last >= 1024 ? 10 : last >= 512 ? 9
-		   : last >= 256  ? 8 : last >= 128 ? 7 : 6;
+	unsigned e = 6u + (last >= 128) + (last >= 256) + (last >= 512) + (last >= 1024) +
+		     (last >= 2048) + (last >= 4096);
 
 	if (last < 64)
 		return (unsigned)(last / 8);
@@ -75,33 +78,43 @@ static QUARRY_ALWAYS_INLINE size_t quarry_kmalloc_class_size(unsigned cls)
 	return cls < 8 ? (cls + 1) * (size_t)8 : ((size_t)1 << e) + ((size_t)quarter << (e - 2));
 }
 
-/* The caches of kmalloc, one after another by type and class. Opaque: only their addresses are public. */
+/* The caches of kmalloc, one after another by type and class. Opaque: only their addresses are
+ * public. */
 #define QUARRY_KMEM_CACHE_SIZE (128 + 8 * (size_t)QUARRY_MAX_CPUS + 64 * (size_t)QUARRY_MAX_NODES)
 extern unsigned char quarry_kmalloc_caches[] QUARRY_API(kmalloc_caches);
-static QUARRY_ALWAYS_INLINE struct kmem_cache *quarry_kmalloc_cache(enum quarry_kmalloc_type type, unsigned cls)
+static QUARRY_ALWAYS_INLINE struct kmem_cache *quarry_kmalloc_cache(enum quarry_kmalloc_type type,
+								    unsigned cls)
 {
 	size_t index = (size_t)type * QUARRY_KMALLOC_CLASSES + cls;
-	return (struct kmem_cache *)(void *)(quarry_kmalloc_caches + index * QUARRY_KMEM_CACHE_SIZE);
+	return (struct kmem_cache *)(void *)(quarry_kmalloc_caches +
+					     index * QUARRY_KMEM_CACHE_SIZE);
 }
 
 /* ---- kmalloc -------------------------------------------------------------------------------- */
 
 /* A size known only at run time. */
-void *__kmalloc(size_t size, gfp_t gfp) QUARRY_API_CHECK(__kmalloc) QUARRY_MALLOC QUARRY_ALLOC_SIZE(1);
-/* The same, preferably on `node`; with __GFP_THISNODE only there. */
-void *__kmalloc_node(size_t size, gfp_t gfp, int node) QUARRY_API_CHECK(__kmalloc_node) QUARRY_MALLOC
+void *__kmalloc(size_t size, gfp_t gfp) QUARRY_API_CHECK(__kmalloc) QUARRY_MALLOC
 	QUARRY_ALLOC_SIZE(1);
+/* The same, preferably on `node`; with __GFP_THISNODE only there. */
+void *__kmalloc_node(size_t size, gfp_t gfp, int node)
+	QUARRY_API_CHECK(__kmalloc_node) QUARRY_MALLOC QUARRY_ALLOC_SIZE(1);
 /* An object of a kmalloc cache that was chosen at compile time; any mask. */
-void *quarry_kmalloc_from(struct kmem_cache *cache, gfp_t gfp) QUARRY_API_CHECK(kmalloc_from) QUARRY_MALLOC;
-/* The same for a mask that was looked at at compile time: no rare bits, and it may / may not sleep. */
-void *quarry_kmalloc_sleeping(struct kmem_cache *cache, gfp_t gfp) QUARRY_API_CHECK(kmalloc_sleeping) QUARRY_MALLOC;
-void *quarry_kmalloc_atomic(struct kmem_cache *cache, gfp_t gfp) QUARRY_API_CHECK(kmalloc_atomic) QUARRY_MALLOC;
+void *quarry_kmalloc_from(struct kmem_cache *cache, gfp_t gfp)
+	QUARRY_API_CHECK(kmalloc_from) QUARRY_MALLOC;
+/* The same for a mask that was looked at at compile time: no rare bits, and it may / may not
+ * sleep. */
+void *quarry_kmalloc_sleeping(struct kmem_cache *cache, gfp_t gfp)
+	QUARRY_API_CHECK(kmalloc_sleeping) QUARRY_MALLOC;
+void *quarry_kmalloc_atomic(struct kmem_cache *cache, gfp_t gfp)
+	QUARRY_API_CHECK(kmalloc_atomic) QUARRY_MALLOC;
 /* Bits that need more than an object of the CPU's stock. */
-#define QUARRY_SLAB_GFP_RARE (__GFP_ZERO | __GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | ~__GFP_BITS_MASK)
+#define QUARRY_SLAB_GFP_RARE                                                                       \
+	(__GFP_ZERO | __GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | ~__GFP_BITS_MASK)
 
 /*
  * Allocate `size` bytes. A constant size is resolved at compile time.
- * Context: by mask. Return: the object, ZERO_SIZE_PTR for size 0, NULL on failure or above KMALLOC_MAX_SIZE.
+ * Context: by mask. Return: the object, ZERO_SIZE_PTR for size 0, NULL on failure or above
+ * KMALLOC_MAX_SIZE.
  */
 static QUARRY_ALWAYS_INLINE QUARRY_ALLOC_SIZE(1) void *kmalloc(size_t size, gfp_t gfp)
 {
@@ -110,7 +123,8 @@ static QUARRY_ALWAYS_INLINE QUARRY_ALLOC_SIZE(1) void *kmalloc(size_t size, gfp_
 		struct kmem_cache *cache =
 			quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL, quarry_kmalloc_class(size));
 
-		if (!__builtin_constant_p(gfp) || (gfp & QUARRY_SLAB_GFP_RARE) != (QUARRY_FORCE gfp_t)0)
+		if (!__builtin_constant_p(gfp) ||
+		    (gfp & QUARRY_SLAB_GFP_RARE) != (QUARRY_FORCE gfp_t)0)
 			return quarry_kmalloc_from(cache, gfp);
 		return gfpflags_allow_blocking(gfp) ? quarry_kmalloc_sleeping(cache, gfp)
 						    : quarry_kmalloc_atomic(cache, gfp);
@@ -124,7 +138,8 @@ static QUARRY_ALWAYS_INLINE QUARRY_ALLOC_SIZE(1) void *kzalloc(size_t size, gfp_
 	if (__builtin_constant_p(size) && size && size <= 256) {
 		void *object = kmalloc(size, gfp);
 		if (object)
-			__builtin_memset(object, 0, quarry_kmalloc_class_size(quarry_kmalloc_class(size)));
+			__builtin_memset(object, 0,
+					 quarry_kmalloc_class_size(quarry_kmalloc_class(size)));
 		return object;
 	}
 	return kmalloc(size, gfp | __GFP_ZERO);
@@ -160,8 +175,9 @@ static inline void *kcalloc_node(size_t n, size_t size, gfp_t gfp, int node)
 }
 
 /*
- * Typed: kmalloc_obj(struct foo), kmalloc_obj(*p, GFP_ATOMIC), kmalloc_objs(*p, n), kmalloc_flex(*p, items, n).
- * The result has the object's pointer type; the mask is GFP_KERNEL unless given.
+ * Typed: kmalloc_obj(struct foo), kmalloc_obj(*p, GFP_ATOMIC), kmalloc_objs(*p, n),
+ * kmalloc_flex(*p, items, n). The result has the object's pointer type; the mask is GFP_KERNEL
+ * unless given.
  */
 #define QUARRY_FIRST_(a, ...) a
 #define QUARRY_OBJ_GFP_(obj, gfp, ...) gfp
@@ -181,9 +197,9 @@ static inline void *kcalloc_node(size_t n, size_t size, gfp_t gfp, int node)
 		(size_t)(QUARRY_OBJS_N_(__VA_ARGS__, 0)), sizeof(QUARRY_OBJ_TYPE_(__VA_ARGS__)),   \
 		QUARRY_OBJS_GFP_(__VA_ARGS__, GFP_KERNEL, 0)))
 #define kzalloc_objs(...)                                                                          \
-	((QUARRY_OBJ_TYPE_(__VA_ARGS__) *)kcalloc(                                                 \
-		(size_t)(QUARRY_OBJS_N_(__VA_ARGS__, 0)), sizeof(QUARRY_OBJ_TYPE_(__VA_ARGS__)),   \
-		QUARRY_OBJS_GFP_(__VA_ARGS__, GFP_KERNEL, 0)))
+	((QUARRY_OBJ_TYPE_(__VA_ARGS__) *)kcalloc((size_t)(QUARRY_OBJS_N_(__VA_ARGS__, 0)),        \
+						  sizeof(QUARRY_OBJ_TYPE_(__VA_ARGS__)),           \
+						  QUARRY_OBJS_GFP_(__VA_ARGS__, GFP_KERNEL, 0)))
 #define kmalloc_flex(...)                                                                          \
 	((QUARRY_OBJ_TYPE_(__VA_ARGS__) *)kmalloc(QUARRY_FLEX_SIZE_(__VA_ARGS__, 0),               \
 						  QUARRY_FLEX_GFP_(__VA_ARGS__, GFP_KERNEL, 0)))
@@ -193,11 +209,12 @@ static inline void *kcalloc_node(size_t n, size_t size, gfp_t gfp, int node)
 
 /*
  * Resize, keeping the contents up to the smaller size; in place where the new size fits. (G121)
- * krealloc(NULL, n) allocates; krealloc(p, 0) frees and gives ZERO_SIZE_PTR. With __GFP_ZERO, given at every call of
- * the object's life, all bytes beyond the old size are zero.
+ * krealloc(NULL, n) allocates; krealloc(p, 0) frees and gives ZERO_SIZE_PTR. With __GFP_ZERO,
+ * given at every call of the object's life, all bytes beyond the old size are zero.
  * Return: the object, or NULL: then the old one is intact and still yours.
  */
-void *krealloc(const void *p, size_t size, gfp_t gfp) QUARRY_API_CHECK(krealloc) QUARRY_ALLOC_SIZE(2);
+void *krealloc(const void *p, size_t size, gfp_t gfp) QUARRY_API_CHECK(krealloc)
+	QUARRY_ALLOC_SIZE(2);
 static inline void *krealloc_array(void *p, size_t n, size_t size, gfp_t gfp)
 {
 	size_t bytes;
@@ -213,7 +230,8 @@ void kfree_sized(const void *p, size_t size) QUARRY_API(kfree_sized);
 /* Free n objects of any caches. NULL entries are skipped. */
 void kfree_bulk(size_t n, void **p) QUARRY_API(kfree_bulk);
 
-/* Bytes that the object really has; not a licence to use more than was asked for. 0 for NULL and ZERO_SIZE_PTR. */
+/* Bytes that the object really has; not a licence to use more than was asked for. 0 for NULL and
+ * ZERO_SIZE_PTR. */
 size_t ksize(const void *p) QUARRY_API(ksize);
 /* What ksize() would be after kmalloc(size): ask for this if you can use the slack. (G116) */
 size_t kmalloc_size_roundup(size_t size) QUARRY_API(kmalloc_size_roundup);
@@ -225,15 +243,22 @@ size_t kmalloc_size_roundup(size_t size) QUARRY_API(kmalloc_size_roundup);
 
 typedef unsigned int slab_flags_t;
 
-#define SLAB_HWCACHE_ALIGN (1u << 0)   /* objects do not straddle cache lines; large ones start on one */
-#define SLAB_CACHE_DMA (1u << 1)       /* memory from the DMA zone */
-#define SLAB_CACHE_DMA32 (1u << 2)     /* memory below 4 GiB */
-#define SLAB_PANIC (1u << 3)           /* panic if the cache cannot be created */
-#define SLAB_RECLAIM_ACCOUNT (1u << 4) /* a shrinker can free the objects: kept with reclaimable pages (G20) */
+/* Objects do not straddle cache lines; large ones start on one. */
+#define SLAB_HWCACHE_ALIGN (1u << 0)
+/* Memory from the DMA zone / below 4 GiB. */
+#define SLAB_CACHE_DMA (1u << 1)
+#define SLAB_CACHE_DMA32 (1u << 2)
+/* Panic if the cache cannot be created. */
+#define SLAB_PANIC (1u << 3)
+/* A shrinker can free the objects: kept with reclaimable pages. (G20) */
+#define SLAB_RECLAIM_ACCOUNT (1u << 4)
 #define SLAB_TEMPORARY SLAB_RECLAIM_ACCOUNT
-#define SLAB_ACCOUNT (1u << 5)         /* charged to the current group */
-#define SLAB_TYPESAFE_BY_RCU (1u << 6) /* a freed object's memory stays an object of this cache until destroy */
-#define SLAB_NO_MERGE (1u << 7)        /* never shares slabs with a look-alike cache */
+/* Charged to the current group. */
+#define SLAB_ACCOUNT (1u << 5)
+/* A freed object's memory stays an object of this cache until the cache is destroyed. */
+#define SLAB_TYPESAFE_BY_RCU (1u << 6)
+/* Never shares slabs with a look-alike cache. */
+#define SLAB_NO_MERGE (1u << 7)
 #define QUARRY_SLAB_FLAGS ((1u << 8) - 1)
 
 /* Longer names are cut. */
@@ -243,13 +268,17 @@ typedef unsigned int slab_flags_t;
 
 /* Optional properties of a new cache; zero is the default of each. */
 struct kmem_cache_args {
-	unsigned align;      /* power of two; 0: ARCH_SLAB_MINALIGN */
-	unsigned useroffset; /* the only part of an object that may be copied to or from user space: */
-	unsigned usersize;   /* [useroffset, useroffset + usersize) */
-	unsigned freeptr_offset;  /* accepted and unused: no free pointer is kept in objects */
-	bool use_freeptr_offset;  /* likewise */
-	void (*ctor)(void *object); /* runs once for each object of a new slab; a free object stays constructed */
-	unsigned sheaf_capacity;    /* accepted; the library sizes its own per-CPU stocks */
+	/* Power of two; 0: ARCH_SLAB_MINALIGN. */
+	unsigned align;
+	/* The only part of an object that may be copied to or from user space. */
+	unsigned useroffset, usersize;
+	/* Accepted and unused: no free pointer is kept in objects. */
+	unsigned freeptr_offset;
+	bool use_freeptr_offset;
+	/* Runs once for each object of a new slab; a free object stays constructed. */
+	void (*ctor)(void *object);
+	/* Accepted; the library sizes its own per-CPU stocks. */
+	unsigned sheaf_capacity;
 };
 
 /*
@@ -258,33 +287,36 @@ struct kmem_cache_args {
  *   kmem_cache_create(name, size, align, flags, ctor)
  * Context: task. Return: the cache; NULL (reported) if an argument is illegal, or without memory.
  */
-struct kmem_cache *kmem_cache_create_args(const char *name, unsigned size, const struct kmem_cache_args *args,
-					  slab_flags_t flags) QUARRY_API_CHECK(kmem_cache_create_args);
-static inline struct kmem_cache *quarry_cache_create_null(const char *name, unsigned size, const void *args,
-							  slab_flags_t flags)
+struct kmem_cache *kmem_cache_create_args(const char *name, unsigned size,
+					  const struct kmem_cache_args *args, slab_flags_t flags)
+	QUARRY_API_CHECK(kmem_cache_create_args);
+static inline struct kmem_cache *quarry_cache_create_null(const char *name, unsigned size,
+							  const void *args, slab_flags_t flags)
 {
 	return kmem_cache_create_args(name, size, (const struct kmem_cache_args *)args, flags);
 }
-static inline struct kmem_cache *quarry_cache_create_5(const char *name, unsigned size, unsigned align,
-						       slab_flags_t flags, void (*ctor)(void *))
+static inline struct kmem_cache *quarry_cache_create_5(const char *name, unsigned size,
+						       unsigned align, slab_flags_t flags,
+						       void (*ctor)(void *))
 {
-	struct kmem_cache_args args = { align, 0, 0, 0, false, ctor, 0 };
+	struct kmem_cache_args args = {align, 0, 0, 0, false, ctor, 0};
 	return kmem_cache_create_args(name, size, &args, flags);
 }
 /* With a window that may be copied to and from user space. (G136) */
-static inline struct kmem_cache *kmem_cache_create_usercopy(const char *name, unsigned size, unsigned align,
-							    slab_flags_t flags, unsigned useroffset,
-							    unsigned usersize, void (*ctor)(void *))
+static inline struct kmem_cache *kmem_cache_create_usercopy(const char *name, unsigned size,
+							    unsigned align, slab_flags_t flags,
+							    unsigned useroffset, unsigned usersize,
+							    void (*ctor)(void *))
 {
-	struct kmem_cache_args args = { align, useroffset, usersize, 0, false, ctor, 0 };
+	struct kmem_cache_args args = {align, useroffset, usersize, 0, false, ctor, 0};
 	return kmem_cache_create_args(name, size, &args, flags);
 }
 
 QUARRY_END_DECLS
 
 #ifdef __cplusplus
-static inline struct kmem_cache *kmem_cache_create(const char *name, unsigned size, const kmem_cache_args *args,
-						   slab_flags_t flags)
+static inline struct kmem_cache *kmem_cache_create(const char *name, unsigned size,
+						   const kmem_cache_args *args, slab_flags_t flags)
 {
 	return kmem_cache_create_args(name, size, args, flags);
 }
@@ -308,40 +340,47 @@ static inline struct kmem_cache *kmem_cache_create(const char *name, unsigned si
 /* The same; `field` may be copied to and from user space. */
 #define KMEM_CACHE_USERCOPY(type, flags, field)                                                    \
 	kmem_cache_create_usercopy(#type, sizeof(struct type), __alignof__(struct type), (flags),  \
-				   offsetof(struct type, field), sizeof(((struct type *)0)->field), NULL)
+				   offsetof(struct type, field),                                   \
+				   sizeof(((struct type *)0)->field), NULL)
 
 QUARRY_BEGIN_DECLS
 
 /*
- * Give everything back and remove the cache. Live objects: reported (CACHE_BUSY) and nothing is removed: objects
- * stay readable and can still be freed. NULL is ignored. (G151-G153)
+ * Give everything back and remove the cache. Live objects: reported (CACHE_BUSY) and nothing is
+ * removed: objects stay readable and can still be freed. NULL is ignored. (G151-G153)
  * Context: task, irqs on.
  */
 void kmem_cache_destroy(struct kmem_cache *cache) QUARRY_API(kmem_cache_destroy);
-/* Give free slabs and the CPUs' stocks back. Context: task, irqs on. Return: 0 if no slab is left, else 1. */
+/* Give free slabs and the CPUs' stocks back. Context: task, irqs on. Return: 0 if no slab is
+ * left, else 1. */
 int kmem_cache_shrink(struct kmem_cache *cache) QUARRY_API(kmem_cache_shrink);
 unsigned kmem_cache_size(const struct kmem_cache *cache) QUARRY_API(kmem_cache_size);
 
-void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp) QUARRY_API_CHECK(kmem_cache_alloc) QUARRY_MALLOC;
+void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+	QUARRY_API_CHECK(kmem_cache_alloc) QUARRY_MALLOC;
 void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t gfp, int node)
 	QUARRY_API_CHECK(kmem_cache_alloc_node) QUARRY_MALLOC;
 static inline void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp)
 {
 	return kmem_cache_alloc(cache, gfp | __GFP_ZERO);
 }
-/* Free to the cache that it came from; another one is reported with both names, and the object is kept out of use. */
+/* Free to the cache that it came from; another one is reported with both names, and the object
+ * is kept out of use. */
 void kmem_cache_free(struct kmem_cache *cache, void *object) QUARRY_API(kmem_cache_free);
 
 /* Fill p[0..n). All or nothing. Return: n or 0. */
-int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **p) QUARRY_API(kmem_cache_alloc_bulk);
+int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **p)
+	QUARRY_API(kmem_cache_alloc_bulk);
 /* Free n objects, none NULL; cache NULL: of any caches. */
-void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p) QUARRY_API(kmem_cache_free_bulk);
+void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
+	QUARRY_API(kmem_cache_free_bulk);
 
-/* ---- kvmalloc: contiguous pages if they are easy to get, else virtually contiguous ones -------- */
+/* ---- kvmalloc: contiguous pages if they are easy to get, else virtually contiguous ---- */
 
 void *kvmalloc_node(size_t size, gfp_t gfp, int node) QUARRY_API_CHECK(kvmalloc_node) QUARRY_MALLOC
 	QUARRY_ALLOC_SIZE(1);
-void *kvrealloc(const void *p, size_t size, gfp_t gfp) QUARRY_API_CHECK(kvrealloc) QUARRY_ALLOC_SIZE(2);
+void *kvrealloc(const void *p, size_t size, gfp_t gfp) QUARRY_API_CHECK(kvrealloc)
+	QUARRY_ALLOC_SIZE(2);
 /* Free memory of kmalloc, vmalloc or kvmalloc. Context: any but NMI. */
 void kvfree(const void *p) QUARRY_API(kvfree);
 void kvfree_sensitive(const void *p, size_t size) QUARRY_API(kvfree_sensitive);
@@ -361,7 +400,8 @@ static inline void *kvzalloc_node(size_t size, gfp_t gfp, int node)
 static inline void *kvmalloc_array(size_t n, size_t size, gfp_t gfp)
 {
 	size_t bytes;
-	return __builtin_mul_overflow(n, size, &bytes) ? NULL : kvmalloc_node(bytes, gfp, NUMA_NO_NODE);
+	return __builtin_mul_overflow(n, size, &bytes) ? NULL
+						       : kvmalloc_node(bytes, gfp, NUMA_NO_NODE);
 }
 static inline void *kvcalloc(size_t n, size_t size, gfp_t gfp)
 {

@@ -13,9 +13,11 @@
 QUARRY_BEGIN_DECLS
 
 /* `size` bytes from src. */
-void *kmemdup(const void *src, size_t size, gfp_t gfp) QUARRY_API_CHECK(kmemdup) QUARRY_ALLOC_SIZE(2);
+void *kmemdup(const void *src, size_t size, gfp_t gfp) QUARRY_API_CHECK(kmemdup)
+	QUARRY_ALLOC_SIZE(2);
 /* n elements of `size` bytes; NULL if the product overflows. */
-void *kmemdup_array(const void *src, size_t n, size_t size, gfp_t gfp) QUARRY_API_CHECK(kmemdup_array);
+void *kmemdup_array(const void *src, size_t n, size_t size, gfp_t gfp)
+	QUARRY_API_CHECK(kmemdup_array);
 /* `size` bytes and a NUL after them. */
 char *kmemdup_nul(const char *src, size_t size, gfp_t gfp) QUARRY_API_CHECK(kmemdup_nul);
 /* A string; NULL gives NULL. */

@@ -81,7 +81,8 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
 			continue;
 		}
 		if (!ZERO_OR_NULL_PTR(p[done]))
-			slab_report_free(cache, p[done], page_of_address(p[done]), "kmem_cache_free_bulk", CALLER);
+			slab_report_free(cache, p[done], page_of_address(p[done]),
+					 "kmem_cache_free_bulk", CALLER);
 		done++;
 	}
 }

@@ -2,12 +2,14 @@
 /*
  * cpu_cache.c: filling, emptying, making and ending the CPUs' stocks. Exclusion: cpu_cache.h.
  *
- * Sizes. A stock is one object of 64 to 512 bytes: a head of 16 bytes, the NULL in object[0], and cap pointers:
- *   objects up to 256 bytes: 61, to 1 KiB: 29, to 4 KiB: 13, to 32 KiB: 5; larger ones have no stocks.
+ * Sizes. A stock is one object of 64 to 512 bytes: a head of 16 bytes, the NULL in object[0],
+ * and cap pointers: for objects up to 256 bytes 61, to 1 KiB 29, to 4 KiB 13, to 32 KiB 5; larger
+ * ones have no stocks.
  * Half of it moves at a time, the older half when it is emptied: what was freed last is warm.
  *
- * Stocks are made when a cache is first used, for all CPUs at once, because a free must not allocate.
- * They end with the cache or with the CPU, never from an interrupt: its CPU may be about to read one.
+ * Stocks are made when a cache is first used, for all CPUs at once, because a free must not
+ * allocate. They end with the cache or with the CPU, never from an interrupt: its CPU may be
+ * about to read one.
  *
  * Start at cpu_cache_refill, cpu_cache_free_slow.
  */
@@ -17,7 +19,7 @@
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_page.h"
 
-const struct object_stock stock_none = { .busy = true };
+const struct object_stock stock_none = {.busy = true};
 struct kmem_cache stock_caches[STOCK_SIZES] QUARRY_STATE;
 
 static uint32_t cap_of_bytes(uint32_t bytes)
@@ -80,7 +82,7 @@ void stock_install(struct kmem_cache *cache, unsigned cpu, struct object_stock *
 void cpu_cache_start(struct kmem_cache *cache)
 {
 	__atomic_store_n(&cache->stocked, true, __ATOMIC_RELAXED);
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu (cpu) {
 		if (stock_of(cache, cpu) != STOCK_NONE)
 			continue;
 		struct object_stock *stock = stock_new(cache->stock_cap);
@@ -124,7 +126,8 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 	}
 	size_t n = stock_count(stock);
 
-	/* The caller may have come from another CPU since it found a stock empty: this one may have objects. */
+	/* The caller may have come from another CPU since it found a stock empty: this one may
+	 * have objects. */
 	if (!n)
 		n = partial_take(cache, node, &stock->object[1], stock->batch);
 	if (n) {

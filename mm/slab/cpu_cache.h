@@ -2,11 +2,12 @@
 /*
  * cpu_cache.h: each CPU's stock of free objects: the fast path of every object request.
  *
- * Exclusion. Only its own CPU touches a stock, kept there by a pin, so no other CPU interferes. An interrupt on that CPU
- * may come at any instruction. The owner first sets `busy`, then reads `n`, works, stores `n` and clears
- * `busy`. An interrupt before the mark runs to its end before the owner reads anything; one after it sees
- * the mark and uses the node's slabs under their lock. No lock, no locked instruction, no interrupt masking.
- * Other CPUs' stocks are emptied by calling the CPU (cpu_call_all), never from outside.
+ * Exclusion. Only its own CPU touches a stock, kept there by a pin, so no other CPU interferes.
+ * An interrupt on that CPU may come at any instruction. The owner first sets `busy`, then reads
+ * `n`, works, stores `n` and clears `busy`. An interrupt before the mark runs to its end before
+ * the owner reads anything; one after it sees the mark and uses the node's slabs under their
+ * lock. No lock, no locked instruction, no interrupt masking. Other CPUs' stocks are emptied by
+ * calling the CPU (cpu_call_all), never from outside.
  *
  * A CPU without a stock has stock_none: busy for ever, so the fast path needs no test for NULL.
  *
@@ -23,7 +24,8 @@ extern const struct object_stock stock_none QUARRY_INT(stock_none);
 #define STOCK_NONE ((struct object_stock *)(uintptr_t)&stock_none)
 
 /* The pointer is published once with everything behind it; only the CPU itself follows it. */
-static QUARRY_ALWAYS_INLINE struct object_stock *stock_of(const struct kmem_cache *cache, unsigned cpu)
+static QUARRY_ALWAYS_INLINE struct object_stock *stock_of(const struct kmem_cache *cache,
+							  unsigned cpu)
 {
 	return __atomic_load_n(&cache->stock[cpu], __ATOMIC_ACQUIRE);
 }
@@ -65,7 +67,8 @@ static QUARRY_ALWAYS_INLINE void *object_pop(struct object_stock *stock)
 	return object;
 }
 
-/* Put an object on top. Pinned. Return: false if the stock is full or busy, or has this object on top already. */
+/* Put an object on top. Pinned. Return: false if the stock is full or busy, or has this object
+ * on top already. */
 static QUARRY_ALWAYS_INLINE bool object_push(struct object_stock *stock, void *object)
 {
 	if (!stock_begin(stock))
@@ -81,9 +84,12 @@ static QUARRY_ALWAYS_INLINE bool object_push(struct object_stock *stock, void *o
 	return room;
 }
 
-/* Refill the calling CPU's stock from `node` and take one. Pinned. Return: NULL if the node has no free object. */
-void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node) QUARRY_INT(cpu_cache_refill);
-/* Free when object_push() refused: give the older objects to their slabs first, or report a second free. */
+/* Refill the calling CPU's stock from `node` and take one. Pinned. Return: NULL if the node has
+ * no free object. */
+void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
+	QUARRY_INT(cpu_cache_refill);
+/* Free when object_push() refused: give the older objects to their slabs first, or report a
+ * second free. */
 void cpu_cache_free_slow(struct kmem_cache *cache, void *object) QUARRY_INT(cpu_cache_free_slow);
 /* Take up to `n` objects at once / put `n` objects. Pinned. */
 unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, unsigned n)
@@ -101,7 +107,8 @@ struct object_stock *stock_new(uint32_t cap) QUARRY_INT(stock_new);
 /* Give an empty stock back that nobody uses. */
 void stock_free(struct object_stock *stock) QUARRY_INT(stock_free);
 /* Make it the stock of `cpu`, unless the CPU has one: then free it. */
-void stock_install(struct kmem_cache *cache, unsigned cpu, struct object_stock *stock) QUARRY_INT(stock_install);
+void stock_install(struct kmem_cache *cache, unsigned cpu, struct object_stock *stock)
+	QUARRY_INT(stock_install);
 /* Give the stock of a CPU that does not use the cache now, and its objects, back. */
 void cpu_cache_stop(struct kmem_cache *cache, unsigned cpu) QUARRY_INT(cpu_cache_stop);
 

@@ -2,11 +2,12 @@
 /*
  * kmalloc.c: memory by size: classes served by caches, larger sizes by blocks of pages.
  *
- *   size        1 ..... 8192                      8193 ................ KMALLOC_MAX_SIZE
- *   from        36 classes x 3 types of caches    a block of get_order(size); its head has kind LARGE
- *   address ->  page kind SLAB -> cache           page kind LARGE, private_ = the size asked for
+ *   size        1 ..... 8192                     8193 ................ KMALLOC_MAX_SIZE
+ *   from        36 classes x 3 types of caches   a block of get_order(size)
+ *   address ->  page of kind SLAB -> cache       page of kind LARGE, private_: the size asked for
  *
- * The class of a constant size is found at compile time (quarry/slab.h), that of others in two small tables.
+ * The class of a constant size is found at compile time (quarry/slab.h), that of others in two
+ * small tables.
  *
  * Start at __kmalloc, kfree.
  */
@@ -41,13 +42,15 @@ static struct kmem_cache *cache_for(size_t size, gfp_t gfp)
 }
 
 /* A block of pages; `size` above KMALLOC_MAX_CACHE_SIZE. */
-static QUARRY_NOINLINE void *large_alloc(size_t size, gfp_t gfp, int node, const char *call, uintptr_t caller)
+static QUARRY_NOINLINE void *large_alloc(size_t size, gfp_t gfp, int node, const char *call,
+					 uintptr_t caller)
 {
 	gfp_t illegal = __GFP_DMA32 | __GFP_HIGHMEM | __GFP_MOVABLE;
 
 	if (unlikely(size > KMALLOC_MAX_SIZE)) {
 		if (!gfp_has(gfp, __GFP_NOWARN))
-			mm_report_at(QUARRY_RULE_SIZE_LIMIT, call, NULL, size, KMALLOC_MAX_SIZE, caller);
+			mm_report_at(QUARRY_RULE_SIZE_LIMIT, call, NULL, size, KMALLOC_MAX_SIZE,
+				     caller);
 		return NULL;
 	}
 	if (unlikely(gfp_has(gfp, illegal))) {
@@ -103,7 +106,8 @@ static QUARRY_NOINLINE void free_other(const void *p, struct page *page, uintptr
 		return;
 	if (likely(page && kind == QUARRY_PAGE_LARGE)) {
 		if (unlikely(page_address(page) != p)) {
-			mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, "kfree", p, (unsigned long)page_address(page), 0, caller);
+			mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, "kfree", p,
+				     (unsigned long)page_address(page), 0, caller);
 			return;
 		}
 		page->private_ = 0;
@@ -244,8 +248,8 @@ void *krealloc(const void *p, size_t size, gfp_t gfp)
 
 static void setup_kmalloc_cache(enum quarry_kmalloc_type type, unsigned cls)
 {
-	static const char *const prefix[] = { "kmalloc", "kmalloc-rcl", "dma-kmalloc" };
-	static const slab_flags_t flags[] = { 0, SLAB_RECLAIM_ACCOUNT, SLAB_CACHE_DMA };
+	static const char *const prefix[] = {"kmalloc", "kmalloc-rcl", "dma-kmalloc"};
+	static const slab_flags_t flags[] = {0, SLAB_RECLAIM_ACCOUNT, SLAB_CACHE_DMA};
 	struct kmem_cache *cache = quarry_kmalloc_cache(type, cls);
 	uint32_t size = (uint32_t)quarry_kmalloc_class_size(cls);
 	char name[QUARRY_CACHE_NAME_MAX + 1];
@@ -256,7 +260,8 @@ static void setup_kmalloc_cache(enum quarry_kmalloc_type type, unsigned cls)
 		mm_format(name, sizeof(name), "%s-%u", prefix[type], size);
 	else
 		mm_format(name, sizeof(name), "%s-%uk", prefix[type], size / 1024);
-	/* A slab is aligned to its pages, so each object is aligned to what its size is divisible by. */
+	/* A slab is aligned to its pages, so each object is aligned to what its size is
+	 * divisible by. */
 	cache_setup(cache, name, size, ARCH_SLAB_MINALIGN, flags[type], NULL);
 	cache->builtin = true;
 	cache->usersize = size;

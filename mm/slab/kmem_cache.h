@@ -4,7 +4,8 @@
  *
  * Terms
  *   object   what a caller gets: `object_size` bytes, `size` bytes from the next one
- *   slab     a block of 2^order pages cut into objects; every page of it has kind SLAB and mapping == cache
+ *   slab     a block of 2^order pages cut into objects; every page of it has kind SLAB and the
+ *            cache as its mapping
  *   taken    of a slab: objects that are not in it: with callers or in stocks
  *   stock    an array of pointers to free objects that one CPU keeps
  *   shape    how a slab of some order is cut. A cache has two: the preferred one, and the smallest
@@ -19,9 +20,10 @@
  *             bitmap have a set bit
  *   refcount  taken                     -
  *   flags     kind SLAB, owner bits 0   kind SLAB, owner bits: pages to the head
- *   memory    | object | object | ...                          ... | unused | bitmap: bit set = free |
+ *   memory    | object | object | ...              ... | unused | bitmap: a set bit is free |
  *
- * With at most 64 objects private_ itself is the bitmap. Nothing of ours is ever written into an object.
+ * With at most 64 objects private_ itself is the bitmap. Nothing of ours is ever written into
+ * an object.
  */
 #ifndef QUARRY_MM_SLAB_KMEM_CACHE_H
 #define QUARRY_MM_SLAB_KMEM_CACHE_H
@@ -33,15 +35,15 @@
 #include "mm/phys/pageblock.h"
 
 /*
- * Objects that one CPU keeps of one cache. Only that CPU touches it, pinned; against its own interrupts it is
- * marked `busy` first and read afterwards. The mark is a word of its own: were it a value of `n`, an interrupt
- * between reading n and marking it would take the same object.
+ * Objects that one CPU keeps of one cache. Only that CPU touches it, pinned; against its own
+ * interrupts it is marked `busy` first and read afterwards. The mark is a word of its own: were
+ * it a value of `n`, an interrupt between reading n and marking it would take the same object.
  *
  *   I1  n <= cap
  *   I2  object[1 .. n] are free objects of the cache, taken from their slabs; object[0] is NULL
  */
 struct object_stock {
-	size_t n;       /* of a pointer's size, as an index it needs no widening */
+	size_t n; /* of a pointer's size, as an index it needs no widening */
 	uint32_t cap;
 	uint16_t batch; /* objects moved by one refill or drain */
 	bool busy;
@@ -74,12 +76,14 @@ struct slab_shape {
 };
 
 struct kmem_cache {
-	struct object_stock *stock[QUARRY_MAX_CPUS]; /* never NULL; stock_none where there is none */
+	/* Never NULL; STOCK_NONE where there is none. */
+	struct object_stock *stock[QUARRY_MAX_CPUS];
 
 	uint32_t size, object_size, align;
-	uint32_t stock_cap;  /* of new stocks; 0: this cache has none */
-	uint64_t reciprocal; /* ceil(2^40 / size): index = offset * reciprocal >> 40 for offsets below 2^20 */
-	gfp_t page_gfp;      /* zone and mobility of the pages */
+	uint32_t stock_cap; /* of new stocks; 0: this cache has none */
+	/* ceil(2^40 / size): index = offset * reciprocal >> 40 for offsets below 2^20. */
+	uint64_t reciprocal;
+	gfp_t page_gfp; /* zone and mobility of the pages */
 	slab_flags_t flags;
 	struct slab_shape shape[2]; /* preferred, smallest */
 	void (*ctor)(void *object);
@@ -87,8 +91,8 @@ struct kmem_cache {
 	struct quarry_list link; /* of all caches, ascending by id */
 	uint32_t id;
 	uint32_t max_empty; /* empty slabs kept on a node */
-	bool builtin;       /* not created by a caller: cannot be destroyed */
-	bool stocked;       /* its CPUs were given stocks */
+	bool builtin;	    /* not created by a caller: cannot be destroyed */
+	bool stocked;	    /* its CPUs were given stocks */
 	char name[QUARRY_CACHE_NAME_MAX + 1];
 
 	struct slab_node node[QUARRY_MAX_NODES];

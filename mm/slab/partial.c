@@ -2,12 +2,14 @@
 /*
  * partial.c: the shared side of a cache: lists of slabs on each node, under the node's lock.
  *
- * A slab is in one of three lists by the number of objects taken from it (kmem_cache.h I3). Objects are taken
- * from partly used slabs before empty ones, newest partial first: a slab that just became partial is the fullest,
- * so the others get a chance to become empty. A few empty slabs are kept (max_empty), the rest go back at once.
+ * A slab is in one of three lists by the number of objects taken from it (kmem_cache.h I3).
+ * Objects are taken from partly used slabs before empty ones, newest partial first: a slab that
+ * just became partial is the fullest, so the others get a chance to become empty. A few empty
+ * slabs are kept (max_empty), the rest go back at once.
  *
- * Locking  one lock a node, rank 4. Pages are given back, and requested, with no lock held; a slab's pages are marked and
- *          unmarked under the lock, so that under it "kind SLAB and mapping is the cache" proves that the slab is listed.
+ * Locking  one lock a node, rank 4. Pages are given back, and requested, with no lock held; a
+ *          slab's pages are marked and unmarked under the lock, so that under it "kind SLAB and
+ *          mapping is the cache" proves that the slab is listed.
  * Cost     one lock for a whole batch; about 30 instructions an object given.
  * Start at partial_take, partial_give.
  */
@@ -63,7 +65,8 @@ static void relist(struct slab_node *node, struct page *head, uint32_t before, u
 }
 
 /* Unlist an empty slab and chain it to `chain` for release_chain(). */
-static void detach_empty(struct slab_node *node, struct page *head, uint32_t objects, uint32_t *chain)
+static void detach_empty(struct slab_node *node, struct page *head, uint32_t objects,
+			 uint32_t *chain)
 {
 	list_remove(&node->empty, head);
 	node->empties--;
@@ -85,12 +88,14 @@ static void release_chain(const struct kmem_cache *cache, uint32_t chain)
 	}
 }
 
-static unsigned take_locked(struct kmem_cache *cache, struct slab_node *node, void **out, unsigned most)
+static unsigned take_locked(struct kmem_cache *cache, struct slab_node *node, void **out,
+			    unsigned most)
 {
 	unsigned n = 0;
 
 	while (n < most) {
-		struct page *head = list_head_page(node->partial.first ? &node->partial : &node->empty);
+		struct page *head =
+			list_head_page(node->partial.first ? &node->partial : &node->empty);
 
 		if (!head)
 			break;
@@ -146,11 +151,12 @@ void *partial_grow(struct kmem_cache *cache, gfp_t gfp, int nid)
 }
 
 /* Give one object of `page` back; its node is locked. Slabs to release are added to `chain`. */
-static void give_locked(struct kmem_cache *cache, struct slab_node *node, struct page *page, void *object,
-			uint32_t *chain)
+static void give_locked(struct kmem_cache *cache, struct slab_node *node, struct page *page,
+			void *object, uint32_t *chain)
 {
 	if (unlikely(page_kind(page) != QUARRY_PAGE_SLAB || page->mapping != cache)) {
-		/* It was in a slab of this cache when it was freed, and the slab has gone since: freed twice. */
+		/* It was in a slab of this cache when it was freed, and the slab has gone since:
+		 * freed twice. */
 		mm_report(OBJECT_TWICE, "kfree", object, cache->name, 0);
 		return;
 	}

@@ -14,10 +14,13 @@ unsigned partial_take(struct kmem_cache *cache, unsigned node, void **out, unsig
 	QUARRY_INT(partial_take);
 /* Take one from any node. Return: an object or NULL. */
 void *partial_take_anywhere(struct kmem_cache *cache) QUARRY_INT(partial_take_anywhere);
-/* Add a slab of new pages and take one object of it. May sleep if the mask allows. Return: an object or NULL. */
+/* Add a slab of new pages and take one object of it. May sleep if the mask allows. Return: an
+ * object or NULL. */
 void *partial_grow(struct kmem_cache *cache, gfp_t gfp, int node) QUARRY_INT(partial_grow);
-/* Give objects back to their slabs; what is not a taken object of the cache is reported and left alone. */
-void partial_give(struct kmem_cache *cache, void *const *object, unsigned n) QUARRY_INT(partial_give);
+/* Give objects back to their slabs; what is not a taken object of the cache is reported and left
+ * alone. */
+void partial_give(struct kmem_cache *cache, void *const *object, unsigned n)
+	QUARRY_INT(partial_give);
 /* Give the pages of all empty slabs back. Return: slabs that remain. */
 unsigned long partial_shrink(struct kmem_cache *cache) QUARRY_INT(partial_shrink);
 /* Objects taken from the slabs of all nodes. */

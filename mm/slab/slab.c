@@ -2,13 +2,14 @@
 /*
  * slab.c: allocating and freeing the objects of a cache.
  *
- *   kmem_cache_alloc   rare bits? -> context lint -> pop from the CPU's stock            ends here nearly always
- *   slab_alloc_slow    -> refill the stock from the node's slabs -> new slab -> other nodes' slabs
- *   kmem_cache_free    address -> page -> cache, compare -> push on the CPU's stock       ends here nearly always
- *   slow               -> give the older half of the stock to its slabs, where each object is checked
+ *   kmem_cache_alloc   rare bits? -> context lint -> pop from the CPU's stock: ends here mostly
+ *   slab_alloc_slow    refill the stock from the node's slabs -> new slab -> other nodes' slabs
+ *   kmem_cache_free    address -> page -> cache, compare -> push on the CPU's stock: mostly the end
+ *   ..._free_slow      give the older half of the stock to its slabs; each object is checked there
  *
- * What is checked when: a foreign pointer and a wrong cache at the free itself; a second free at once if nothing was freed
- * in between, else when the stock is emptied; a pointer into an object when the stock is emptied.
+ * What is checked when: a foreign pointer and a wrong cache at the free itself; a second free at
+ * once if nothing was freed in between, else when the stock is emptied; a pointer into an object
+ * when the stock is emptied.
  *
  * Start at kmem_cache_alloc, kmem_cache_free.
  */
@@ -57,7 +58,8 @@ void *slab_alloc_context(struct kmem_cache *cache, gfp_t gfp, const char *call, 
 	return slab_alloc_judged(cache, gfp_context_report(gfp, call, caller));
 }
 
-void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char *call, uintptr_t caller)
+void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char *call,
+		      uintptr_t caller)
 {
 	gfp_t bad = __GFP_DMA32 | __GFP_HIGHMEM;
 	bool zero = gfp_has(gfp, __GFP_ZERO);
@@ -69,10 +71,11 @@ void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char 
 	if (gfp_has(cache->page_gfp, __GFP_DMA32))
 		bad &= ~__GFP_DMA32;
 	if (gfp_has(gfp, bad) || (QUARRY_DEBUG >= 1 && gfp_has(gfp, ~__GFP_BITS_MASK)))
-		mm_report_at(QUARRY_RULE_BAD_GFP, call, cache, gfp_bits(gfp), (unsigned long)cache->name, caller);
+		mm_report_at(QUARRY_RULE_BAD_GFP, call, cache, gfp_bits(gfp),
+			     (unsigned long)cache->name, caller);
 	if (zero && cache->ctor) {
-		mm_report_at(QUARRY_RULE_OBJECT_CTOR_ZERO, call, cache, gfp_bits(gfp), (unsigned long)cache->name,
-			     caller);
+		mm_report_at(QUARRY_RULE_OBJECT_CTOR_ZERO, call, cache, gfp_bits(gfp),
+			     (unsigned long)cache->name, caller);
 		zero = false;
 	}
 	gfp &= ~QUARRY_SLAB_GFP_RARE;
@@ -90,19 +93,21 @@ void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char 
 	return object;
 }
 
-void slab_report_free(struct kmem_cache *cache, const void *object, struct page *page, const char *call,
-		      uintptr_t caller)
+void slab_report_free(struct kmem_cache *cache, const void *object, struct page *page,
+		      const char *call, uintptr_t caller)
 {
 	struct kmem_cache *owner = page ? slab_cache_of(page) : NULL;
 
 	if (!owner) {
-		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, call, object, cache ? (unsigned long)cache->name : 0, 0, caller);
+		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, call, object,
+			     cache ? (unsigned long)cache->name : 0, 0, caller);
 		return;
 	}
-	mm_report_at(QUARRY_RULE_OBJECT_CACHE, call, object, (unsigned long)owner, (unsigned long)cache, caller);
+	mm_report_at(QUARRY_RULE_OBJECT_CACHE, call, object, (unsigned long)owner,
+		     (unsigned long)cache, caller);
 	if (quarry_report_count(QUARRY_RULE_OBJECT_CACHE) <= 10)
-		mm_log(QUARRY_LOG_ERR, "%s: object of cache %s freed to cache %s", call, owner->name,
-		       cache ? cache->name : "(null)");
+		mm_log(QUARRY_LOG_ERR, "%s: object of cache %s freed to cache %s", call,
+		       owner->name, cache ? cache->name : "(null)");
 }
 
 void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slab.h: the object layer's face to the layers above, and the inlined halves of allocating and freeing.
+ * slab.h: the object layer's face to the layers above, and the inlined halves of allocating and
+ * freeing.
  */
 #ifndef QUARRY_MM_SLAB_SLAB_H
 #define QUARRY_MM_SLAB_SLAB_H
@@ -11,17 +12,18 @@
 #include "mm/slab/slab_page.h"
 
 /*
- * The parts of an allocation that are not the fast path. They end in a tail call's place, so that the fast path needs
- * no frame; `caller` is for reports.
+ * The parts of an allocation that are not the fast path. They end in a tail call's place, so
+ * that the fast path needs no frame; `caller` is for reports.
  */
 /* A mask with rare bits (QUARRY_SLAB_GFP_RARE), or a given node. */
-void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char *call, uintptr_t caller)
-	QUARRY_INT(slab_alloc_rare) QUARRY_NOINLINE;
+void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char *call,
+		      uintptr_t caller) QUARRY_INT(slab_alloc_rare) QUARRY_NOINLINE;
 /* The caller may not sleep but the mask says so: report, then allocate without sleeping. */
 void *slab_alloc_context(struct kmem_cache *cache, gfp_t gfp, const char *call, uintptr_t caller)
 	QUARRY_INT(slab_alloc_context) QUARRY_COLD;
 /* The stock gave nothing. */
-void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp) QUARRY_INT(slab_alloc_slow) QUARRY_NOINLINE;
+void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
+	QUARRY_INT(slab_alloc_slow) QUARRY_NOINLINE;
 
 /* Allocate from the CPU's stock. The mask was judged. */
 static QUARRY_ALWAYS_INLINE void *slab_alloc_judged(struct kmem_cache *cache, gfp_t gfp)
@@ -49,7 +51,8 @@ static QUARRY_ALWAYS_INLINE void *slab_alloc(struct kmem_cache *cache, gfp_t gfp
 }
 
 /* Free an object of `cache`, which `page` belongs to. */
-static QUARRY_ALWAYS_INLINE void slab_free(struct kmem_cache *cache, struct page *page, void *object)
+static QUARRY_ALWAYS_INLINE void slab_free(struct kmem_cache *cache, struct page *page,
+					   void *object)
 {
 	object_poison(cache, page, object);
 	bool done = object_push(stock_of(cache, cpu_pin()), object);
@@ -59,9 +62,10 @@ static QUARRY_ALWAYS_INLINE void slab_free(struct kmem_cache *cache, struct page
 		cpu_cache_free_slow(cache, object);
 }
 
-/* Say what is wrong with freeing `object` of `page` (NULL: not ours) to `cache`; the object stays out of use. */
-void slab_report_free(struct kmem_cache *cache, const void *object, struct page *page, const char *call,
-		      uintptr_t caller) QUARRY_INT(slab_report_free) QUARRY_COLD;
+/* Say what is wrong with freeing `object` of `page` (NULL: not ours) to `cache`; the object
+ * stays out of use. */
+void slab_report_free(struct kmem_cache *cache, const void *object, struct page *page,
+		      const char *call, uintptr_t caller) QUARRY_INT(slab_report_free) QUARRY_COLD;
 
 /* The cache that a live object belongs to; NULL if `page` is not part of a slab. */
 static inline struct kmem_cache *slab_cache_of(const struct page *page)
@@ -71,13 +75,15 @@ static inline struct kmem_cache *slab_cache_of(const struct page *page)
 
 /* ---- whole layer (slab_cache.c, kmalloc.c, slab_check.c) ---- */
 
-/* Start the layer: the caches it needs itself, and kmalloc's. The page allocator works already; no CPU has stocks. */
+/* Start the layer: the caches it needs itself, and kmalloc's. The page allocator works already;
+ * no CPU has stocks. */
 void slab_init(unsigned nr_cpus) QUARRY_INT(slab_init);
 /* Give a CPU that was marked online its stocks. */
 void slab_cpu_online(unsigned cpu) QUARRY_INT(slab_cpu_online);
 /* Take back the stocks of a CPU that does not run any more. */
 void slab_cpu_offline(unsigned cpu) QUARRY_INT(slab_cpu_offline);
-/* Empty the stocks of all CPUs and give all empty slabs back. Context: task, irqs on; else only this CPU's stocks. */
+/* Empty the stocks of all CPUs and give all empty slabs back. Context: task, irqs on; else only
+ * this CPU's stocks. */
 void slab_drain(void) QUARRY_INT(slab_drain);
 /* Pages of slabs whose objects can (not) be freed by a shrinker. */
 unsigned long slab_pages(bool reclaimable) QUARRY_INT(slab_pages);
@@ -87,13 +93,14 @@ struct slab_info {
 	char name[QUARRY_CACHE_NAME_MAX + 1];
 	uint32_t object_size, size, objects_per_slab, pages_per_slab; /* of the preferred shape */
 	uint32_t stock_cap, stock_batch;
-	unsigned long active;   /* objects that callers have */
-	unsigned long total;    /* objects of all slabs */
+	unsigned long active; /* objects that callers have */
+	unsigned long total;  /* objects of all slabs */
 	unsigned long in_stocks;
 	unsigned long slabs, empty_slabs, pages;
 	bool reclaimable;
 };
-/* Describe the first cache whose id is above *cursor (start with 0) and advance. Return: false after the last. */
+/* Describe the first cache whose id is above *cursor (start with 0) and advance. Return: false
+ * after the last. */
 bool slab_info_next(uint32_t *cursor, struct slab_info *info) QUARRY_INT(slab_info_next);
 /* Validator: return the number of broken invariants, each reported. */
 unsigned long slab_check(void) QUARRY_INT(slab_check);

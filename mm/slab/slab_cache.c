@@ -2,14 +2,16 @@
 /*
  * slab_cache.c: creating and destroying caches, giving memory back, CPUs coming and going.
  *
- * Bootstrap. A cache is an object of cache_cache, a stock an object of a stock cache; those are static and have no
- * stocks themselves, so nothing here needs what it is about to make.
+ * Bootstrap. A cache is an object of cache_cache, a stock an object of a stock cache; those are
+ * static and have no stocks themselves, so nothing here needs what it is about to make.
  *
- * Emptying the CPUs' stocks. Each CPU does it itself, in an interrupt (cpu_call_all). One that was interrupted in the
- * middle of its stock says so, and is asked again: a few instructions later it is through.
+ * Emptying the CPUs' stocks. Each CPU does it itself, in an interrupt (cpu_call_all). One that
+ * was interrupted in the middle of its stock says so, and is asked again: a few instructions
+ * later it is through.
  *
- * Locking  registry.lock, rank 1, is held while the list is walked: with it a cache stays alive. Node locks (4) and the
- *          page allocator's (5) are taken inside. No request for pages is made under it.
+ * Locking  registry.lock, rank 1, is held while the list is walked: with it a cache stays alive.
+ *          Node locks (4) and the page allocator's (5) are taken inside. No request for pages is
+ *          made under it.
  * Start at kmem_cache_create_args, kmem_cache_destroy.
  */
 #include "mm/slab/slab_cache.h"
@@ -21,7 +23,8 @@
 struct cache_registry registry QUARRY_STATE;
 static struct kmem_cache cache_cache QUARRY_STATE;
 
-/* Empty slabs that a node keeps, so that a caller at a slab's edge does not fetch and return pages each time. */
+/* Empty slabs that a node keeps, so that a caller at a slab's edge does not fetch and return
+ * pages each time. */
 #define MAX_EMPTY 2u
 /* Rounds of asking a CPU that was interrupted in the middle of its stock. */
 #define DRAIN_ROUNDS 64u
@@ -41,7 +44,7 @@ static struct kmem_cache *next_cache(struct kmem_cache *cache)
 
 struct kmem_cache *cache_after(uint32_t id)
 {
-	list_for_each(link, &registry.caches) {
+	list_for_each (link, &registry.caches) {
 		if (cache_of_link(link)->id > id)
 			return cache_of_link(link);
 	}
@@ -57,8 +60,8 @@ static void copy_name(char *to, const char *name)
 	to[i] = '\0';
 }
 
-void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint32_t align, slab_flags_t flags,
-		 void (*ctor)(void *))
+void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint32_t align,
+		 slab_flags_t flags, void (*ctor)(void *))
 {
 	__builtin_memset(cache, 0, sizeof(*cache));
 	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
@@ -92,14 +95,16 @@ void registry_init(void)
 {
 	__builtin_memset(&registry, 0, sizeof(registry));
 	list_init(&registry.caches);
-	cache_setup(&cache_cache, "kmem_cache", sizeof(struct kmem_cache), QUARRY_CACHE_LINE, 0, NULL);
+	cache_setup(&cache_cache, "kmem_cache", sizeof(struct kmem_cache), QUARRY_CACHE_LINE, 0,
+		    NULL);
 	cache_cache.builtin = true;
 	cache_cache.stock_cap = 0;
 	for (unsigned i = 0; i < STOCK_SIZES; i++) {
 		char name[QUARRY_CACHE_NAME_MAX + 1];
 
 		mm_format(name, sizeof(name), "stock-%u", stock_bytes(i));
-		cache_setup(&stock_caches[i], name, stock_bytes(i), stock_bytes(i) < 64 ? 8 : 64, 0, NULL);
+		cache_setup(&stock_caches[i], name, stock_bytes(i), stock_bytes(i) < 64 ? 8 : 64, 0,
+			    NULL);
 		stock_caches[i].builtin = true;
 		stock_caches[i].stock_cap = 0;
 	}
@@ -107,7 +112,8 @@ void registry_init(void)
 
 /* ---- creating ---- */
 
-/* Alignment of a cache's objects. A small object of SLAB_HWCACHE_ALIGN gets the fraction of a line that holds it. */
+/* Alignment of a cache's objects. A small object of SLAB_HWCACHE_ALIGN gets the fraction of a
+ * line that holds it. */
 static uint32_t object_align(uint32_t size, uint32_t align, slab_flags_t flags)
 {
 	uint32_t line = flags & SLAB_HWCACHE_ALIGN ? (uint32_t)QUARRY_CACHE_LINE : 0;
@@ -117,7 +123,8 @@ static uint32_t object_align(uint32_t size, uint32_t align, slab_flags_t flags)
 	return (uint32_t)max_u64(max_u64(align, line), ARCH_SLAB_MINALIGN);
 }
 
-static bool arguments_ok(const char *name, unsigned size, const struct kmem_cache_args *args, slab_flags_t flags)
+static bool arguments_ok(const char *name, unsigned size, const struct kmem_cache_args *args,
+			 slab_flags_t flags)
 {
 	if (!name || !name[0] || size == 0 || size > QUARRY_CACHE_MAX_SIZE)
 		return false;
@@ -130,8 +137,8 @@ static bool arguments_ok(const char *name, unsigned size, const struct kmem_cach
 	return align_up(size, object_align(size, args->align, flags)) <= QUARRY_CACHE_MAX_SIZE;
 }
 
-struct kmem_cache *kmem_cache_create_args(const char *name, unsigned size, const struct kmem_cache_args *args,
-					  slab_flags_t flags)
+struct kmem_cache *kmem_cache_create_args(const char *name, unsigned size,
+					  const struct kmem_cache_args *args, slab_flags_t flags)
 {
 	static const struct kmem_cache_args none;
 	struct kmem_cache *cache = NULL;
@@ -153,7 +160,8 @@ struct kmem_cache *kmem_cache_create_args(const char *name, unsigned size, const
 		cache->useroffset = args->useroffset;
 		cache->usersize = args->usersize;
 	} else {
-		mm_report(CACHE_ARGUMENT, "kmem_cache_create", cache, args->useroffset, args->usersize);
+		mm_report(CACHE_ARGUMENT, "kmem_cache_create", cache, args->useroffset,
+			  args->usersize);
 	}
 	return cache;
 }
@@ -182,8 +190,7 @@ static void drain_here(void *arg)
 	} else {
 		unsigned long irq = mm_lock(&registry.lock);
 
-		for_each_cache(cache)
-			done &= cpu_cache_drain(cache, cpu);
+		for_each_cache(cache) done &= cpu_cache_drain(cache, cpu);
 		mm_unlock(&registry.lock, irq);
 	}
 	cpu_unpin();
@@ -193,7 +200,7 @@ static void drain_here(void *arg)
 
 void cache_drain(struct kmem_cache *only)
 {
-	struct drain_request request = { .only = only };
+	struct drain_request request = {.only = only};
 
 	if (cpu_context()) {
 		drain_here(&request);
@@ -211,12 +218,11 @@ void cache_drain(struct kmem_cache *only)
 void slab_drain(void)
 {
 	cache_drain(NULL);
-	/* The small caches that caches and stocks come from are listed first; freeing pages needs none of them. */
+	/* The small caches that caches and stocks come from are listed first; freeing pages
+	 * needs none of them. */
 	unsigned long irq = mm_lock(&registry.lock);
 
-	for_each_cache(cache)
-		if (!(cache->flags & SLAB_TYPESAFE_BY_RCU))
-			partial_shrink(cache);
+	for_each_cache(cache) if (!(cache->flags & SLAB_TYPESAFE_BY_RCU)) partial_shrink(cache);
 	mm_unlock(&registry.lock, irq);
 }
 
@@ -230,14 +236,14 @@ int kmem_cache_shrink(struct kmem_cache *cache)
 	return partial_shrink(cache) != 0;
 }
 
-/* Is it a cache that a caller created and did not destroy? Looks at nothing that `cache` points to. */
+/* Is it a cache that a caller created and did not destroy? Looks at nothing that `cache` points
+ * to. */
 static bool is_live_cache(const struct kmem_cache *cache)
 {
 	unsigned long irq = mm_lock(&registry.lock);
 	bool found = false;
 
-	for_each_cache(listed)
-		found |= listed == cache && !listed->builtin;
+	for_each_cache(listed) found |= listed == cache && !listed->builtin;
 	mm_unlock(&registry.lock, irq);
 	return found;
 }
@@ -271,7 +277,8 @@ void kmem_cache_destroy(struct kmem_cache *cache)
 
 /* ---- CPUs ---- */
 
-/* First cache above *id whose CPUs have stocks but `cpu` has none; its capacity, or 0 at the end. */
+/* First cache above *id whose CPUs have stocks but `cpu` has none; its capacity, or 0 at the
+ * end. */
 static uint32_t next_without_stock(uint32_t *id, unsigned cpu)
 {
 	unsigned long irq = mm_lock(&registry.lock);
@@ -292,7 +299,8 @@ void slab_cpu_online(unsigned cpu)
 {
 	uint32_t id = 0, cap;
 
-	/* Memory for a stock is asked for with no lock held; the cache may have gone when it is there. */
+	/* Memory for a stock is asked for with no lock held; the cache may have gone when it is
+	 * there. */
 	while ((cap = next_without_stock(&id, cpu)) != 0) {
 		struct object_stock *stock = stock_new(cap);
 
@@ -313,8 +321,7 @@ void slab_cpu_offline(unsigned cpu)
 {
 	unsigned long irq = mm_lock(&registry.lock);
 
-	for_each_cache(cache)
-		cpu_cache_stop(cache, cpu);
+	for_each_cache(cache) cpu_cache_stop(cache, cpu);
 	mm_unlock(&registry.lock, irq);
 }
 
@@ -323,7 +330,8 @@ unsigned long slab_pages(bool reclaimable)
 	unsigned long irq = mm_lock(&registry.lock);
 	unsigned long pages = 0;
 
-	for_each_cache(cache) {
+	for_each_cache(cache)
+	{
 		if (((cache->flags & SLAB_RECLAIM_ACCOUNT) != 0) != reclaimable)
 			continue;
 		for (unsigned i = 0; i < QUARRY_MAX_NODES; i++) {

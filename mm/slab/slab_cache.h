@@ -8,7 +8,8 @@
 #include "mm/slab/kmem_cache.h"
 
 /*
- * All caches, ascending by id. `lock` (rank 1) protects the list; holding it keeps every cache alive.
+ * All caches, ascending by id. `lock` (rank 1) protects the list; holding it keeps every cache
+ * alive.
  */
 struct cache_registry {
 	struct mm_lock lock;
@@ -18,8 +19,8 @@ struct cache_registry {
 extern struct cache_registry registry QUARRY_INT(registry);
 
 /* Fill in a cache and list it. `size` and `align` are legal. */
-void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint32_t align, slab_flags_t flags,
-		 void (*ctor)(void *)) QUARRY_INT(cache_setup);
+void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint32_t align,
+		 slab_flags_t flags, void (*ctor)(void *)) QUARRY_INT(cache_setup);
 /* First listed cache with an id above `id`, or NULL. The registry is locked. */
 struct kmem_cache *cache_after(uint32_t id) QUARRY_INT(cache_after);
 /* Empty the stocks of all CPUs for one cache, or all (NULL). Context: see slab_drain. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slab_check.c: reading the caches: totals for slabinfo, and the validator of invariants I1-I6 (kmem_cache.h).
+ * slab_check.c: reading the caches: totals for slabinfo, and the validator of invariants I1-I6
+ * (kmem_cache.h).
  *
- * The validator holds registry.lock, so caches stay; it takes each node's lock in turn. Stocks of other CPUs
- * are read without exclusion: exact while nothing is allocated or freed.
+ * The validator holds registry.lock, so caches stay; it takes each node's lock in turn. Stocks
+ * of other CPUs are read without exclusion: exact while nothing is allocated or freed.
  *
  * Start at slab_check.
  */
@@ -53,7 +54,8 @@ bool slab_info_next(uint32_t *cursor, struct slab_info *info)
 /* ---- validator ---- */
 
 /* Count a broken invariant; `what` names it. */
-static unsigned long broken(const char *what, const void *subject, unsigned long found, unsigned long expected)
+static unsigned long broken(const char *what, const void *subject, unsigned long found,
+			    unsigned long expected)
 {
 	mm_report(VALIDATE, what, subject, found, expected);
 	return 1;
@@ -62,7 +64,8 @@ static unsigned long broken(const char *what, const void *subject, unsigned long
 #define CHECK(cond, what, subject, found, expected)                                                \
 	do {                                                                                       \
 		if (!(cond))                                                                       \
-			errors += broken(what, subject, (unsigned long)(found), (unsigned long)(expected)); \
+			errors += broken(what, subject, (unsigned long)(found),                    \
+					 (unsigned long)(expected));                               \
 	} while (0)
 
 static unsigned long check_slab(struct kmem_cache *cache, struct page *head)
@@ -71,12 +74,13 @@ static unsigned long check_slab(struct kmem_cache *cache, struct page *head)
 	uint32_t free = slab_count_free(cache, head);
 	unsigned long errors = 0;
 
-	CHECK(slab_taken(head) + free == shape->objects, "slab I6: taken + free", head, slab_taken(head) + free,
-	      shape->objects);
+	CHECK(slab_taken(head) + free == shape->objects, "slab I6: taken + free", head,
+	      slab_taken(head) + free, shape->objects);
 	for (uint32_t i = 0; i < 1u << shape->order; i++)
 		CHECK(page_kind(&head[i]) == QUARRY_PAGE_SLAB && head[i].mapping == cache &&
 			      slab_head(&head[i]) == head,
-		      "slab: every page leads to cache and head", &head[i], page_flags(&head[i]), i);
+		      "slab: every page leads to cache and head", &head[i], page_flags(&head[i]),
+		      i);
 	return errors;
 }
 
@@ -85,8 +89,8 @@ struct list_sum {
 	unsigned long slabs, pages, objects, taken;
 };
 
-static unsigned long check_list(struct kmem_cache *cache, const struct slab_list *list, uint32_t least,
-				bool full_only, struct list_sum *sum)
+static unsigned long check_list(struct kmem_cache *cache, const struct slab_list *list,
+				uint32_t least, bool full_only, struct list_sum *sum)
 {
 	unsigned long errors = 0;
 	uint32_t before = 0;
@@ -94,13 +98,18 @@ static unsigned long check_list(struct kmem_cache *cache, const struct slab_list
 	for (uint32_t frame = list->first; frame; frame = pfn_to_page(frame)->lru.next) {
 		struct page *head = pfn_to_page(frame);
 
-		if (!pfn_valid(frame) || page_kind(head) != QUARRY_PAGE_SLAB || head->mapping != cache)
+		if (!pfn_valid(frame) || page_kind(head) != QUARRY_PAGE_SLAB ||
+		    head->mapping != cache)
 			return errors + broken("slab list: a slab of the cache", head, frame, 0);
 		uint32_t objects = slab_shape(cache, head)->objects, taken = slab_taken(head);
-		uint32_t low = full_only ? objects : least, high = full_only ? objects : least ? objects - 1 : 0;
+		uint32_t low = full_only ? objects : least, high = full_only ? objects
+								   : least   ? objects - 1
+									     : 0;
 
-		CHECK(taken >= low && taken <= high, "slab I3: taken fits the list", head, taken, objects);
-		CHECK(head->lru.prev == before, "slab list: prev of next", head, head->lru.prev, before);
+		CHECK(taken >= low && taken <= high, "slab I3: taken fits the list", head, taken,
+		      objects);
+		CHECK(head->lru.prev == before, "slab list: prev of next", head, head->lru.prev,
+		      before);
 		errors += check_slab(cache, head);
 		before = frame;
 		sum->slabs++;
@@ -114,7 +123,7 @@ static unsigned long check_list(struct kmem_cache *cache, const struct slab_list
 
 static unsigned long check_node(struct kmem_cache *cache, struct slab_node *node)
 {
-	struct list_sum sum = { 0 };
+	struct list_sum sum = {0};
 	unsigned long errors = 0;
 	unsigned long irq = mm_lock(&node->lock);
 
@@ -143,17 +152,19 @@ static unsigned long check_stock(struct kmem_cache *cache, const struct object_s
 		struct page *page = page_of_address(stock->object[i]);
 
 		if (!page || slab_cache_of(page) != cache) {
-			errors += broken("stock I2: object of the cache", stock, (unsigned long)stock->object[i], i);
+			errors += broken("stock I2: object of the cache", stock,
+					 (unsigned long)stock->object[i], i);
 			continue;
 		}
 		struct page *head = slab_head(page);
 		const struct slab_shape *shape = slab_shape(cache, head);
 		uint32_t index = slab_index(cache, head, shape, stock->object[i]);
 
-		CHECK(index != NO_OBJECT && !slab_is_free(head, shape, index), "stock I2: a taken object", stock,
-		      stock->object[i], i);
+		CHECK(index != NO_OBJECT && !slab_is_free(head, shape, index),
+		      "stock I2: a taken object", stock, stock->object[i], i);
 		for (size_t j = 1; j < i; j++)
-			CHECK(stock->object[j] != stock->object[i], "stock I2: once", stock, stock->object[i], i);
+			CHECK(stock->object[j] != stock->object[i], "stock I2: once", stock,
+			      stock->object[i], i);
 	}
 	return errors;
 }

@@ -2,9 +2,10 @@
 /*
  * slab_page.c: one slab. Terms, picture and invariants: kmem_cache.h.
  *
- * Free objects are bits outside the objects: freed memory is not written, holds nothing that an attacker could
- * forge, and a second free is always seen. With more than 64 objects the words lie at the slab's end and
- * private_ says which of them have a set bit, so that taking needs no search.
+ * Free objects are bits outside the objects: freed memory is not written, holds nothing that an
+ * attacker could forge, and a second free is always seen. With more than 64 objects the words
+ * lie at the slab's end and private_ says which of them have a set bit, so that taking needs no
+ * search.
  *
  * Cost  new: a page request and two stores a page. take: about 6 instructions an object.
  *       give: one multiplication, a bit test, two stores.
@@ -14,13 +15,15 @@
 
 #include "mm/base/fault.h"
 
-/* What of a caller's mask concerns the pages of a slab. Zone and mobility are the cache's, zeroing is done per object. */
+/* What of a caller's mask concerns the pages of a slab. Zone and mobility are the cache's,
+ * zeroing is done per object. */
 #define SLAB_GFP_PASS                                                                              \
 	(__GFP_RECLAIM | __GFP_HIGH | __GFP_IO | __GFP_FS | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL |   \
 	 __GFP_NORETRY | __GFP_MEMALLOC | __GFP_NOMEMALLOC | __GFP_NOWARN | __GFP_THISNODE |       \
 	 __GFP_HARDWALL | __GFP_NOLOCKDEP)
 
-/* A refill should find several objects in a slab, and a slab should not be a large block: 8 objects, 8 pages. */
+/* A refill should find several objects in a slab, and a slab should not be a large block: 8
+ * objects, 8 pages. */
 #define SLAB_MIN_OBJECTS 8u
 #define SLAB_MAX_ORDER 3u
 /* Bytes of a slab that may be left over: an eighth. */
@@ -29,9 +32,10 @@
 struct slab_shape slab_shape_of(uint32_t size, unsigned order)
 {
 	size_t bytes = PAGE_SIZE << order;
-	struct slab_shape shape = { .objects = (uint32_t)(bytes / size), .order = (uint8_t)order };
+	struct slab_shape shape = {.objects = (uint32_t)(bytes / size), .order = (uint8_t)order};
 
-	/* Room for the bitmap may cost objects, and then the bitmap may be shorter by a word than it was. */
+	/* Room for the bitmap may cost objects, and then the bitmap may be shorter by a word
+	 * than it was. */
 	if (shape.objects > 64) {
 		shape.words = (uint8_t)((shape.objects + 63) / 64);
 		shape.objects = (uint32_t)((bytes - shape.words * 8u) / size);
@@ -84,12 +88,14 @@ struct page *slab_new(struct kmem_cache *cache, gfp_t gfp, int node)
 	if (fault_here(FAULT_SLAB_GROW) && !gfp_has(gfp, __GFP_NOFAIL))
 		return NULL;
 	gfp = (gfp & SLAB_GFP_PASS) | cache->page_gfp;
-	/* The preferred order is only tried: no reclaim, no reserves, no report, and NOFAIL is not for it (G105). */
+	/* The preferred order is only tried: no reclaim, no reserves, no report, and NOFAIL is
+	 * not for it (G105). */
 	if (shape->order > cache->shape[1].order) {
 		head = alloc_pages_node(node,
 					(gfp | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC) &
-						~(__GFP_NOFAIL | __GFP_DIRECT_RECLAIM | __GFP_RETRY_MAYFAIL |
-						  __GFP_MEMALLOC | __GFP_HIGH),
+						~(__GFP_NOFAIL | __GFP_DIRECT_RECLAIM |
+						  __GFP_RETRY_MAYFAIL | __GFP_MEMALLOC |
+						  __GFP_HIGH),
 					shape->order);
 		if (!head)
 			shape = &cache->shape[1];

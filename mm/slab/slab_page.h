@@ -2,8 +2,8 @@
 /*
  * slab_page.h: one slab: where its objects are, which are free, taking and giving them.
  *
- * Everything here is a step on one slab; the caller holds the lock of its node, or is the only one who
- * knows the slab. Picture and terms: kmem_cache.h.
+ * Everything here is a step on one slab; the caller holds the lock of its node, or is the only
+ * one who knows the slab. Picture and terms: kmem_cache.h.
  */
 #ifndef QUARRY_MM_SLAB_SLAB_PAGE_H
 #define QUARRY_MM_SLAB_SLAB_PAGE_H
@@ -12,16 +12,19 @@
 #include "mm/gfp/gfp.h"
 #include "mm/slab/kmem_cache.h"
 
-/* The flags of a slab's pages change under its node's lock only, before and after its objects live: plain reads. */
+/* The flags of a slab's pages change under its node's lock only, before and after its objects
+ * live: plain reads. */
 
 /* Head of the slab of `page`, whose kind is SLAB: the owner bits count the pages back to it. */
 static inline struct page *slab_head(struct page *page)
 {
 	return page - (page->flags >> QUARRY_PG_OWNER_SHIFT);
 }
-static inline const struct slab_shape *slab_shape(const struct kmem_cache *cache, const struct page *head)
+static inline const struct slab_shape *slab_shape(const struct kmem_cache *cache,
+						  const struct page *head)
 {
-	return &cache->shape[(head->flags >> QUARRY_PG_ORDER_SHIFT & 0xfu) != cache->shape[0].order];
+	return &cache->shape[(head->flags >> QUARRY_PG_ORDER_SHIFT & 0xfu) !=
+			     cache->shape[0].order];
 }
 static inline struct slab_node *slab_node_of(struct kmem_cache *cache, const struct page *page)
 {
@@ -35,23 +38,27 @@ static inline uint32_t slab_taken(const struct page *head)
 
 #define NO_OBJECT UINT32_MAX
 
-/* Index of the object of a slab that starts at `address`, which is in the slab's block; NO_OBJECT if none does. */
+/* Index of the object of a slab that starts at `address`, which is in the slab's block;
+ * NO_OBJECT if none does. */
 static inline uint32_t slab_index(const struct kmem_cache *cache, const struct page *head,
 				  const struct slab_shape *shape, const void *address)
 {
 	uint64_t offset = (uintptr_t)address - (uintptr_t)page_address(head);
 	uint64_t index = offset * cache->reciprocal >> 40;
 
-	return index * cache->size == offset && index < shape->objects ? (uint32_t)index : NO_OBJECT;
+	return index * cache->size == offset && index < shape->objects ? (uint32_t)index
+								       : NO_OBJECT;
 }
 
 /* Bitmap of a slab with more than 64 objects: the last words of its memory. */
 static inline unsigned long *slab_bitmap(const struct page *head, const struct slab_shape *shape)
 {
-	return (unsigned long *)page_address(head) + ((PAGE_SIZE << shape->order) / 8 - shape->words);
+	return (unsigned long *)page_address(head) +
+	       ((PAGE_SIZE << shape->order) / 8 - shape->words);
 }
 /* The word that holds the free bit of object `index`. */
-static inline unsigned long *slab_word(struct page *head, const struct slab_shape *shape, uint32_t index)
+static inline unsigned long *slab_word(struct page *head, const struct slab_shape *shape,
+				       uint32_t index)
 {
 	return shape->words ? slab_bitmap(head, shape) + index / 64 : &head->private_;
 }
@@ -61,8 +68,9 @@ static inline bool slab_is_free(struct page *head, const struct slab_shape *shap
 }
 
 /*
- * Tell a memory checker that an object became free / is handed out. Freeing covers the gap to the next object too, so
- * that a use of the gap is seen. Nothing on real machines: all of it folds away.
+ * Tell a memory checker that an object became free / is handed out. Freeing covers the gap to
+ * the next object too, so that a use of the gap is seen. Nothing on real machines: all of it
+ * folds away.
  */
 static inline void object_poison(const struct kmem_cache *cache, struct page *page, void *object)
 {
@@ -84,7 +92,8 @@ struct slab_shape slab_shape_of(uint32_t size, unsigned order) QUARRY_INT(slab_s
 unsigned slab_preferred_order(uint32_t size) QUARRY_INT(slab_preferred_order);
 
 /*
- * Get pages for a slab, all objects free and constructed. Nobody else knows it yet: its pages are marked by slab_mark().
+ * Get pages for a slab, all objects free and constructed. Nobody else knows it yet: its pages
+ * are marked by slab_mark().
  * Return: the head, or NULL.
  */
 struct page *slab_new(struct kmem_cache *cache, gfp_t gfp, int node) QUARRY_INT(slab_new);
@@ -96,14 +105,16 @@ void slab_mark(struct kmem_cache *cache, struct page *head) QUARRY_INT(slab_mark
 void slab_unmark(struct page *head) QUARRY_INT(slab_unmark);
 
 /*
- * Take at most `most` objects; out[0 .. result) is filled from high addresses to low, because the last one is
- * handed out first. Return: how many.
+ * Take at most `most` objects; out[0 .. result) is filled from high addresses to low, because
+ * the last one is handed out first. Return: how many.
  */
 unsigned slab_take(const struct kmem_cache *cache, struct page *head, void **out, unsigned most)
 	QUARRY_INT(slab_take);
 /* Give one back. Return: false, reported, if it is not an object of the slab or free already. */
-bool slab_give(const struct kmem_cache *cache, struct page *head, void *object) QUARRY_INT(slab_give);
+bool slab_give(const struct kmem_cache *cache, struct page *head, void *object)
+	QUARRY_INT(slab_give);
 /* Free bits of the slab. For the validator. */
-uint32_t slab_count_free(const struct kmem_cache *cache, struct page *head) QUARRY_INT(slab_count_free);
+uint32_t slab_count_free(const struct kmem_cache *cache, struct page *head)
+	QUARRY_INT(slab_count_free);
 
 #endif

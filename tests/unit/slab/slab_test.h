@@ -16,7 +16,8 @@
 #include "mock.h"
 
 /* Read memory that is free, past the memory checker. */
-__attribute__((no_sanitize_address, noinline, unused)) static unsigned char peek(const volatile unsigned char *p)
+__attribute__((no_sanitize_address, noinline, unused)) static unsigned char
+peek(const volatile unsigned char *p)
 {
 	return *p;
 }

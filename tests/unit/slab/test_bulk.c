@@ -8,7 +8,7 @@ static void *object[MOST];
 /* Every count: all distinct, all usable; freeing brings the counter to zero. (G139) */
 static void g139_bulk_counts(void **state)
 {
-	static const size_t counts[] = { 0, 1, 2, 16, 17, 61, 62, 64, 65, 130, 600 };
+	static const size_t counts[] = {0, 1, 2, 16, 17, 61, 62, 64, 65, 130, 600};
 
 	(void)state;
 	mock_start(NULL);
@@ -60,7 +60,7 @@ static void h053_all_or_nothing(void **state)
 
 static void zeroed_bulk(void **state)
 {
-	struct mock_config config = { .bytes = 8 * MOCK_MIB, .dirty_memory = true };
+	struct mock_config config = {.bytes = 8 * MOCK_MIB, .dirty_memory = true};
 
 	(void)state;
 	mock_start(&config);
@@ -80,8 +80,9 @@ static void kfree_bulk_mixed(void **state)
 	(void)state;
 	mock_start(NULL);
 	struct kmem_cache *cache = kmem_cache_create("t", 200, NULL, 0);
-	void *p[6] = { kmalloc(10, GFP_KERNEL), NULL, kmem_cache_alloc(cache, GFP_KERNEL),
-		       kmalloc(10000, GFP_KERNEL), ZERO_SIZE_PTR, kmalloc(500, GFP_KERNEL) };
+	void *p[6] = {
+		kmalloc(10, GFP_KERNEL),    NULL,	   kmem_cache_alloc(cache, GFP_KERNEL),
+		kmalloc(10000, GFP_KERNEL), ZERO_SIZE_PTR, kmalloc(500, GFP_KERNEL)};
 
 	kfree_bulk(6, p);
 	assert_int_equal(active_of("t"), 0);

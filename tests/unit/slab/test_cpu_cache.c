@@ -91,7 +91,8 @@ static bool distinct(void **object, unsigned n)
 	return true;
 }
 
-/* An interrupt that allocates and frees in the same cache, at every hook call of a sequence that refills and drains. (H30) */
+/* An interrupt that allocates and frees in the same cache, at every hook call of a sequence that
+ * refills and drains. (H30) */
 static void h030_interrupt_at_every_point(void **state)
 {
 	void *object[150];
@@ -158,7 +159,7 @@ static void busy_stock_is_left_alone(void **state)
 /* What one CPU allocated another one frees; each CPU's stock is emptied by the CPU itself. (H32) */
 static void other_cpu_frees(void **state)
 {
-	struct mock_config config = { .cpus = 3 };
+	struct mock_config config = {.cpus = 3};
 	void *object[200];
 
 	(void)state;
@@ -184,7 +185,7 @@ static void other_cpu_frees(void **state)
 /* A CPU goes: its objects come back. It returns: it has stocks again. (H33) */
 static void h033_cpu_offline_and_back(void **state)
 {
-	struct mock_config config = { .cpus = 2 };
+	struct mock_config config = {.cpus = 2};
 	struct kmem_cache *kmalloc_24 = quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL, 2);
 	void *object[20];
 
@@ -223,7 +224,8 @@ static void h033_cpu_offline_and_back(void **state)
 #define SLOTS 64u
 static void *exchange[SLOTS];
 
-/* Random work: allocate, swap with a shared slot, free what was there; now and then empty the stocks. */
+/* Random work: allocate, swap with a shared slot, free what was there; now and then empty the
+ * stocks. */
 static void churn(void *arg, unsigned cpu)
 {
 	uint64_t random = 1 + cpu;
@@ -232,8 +234,9 @@ static void churn(void *arg, unsigned cpu)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		uint64_t dice = mock_random(&random);
 		size_t size = 8 + dice % 700;
-		unsigned char *p = dice >> 20 & 1 ? kmalloc(size, dice >> 21 & 1 ? GFP_ATOMIC : GFP_KERNEL)
-						  : kmem_cache_alloc(cache, GFP_KERNEL);
+		unsigned char *p = dice >> 20 & 1
+					   ? kmalloc(size, dice >> 21 & 1 ? GFP_ATOMIC : GFP_KERNEL)
+					   : kmem_cache_alloc(cache, GFP_KERNEL);
 
 		if (p)
 			p[0] = p[ksize(p) - 1] = (unsigned char)cpu;
@@ -248,7 +251,7 @@ static void churn(void *arg, unsigned cpu)
 
 static void threads_exchange_objects(void **state)
 {
-	struct mock_config config = { .cpus = 4 };
+	struct mock_config config = {.cpus = 4};
 
 	(void)state;
 	setup(&config);
@@ -282,7 +285,7 @@ static void create_and_destroy(void *arg, unsigned cpu)
 /* Caches come and go on all CPUs while all stocks are emptied. (H46) */
 static void h046_threads_create_and_destroy(void **state)
 {
-	struct mock_config config = { .cpus = 3 };
+	struct mock_config config = {.cpus = 3};
 
 	(void)state;
 	setup(&config);

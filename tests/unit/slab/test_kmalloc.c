@@ -4,11 +4,12 @@
 
 #include "slab_test.h"
 
-/* One object of every size, all alive at once: none overlaps, each keeps the promise of alignment. (G1, G117, G119) */
+/* One object of every size, all alive at once: none overlaps, each keeps the promise of
+ * alignment. (G1, G117, G119) */
 static void g001_every_size_at_once(void **state)
 {
 	static unsigned char *object[8193];
-	struct mock_config config = { .bytes = 96 * MOCK_MIB };
+	struct mock_config config = {.bytes = 96 * MOCK_MIB};
 
 	(void)state;
 	mock_start(&config);
@@ -40,7 +41,8 @@ static void h055_class_of_every_size(void **state)
 		assert_true(divisor(size) >= divisor(n) || n < KMALLOC_MIN_SIZE);
 		assert_int_equal(quarry_kmalloc_class(size), cls);
 	}
-	assert_int_equal(quarry_kmalloc_class_size(QUARRY_KMALLOC_CLASSES - 1), KMALLOC_MAX_CACHE_SIZE);
+	assert_int_equal(quarry_kmalloc_class_size(QUARRY_KMALLOC_CLASSES - 1),
+			 KMALLOC_MAX_CACHE_SIZE);
 }
 
 /* Powers of two are aligned to themselves, large blocks too. (G118) */
@@ -65,8 +67,8 @@ static void g118_powers_of_two(void **state)
 /* Zeroed to the last byte of ksize(), although every byte was dirty. (G9, G108) */
 static void g009_kzalloc_is_all_zero(void **state)
 {
-	static const size_t sizes[] = { 1, 7, 8, 96, 255, 256, 257, 4096, 8192, 8193, 1 << 20 };
-	struct mock_config config = { .bytes = 16 * MOCK_MIB, .dirty_memory = true };
+	static const size_t sizes[] = {1, 7, 8, 96, 255, 256, 257, 4096, 8192, 8193, 1 << 20};
+	struct mock_config config = {.bytes = 16 * MOCK_MIB, .dirty_memory = true};
 
 	(void)state;
 	mock_start(&config);
@@ -91,7 +93,7 @@ static void g009_kzalloc_is_all_zero(void **state)
 /* DMA requests have caches of their own; DMA32 is not a kmalloc zone. (G58) */
 static void g058_zone_bits(void **state)
 {
-	struct mock_config config = { .base = 1 * MOCK_MIB, .bytes = 64 * MOCK_MIB };
+	struct mock_config config = {.base = 1 * MOCK_MIB, .bytes = 64 * MOCK_MIB};
 
 	(void)state;
 	mock_start(&config);
@@ -217,7 +219,7 @@ static bool has_pattern(const unsigned char *p, size_t n)
 /* Growing and shrinking keeps the contents. (G121) */
 static void g121_krealloc_keeps_contents(void **state)
 {
-	static const size_t chain[] = { 16, 17, 100, 4096, 65536, 65537, 70000, 200, 8192, 1 };
+	static const size_t chain[] = {16, 17, 100, 4096, 65536, 65537, 70000, 200, 8192, 1};
 	unsigned char *p = NULL;
 	size_t n = 0;
 
@@ -249,7 +251,8 @@ static void g121_krealloc_keeps_contents(void **state)
 	mock_stop();
 }
 
-/* With __GFP_ZERO at every call, all bytes beyond the old size are zero, after a shrink too. (H59) */
+/* With __GFP_ZERO at every call, all bytes beyond the old size are zero, after a shrink too.
+ * (H59) */
 static void h059_krealloc_zeroes_the_new_part(void **state)
 {
 	(void)state;
@@ -288,7 +291,7 @@ static void g122_krealloc_array(void **state)
 
 static void g146_null_is_accepted(void **state)
 {
-	void *nothing[2] = { NULL, NULL };
+	void *nothing[2] = {NULL, NULL};
 
 	(void)state;
 	mock_start(NULL);
@@ -331,7 +334,8 @@ static void g149_foreign_pointers(void **state)
 	mock_stop();
 }
 
-/* A second free: at once when nothing was freed in between, else when the stock is emptied. (G149, H42) */
+/* A second free: at once when nothing was freed in between, else when the stock is emptied.
+ * (G149, H42) */
 static void g149_double_free(void **state)
 {
 	(void)state;
@@ -358,7 +362,8 @@ static void g149_double_free(void **state)
 	mock_stop();
 }
 
-/* A pointer into an object is reported at the latest when the stock is emptied, and the object stays alive. (G149, H41) */
+/* A pointer into an object is reported at the latest when the stock is emptied, and the object
+ * stays alive. (G149, H41) */
 static void g149_interior_pointer(void **state)
 {
 	(void)state;
@@ -398,7 +403,7 @@ static void freed_memory_is_left_alone(void **state)
 
 static void g154_sensitive_free_wipes(void **state)
 {
-	static const size_t sizes[] = { 1, 31, 100, 4000, 9000 };
+	static const size_t sizes[] = {1, 31, 100, 4000, 9000};
 
 	(void)state;
 	mock_start(NULL);
@@ -424,7 +429,8 @@ static void sized_free_checks_the_size(void **state)
 	mock_stop();
 }
 
-/* Sleeping requests from an interrupt are reported even when memory is plenty; atomic ones are not. (G23, G24) */
+/* Sleeping requests from an interrupt are reported even when memory is plenty; atomic ones are
+ * not. (G23, G24) */
 static void g023_context(void **state)
 {
 	(void)state;
@@ -501,8 +507,10 @@ static void failure_sweep(void **state)
 		unsigned long before = mock_fault_passes(-1);
 
 		mock_fail_site(-1, n, false);
-		void *a = kmalloc(24, GFP_KERNEL | __GFP_NOWARN), *b = kmalloc(5000, GFP_KERNEL | __GFP_NOWARN);
-		void *c = kmalloc(100000, GFP_KERNEL | __GFP_NOWARN), *d = krealloc(a, 600, GFP_KERNEL | __GFP_NOWARN);
+		void *a = kmalloc(24, GFP_KERNEL | __GFP_NOWARN),
+		     *b = kmalloc(5000, GFP_KERNEL | __GFP_NOWARN);
+		void *c = kmalloc(100000, GFP_KERNEL | __GFP_NOWARN),
+		     *d = krealloc(a, 600, GFP_KERNEL | __GFP_NOWARN);
 
 		kfree(d ? d : a);
 		kfree(b);

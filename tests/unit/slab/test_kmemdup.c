@@ -7,7 +7,7 @@
 static void copies(void **state)
 {
 	static const char text[] = "quarry";
-	char exact[3] = { 'a', 'b', 'c' }; /* no NUL: nothing after it may be read (H63) */
+	char exact[3] = {'a', 'b', 'c'}; /* no NUL: nothing after it may be read (H63) */
 
 	(void)state;
 	mock_start(NULL);
@@ -43,8 +43,10 @@ struct flexible {
 	int n;
 	int item[];
 };
-_Static_assert(struct_size_t(struct flexible, item, 3) == 16, "constant count: a constant expression");
-_Static_assert(struct_size_t(struct flexible, item, SIZE_MAX / 4) == SIZE_MAX, "... that saturates");
+_Static_assert(struct_size_t(struct flexible, item, 3) == 16,
+	       "constant count: a constant expression");
+_Static_assert(struct_size_t(struct flexible, item, SIZE_MAX / 4) == SIZE_MAX,
+	       "... that saturates");
 _Static_assert(flex_array_size((struct flexible *)NULL, item, 5) == 20, "...");
 
 static void g111_sizes_saturate(void **state)
@@ -78,7 +80,8 @@ static void h057_checked_arithmetic(void **state)
 			assert_int_equal(check_mul_overflow(x, y, &r), a * b > 255);
 			assert_int_equal(r, (uint8_t)(a * b));
 			if (b < 12)
-				assert_int_equal(check_shl_overflow(x, y, &r), b > 7 ? true : a << b > 255);
+				assert_int_equal(check_shl_overflow(x, y, &r),
+						 b > 7 ? true : a << b > 255);
 		}
 	}
 	int n;

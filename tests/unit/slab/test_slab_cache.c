@@ -55,8 +55,8 @@ static void g134_overhead(void **state)
 
 static void g135_bad_arguments(void **state)
 {
-	static const unsigned bad_align[] = { 3, 48, ~0u, 1u << 21 };
-	struct kmem_cache_args args = { 0 };
+	static const unsigned bad_align[] = {3, 48, ~0u, 1u << 21};
+	struct kmem_cache_args args = {0};
 	unsigned reports = 0;
 
 	(void)state;
@@ -97,14 +97,16 @@ static void g135_slab_panic(void **state)
 /* Every size and alignment: objects are aligned and do not overlap. (H52) */
 static void h052_sizes_and_alignments(void **state)
 {
-	static const unsigned aligns[] = { 0, 1, 2, 8, 16, 64, 512, 4096, 8192, 65536 };
-	static const unsigned sizes[] = { 1, 7, 8, 9, 24, 63, 64, 65, 100, 500, 1000, 4095, 4096, 4097, 10000, 40000, 1 << 20 };
+	static const unsigned aligns[] = {0, 1, 2, 8, 16, 64, 512, 4096, 8192, 65536};
+	static const unsigned sizes[] = {1,   7,    8,	  9,	24,   63,    64,    65,	    100,
+					 500, 1000, 4095, 4096, 4097, 10000, 40000, 1 << 20};
 
 	(void)state;
 	mock_start(NULL);
 	for (unsigned a = 0; a < sizeof(aligns) / sizeof(aligns[0]); a++) {
 		for (unsigned s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
-			struct kmem_cache *cache = kmem_cache_create("t", sizes[s], aligns[a], 0, NULL);
+			struct kmem_cache *cache =
+				kmem_cache_create("t", sizes[s], aligns[a], 0, NULL);
 			unsigned char *object[12];
 
 			assert_non_null(cache);
@@ -112,7 +114,8 @@ static void h052_sizes_and_alignments(void **state)
 			for (unsigned i = 0; i < 12; i++) {
 				object[i] = kmem_cache_alloc(cache, GFP_KERNEL);
 				assert_non_null(object[i]);
-				assert_int_equal((uintptr_t)object[i] % (aligns[a] > 8 ? aligns[a] : 8), 0);
+				assert_int_equal(
+					(uintptr_t)object[i] % (aligns[a] > 8 ? aligns[a] : 8), 0);
 				memset(object[i], (int)i, sizes[s]);
 			}
 			for (unsigned i = 0; i < 12; i++) {
@@ -153,7 +156,8 @@ static void construct(void *object)
 	memset(object, 0x77, 40);
 }
 
-/* The constructor runs once for each object of a slab, and a returned object keeps its state. (G138, H50) */
+/* The constructor runs once for each object of a slab, and a returned object keeps its state.
+ * (G138, H50) */
 static void g138_constructor(void **state)
 {
 	struct slab_info info;
@@ -185,7 +189,7 @@ static void g138_constructor(void **state)
 
 static void g139_zalloc(void **state)
 {
-	struct mock_config config = { .bytes = 8 * MOCK_MIB, .dirty_memory = true };
+	struct mock_config config = {.bytes = 8 * MOCK_MIB, .dirty_memory = true};
 
 	(void)state;
 	mock_start(&config);
@@ -211,10 +215,11 @@ static unsigned second_cpu_on_node_1(unsigned cpu)
 static void g139_node(void **state)
 {
 	static const struct quarry_mem_range map[] = {
-		{ 16 * MOCK_MIB, 16 * MOCK_MIB, QUARRY_MEM_USABLE, 0 },
-		{ 32 * MOCK_MIB, 16 * MOCK_MIB, QUARRY_MEM_USABLE, 1 },
+		{16 * MOCK_MIB, 16 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+		{32 * MOCK_MIB, 16 * MOCK_MIB, QUARRY_MEM_USABLE, 1},
 	};
-	struct mock_config config = { .map = map, .nr_map = 2, .cpus = 2, .cpu_node = second_cpu_on_node_1 };
+	struct mock_config config = {
+		.map = map, .nr_map = 2, .cpus = 2, .cpu_node = second_cpu_on_node_1};
 	void *object[200];
 
 	(void)state;
@@ -251,7 +256,8 @@ static void g140_flags(void **state)
 	struct kmem_cache *dma = new_cache("dma", 100, SLAB_CACHE_DMA | SLAB_NO_MERGE);
 	struct kmem_cache *account = new_cache("account", 100, SLAB_ACCOUNT);
 	void *a = kmem_cache_alloc(line, GFP_KERNEL), *b = kmem_cache_alloc(line, GFP_KERNEL);
-	void *c = kmem_cache_alloc(dma, GFP_KERNEL | GFP_DMA), *d = kmem_cache_alloc(account, GFP_KERNEL);
+	void *c = kmem_cache_alloc(dma, GFP_KERNEL | GFP_DMA),
+	     *d = kmem_cache_alloc(account, GFP_KERNEL);
 
 	assert_int_equal(((uintptr_t)a | (uintptr_t)b) % 64, 0);
 	if (QUARRY_ARCH_DMA_LIMIT)
@@ -373,7 +379,8 @@ static void g152_destroy_with_live_objects(void **state)
 	(void)state;
 	mock_start(NULL);
 	struct kmem_cache *cache = new_cache("busy", 64, 0);
-	unsigned char *p = kmem_cache_alloc(cache, GFP_KERNEL), *q = kmem_cache_alloc(cache, GFP_KERNEL);
+	unsigned char *p = kmem_cache_alloc(cache, GFP_KERNEL),
+		      *q = kmem_cache_alloc(cache, GFP_KERNEL);
 
 	memset(p, 1, 64);
 	kmem_cache_free(cache, q);
@@ -397,7 +404,8 @@ static void g153_destroy_null_and_twice(void **state)
 	kmem_cache_destroy(cache);
 	mock_expect_report(QUARRY_RULE_CACHE_ARGUMENT, 2);
 	kmem_cache_destroy(cache);
-	kmem_cache_destroy(quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL, 3)); /* ours, not the caller's */
+	kmem_cache_destroy(
+		quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL, 3)); /* ours, not the caller's */
 	kfree(kmalloc(32, GFP_KERNEL));
 	mock_stop();
 }
@@ -487,7 +495,7 @@ static void failure_sweep(void **state)
 static void small_slabs_when_memory_is_fragmented(void **state)
 {
 	static struct page *page[4096];
-	struct mock_config config = { .bytes = 4 * MOCK_MIB };
+	struct mock_config config = {.bytes = 4 * MOCK_MIB};
 	unsigned n = 0;
 
 	(void)state;
@@ -534,7 +542,8 @@ static void macros(void **state)
 {
 	(void)state;
 	mock_start(NULL);
-	struct kmem_cache *plain = KMEM_CACHE(thing, 0), *window = KMEM_CACHE_USERCOPY(thing, 0, text);
+	struct kmem_cache *plain = KMEM_CACHE(thing, 0),
+			  *window = KMEM_CACHE_USERCOPY(thing, 0, text);
 	struct slab_info info;
 
 	assert_true(find_info("thing", &info));
