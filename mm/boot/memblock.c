@@ -128,8 +128,11 @@ phys_addr_t memblock_phys_alloc_range(uint64_t size, uint64_t align, phys_addr_t
 		uint64_t from = max_u64(span.start_pfn, lowest),
 			 to = min_u64(span.end_pfn, highest);
 
-		if (from < to && to - from >= pages && align_down(to - pages, align_pages) >= from)
-			found = align_down(to - pages, align_pages);
+		if (from < to && to - from >= pages) {
+			uint64_t at = align_down(to - pages, align_pages);
+
+			found = at >= from ? at : found;
+		}
 	}
 	if (!found ||
 	    early_record(found << PAGE_SHIFT, pages << PAGE_SHIFT, QUARRY_MEM_RESERVED, __func__))

@@ -66,14 +66,11 @@ static struct run run_at(const struct memmap *map, enum memmap_view view, uint64
 			continue;
 		}
 		run.last = min_u64(run.last, last_byte(entry));
-		if (!memory) {
-			reserved = true;
-			continue;
-		}
-		later |= entry->type == QUARRY_MEM_LATER;
-		if (!kept)
+		if (memory && !kept)
 			run.node = entry->node < QUARRY_MAX_NODES ? entry->node : 0;
-		kept = true;
+		kept |= memory;
+		reserved |= !memory;
+		later |= entry->type == QUARRY_MEM_LATER;
 	}
 	if (kept && !reserved)
 		run.type = later ? QUARRY_MEM_LATER : QUARRY_MEM_USABLE;

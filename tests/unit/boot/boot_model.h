@@ -25,7 +25,7 @@ enum { ABSENT = 0, LATER = 1, USABLE = 2 };
 /* What a byte or a frame is: 0 if not ours, else type * 64 + node + 1. */
 static inline unsigned kind_of(unsigned type, unsigned node)
 {
-	return type * 64 + (node < QUARRY_MAX_NODES ? node : 0) + 1;
+	return type * 64 + node + 1;
 }
 
 static inline unsigned model_byte(const struct quarry_mem_range *map, size_t nr, uint64_t x)
@@ -47,7 +47,7 @@ static inline unsigned model_byte(const struct quarry_mem_range *map, size_t nr,
 		else
 			reserved = true;
 		if (map[i].type == QUARRY_MEM_USABLE || map[i].type == QUARRY_MEM_LATER)
-			node = map[i].node;
+			node = map[i].node < QUARRY_MAX_NODES ? map[i].node : 0;
 	}
 	if (reserved || (!later && !usable))
 		return ABSENT;

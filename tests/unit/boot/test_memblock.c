@@ -72,7 +72,10 @@ static void range_and_alignment(void **state)
 			 RAM + FRAME);
 	assert_int_equal(memblock_phys_alloc_range(FRAME, 0, RAM + 5, RAM + 3 * FRAME - 1), 0);
 	assert_int_equal(memblock_phys_alloc(FRAME, 1ull << 63), 0);
+	assert_int_equal(
+		memblock_phys_alloc_range(FRAME, 2 * FRAME, RAM + 3 * FRAME, RAM + 4 * FRAME), 0);
 	assert_int_equal(memblock_phys_alloc(RAM_BYTES, 0), 0);
+	assert_int_equal(memblock_phys_alloc(RAM + RAM_BYTES + FRAME, 0), 0);
 	assert_int_equal(memblock_phys_alloc(UINT64_MAX, 0), 0);
 	memblock_close();
 }
@@ -147,8 +150,25 @@ static void table_full_is_reported(void **state)
 	assert_int_equal(quarry_report_count(QUARRY_RULE_MAP_FULL), reports + 2);
 	/* Neighbours of an entry still fit. */
 	assert_int_equal(memblock_reserve(RAM + FRAME, FRAME), 0);
-	assert_int_equal(free_pages(), RAM_BYTES / FRAME - 65);
+	assert_int_equal(memblock_reserve(RAM + 127 * FRAME, FRAME), 0);
+	assert_int_equal(free_pages(), RAM_BYTES / FRAME - 66);
 	memblock_close();
+}
+
+/* The last page below 2^64 and page 0 are no neighbours. */
+static void no_merge_around_the_top(void **state)
+{
+	struct quarry_mem_range map = {0, 16 * FRAME, QUARRY_MEM_USABLE, 0};
+	struct quarry_params params = {.size = sizeof(params), .map = &map, .nr_map = 1};
+
+	(void)state;
+	for (unsigned first = 0; first < 2; first++) {
+		quarry_memblock_init(&params);
+		assert_int_equal(memblock_reserve(first ? 0 : 0 - FRAME, FRAME), 0);
+		assert_int_equal(memblock_reserve(first ? 0 - FRAME : 0, FRAME), 0);
+		assert_int_equal(free_pages(), 15);
+		memblock_close();
+	}
 }
 
 static void closed_is_reported(void **state)
@@ -200,6 +220,7 @@ int main(void)
 		cmocka_unit_test(add_to_an_empty_map),
 		cmocka_unit_test(exhaustion_after_commit),
 		cmocka_unit_test(table_full_is_reported),
+		cmocka_unit_test(no_merge_around_the_top),
 		cmocka_unit_test(closed_is_reported),
 		cmocka_unit_test(bad_arguments_are_reported),
 		cmocka_unit_test(params_of_an_older_kernel),

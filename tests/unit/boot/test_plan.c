@@ -378,6 +378,51 @@ static void later_beyond_early_memory(void **state)
 	assert_int_equal(plan.clipped_pages, 5 * GIB / FRAME - GIB / FRAME - plan.later_pages);
 }
 
+/*
+ * A home of 40 pages describes 9 pageblocks; which 9 depends on what lies around it.
+ *
+ *   block 95  96  97  98  99  100 101 ... 107 108 ... 111
+ *         |...later...|       |home           |..later...|     best: from 95
+ *                             |home   |........later.....|     best: from 100, the home's own start
+ */
+static void window_with_most_pages(void **state)
+{
+	const uint64_t block = BLOCK * FRAME, base = GIB;
+	struct quarry_mem_range map[] = {{base + 5 * block, 40 * FRAME, QUARRY_MEM_USABLE, 0},
+					 {base, 3 * block, QUARRY_MEM_LATER, 0},
+					 {base + 13 * block, 4 * block, QUARRY_MEM_LATER, 0}};
+	struct world world = world_of(map, 3, base, 17 * block);
+
+	(void)state;
+	assert_int_equal(check_world(&world), 0);
+	assert_int_equal(world.plan.lo_pfn, base / FRAME);
+	assert_int_equal(world.plan.later_pages, 3 * BLOCK);
+	map[2] = (struct quarry_mem_range){base + 9 * block, 8 * block, QUARRY_MEM_LATER, 0};
+	world = world_of(map, 3, base, 17 * block);
+	assert_int_equal(check_world(&world), 0);
+	assert_int_equal(world.plan.lo_pfn, base / FRAME + 5 * BLOCK);
+	assert_int_equal(world.plan.later_pages, 5 * BLOCK);
+}
+
+/* The caller's area and the block map share the tail: up to its last byte, and one byte beyond. */
+static void tail_is_exact(void **state)
+{
+	struct quarry_mem_range map = {GIB, 64 * BLOCK * FRAME, QUARRY_MEM_USABLE, 0};
+	static const struct {
+		uint64_t extra, pages;
+	} tails[] = {{0, 1},	 {FRAME - 64, 1},     {FRAME - 64 - 63, 1}, {FRAME - 63, 2},
+		     {FRAME, 2}, {2 * FRAME - 64, 2}, {2 * FRAME - 63, 3}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(tails); i++) {
+		struct world world = world_of(&map, 1, GIB, 64 * BLOCK * FRAME);
+
+		world.extra = tails[i].extra;
+		assert_int_equal(check_world(&world), 0);
+		assert_int_equal(world.plan.end_pfn - world.plan.tail_pfn, tails[i].pages);
+	}
+}
+
 static void nothing_usable(void **state)
 {
 	struct quarry_mem_range map[] = {{MIB, MIB, QUARRY_MEM_LATER, 0},
@@ -474,6 +519,8 @@ int main(void)
 		cmocka_unit_test(h9_sixty_four_tib),
 		cmocka_unit_test(one_page_at_each_far_end),
 		cmocka_unit_test(later_beyond_early_memory),
+		cmocka_unit_test(window_with_most_pages),
+		cmocka_unit_test(tail_is_exact),
 		cmocka_unit_test(nothing_usable),
 		cmocka_unit_test(h1_thousands_of_ranges),
 		cmocka_unit_test(h3_random_maps),
