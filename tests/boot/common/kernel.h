@@ -26,7 +26,7 @@ bool option_set(const char *word);
 /* Start the other CPUs and wait until each runs the library. */
 void smp_start(void);
 unsigned smp_online(void);
-/* Run fn(cpu) on every CPU at once, in task context with interrupts on, and wait. Context: CPU 0. */
+/* Run fn(cpu) on all CPUs at once, in task context with interrupts on, and wait. Context: CPU 0. */
 void smp_run(void (*fn)(unsigned cpu));
 /* Run what interrupts deferred to task context. */
 void smp_run_deferred(void);

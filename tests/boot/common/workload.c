@@ -187,7 +187,7 @@ static void progress(const char *phase, uint64_t percent)
 		totalram_pages(), interrupts, made);
 }
 
-/* Break a promise in the middle of the work, so that a test can see the verdict change: `break=N`. */
+/* `break=N`: break a promise in the middle of the work; a test looks at the verdict. */
 enum { BREAK_NOTHING, BREAK_LEAK, BREAK_CONTENTS, BREAK_HANG, BREAK_FAULT };
 
 static void break_promise(struct worker *worker)

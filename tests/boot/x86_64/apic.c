@@ -190,7 +190,7 @@ struct acpi_rsdp {
 	uint64_t xsdt;
 } __attribute__((packed));
 
-/* ACPI tables lie below 4 GiB, which is mapped at its physical address until the CPUs have started. */
+/* ACPI tables lie below 4 GiB, which is mapped one to one until the CPUs have started. */
 static const void *acpi_at(uint64_t phys)
 {
 	return (const void *)(uintptr_t)phys;
@@ -248,7 +248,7 @@ static void find_hpet(const struct acpi_rsdp *rsdp)
 	*(volatile uint64_t *)(state.hpet + HPET_CONFIGURATION) = 1;
 }
 
-/* CPU 0 is the one that booted, whatever its APIC id; the others follow in the order of the table. */
+/* CPU 0 is the one that booted, whatever its APIC id; the others follow in the table's order. */
 void apic_find_cpus(phys_addr_t given_rsdp)
 {
 	const struct acpi_rsdp *rsdp = find_rsdp(given_rsdp);

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * entry.S (x86_64): from the loader's 32-bit hand-over to C, the same for the other CPUs from real mode, and
- * the first instructions of every trap.
+ * entry.S (x86_64): from the loader's 32-bit hand-over to C, the same for the other CPUs from real
+ * mode, and the first instructions of every trap.
  *
- * PVH enters at pvh_start with paging off, flat segments and %ebx = start information. The image is linked at
- * KERNEL_BASE + physical address, so code that runs before paging subtracts KERNEL_BASE.
+ * PVH enters at pvh_start with paging off, flat segments and %ebx = start information. The image is
+ * linked at KERNEL_BASE + physical address, so code that runs before paging subtracts KERNEL_BASE.
  */
 #include "tests/boot/x86_64/port.h"
 
+/* Vectors at which the CPU pushes an error code: 8, 10-14, 17, 21. */
+#define HAS_ERROR 0x227d00
 #define DEVICE_BITS (PTE_PRESENT | PTE_WRITE | PTE_UNCACHED | PTE_LEAF)
 #define PHYS(symbol) symbol - KERNEL_BASE
 
-	/* The ELF note that makes this image a PVH kernel: owner "Xen", type 18, 32-bit entry point. */
+	/* The ELF note that makes this a PVH kernel: owner "Xen", type 18, 32-bit entry point. */
 	.section .note.Xen, "a", @note
 	.balign 4
 	.long 4, 8, 18
@@ -78,8 +80,8 @@ boot_long_mode:
 	jmp *%rax
 
 	.text
-	/* Long mode, lower half: %rdi is the argument, %esi the CPU's number. Move to the higher half and the
-	 * CPU's own stack and block. */
+	/* Long mode, lower half: %rdi is the argument, %esi the CPU's number. Move to the higher
+	 * half and the CPU's own stack and block. */
 enter_high:
 	lgdt boot_gdt_high(%rip)
 	movl $SEL_DATA, %eax
@@ -114,8 +116,8 @@ enter_high:
 	ud2
 
 	/*
-	 * Trampoline: copied to TRAMPOLINE, where a CPU begins in real mode after a start-up interrupt. It needs
-	 * the identity map and one parameter, the CPU's number.
+	 * Trampoline: copied to TRAMPOLINE, where a CPU begins in real mode after a start-up
+	 * interrupt. It needs the identity map and one parameter, the CPU's number.
 	 */
 	.section .rodata
 	.balign 16
@@ -172,8 +174,8 @@ boot_gdt_high:
 	.quad boot_gdt
 
 	/*
-	 * Traps: 256 stubs of 16 bytes push a zero where the CPU pushed no error code, then the vector. What
-	 * follows makes the struct trap_frame of traps.c.
+	 * Traps: 256 stubs of 16 bytes push a zero where the CPU pushed no error code, then the
+	 * vector. What follows makes the struct trap_frame of traps.c.
 	 */
 	.text
 	.balign 16
@@ -182,7 +184,7 @@ trap_stubs:
 	.set vector, 0
 	.rept 256
 	.balign 16
-	.if vector != 8 && vector != 10 && vector != 11 && vector != 12 && vector != 13 && vector != 14 && vector != 17 && vector != 21
+	.if vector > 21 || !(1 << vector & HAS_ERROR)
 	pushq $0
 	.endif
 	pushq $vector
