@@ -3,21 +3,22 @@
  * tlb.c (riscv64): forgetting translations on the calling hart.
  *
  * - `sfence.vma` with an address drops the leaf translations of that page in all address spaces;
- *   without one it drops everything, upper levels included. It also orders earlier stores to the tables
- *   before the hart's later walks.
- * - The architecture lets a hart remember that an entry was not present (unless it has Svvptc). A new mapping
- *   is therefore fenced on the hart that made it (arch_tlb_map_sync). Other harts are not disturbed: one that
- *   remembers the old state takes a page fault on its first access, and quarry_vmap_fault() in the
- *   kernel's fault handler fences there and lets it retry. Such a fault needs a walk of the address
- *   before it was mapped, which correct code does only speculatively, so it is rare.
+ *   without one it drops everything, upper levels included. It also orders earlier stores to the
+ *   tables before the hart's later walks.
+ * - The architecture lets a hart remember that an entry was not present (unless it has Svvptc). A
+ *   new mapping is therefore fenced on the hart that made it (arch_tlb_map_sync). Other harts are
+ *   not disturbed: one that remembers the old state takes a page fault on its first access, and
+ *   quarry_vmap_fault() in the kernel's fault handler fences there and lets it retry. Such a fault
+ *   needs a walk of the address before it was mapped, which correct code does only speculatively,
+ * so it is rare.
  *
  * Start at: arch_tlb_flush_range.
  */
 #include <quarry/arch.h>
 
 /*
- * One sfence.vma by address takes tens of cycles on simple cores; dropping everything costs a refill of
- * the TLB, which has 32 to 128 entries there. 64 pages keeps the two near each other.
+ * One sfence.vma by address takes tens of cycles on simple cores; dropping everything costs a
+ * refill of the TLB, which has 32 to 128 entries there. 64 pages keeps the two near each other.
  */
 #define MAX_SINGLE_PAGES 64u
 
@@ -40,7 +41,8 @@ void arch_tlb_flush_range(uintptr_t start, uintptr_t end)
 		fence_page(va);
 }
 
-/* A linked table is announced as the whole address space: a fence by address orders leaf entries only. */
+/* A linked table is announced as the whole address space: a fence by address orders leaf entries
+ * only. */
 void arch_tlb_map_sync(uintptr_t start, uintptr_t end)
 {
 	arch_tlb_flush_range(start, end);

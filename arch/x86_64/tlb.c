@@ -2,7 +2,8 @@
 /*
  * tlb.c (x86_64): forgetting translations on the calling CPU.
  *
- * - `invlpg` drops the translations of one page, global ones too, and all cached upper-level entries.
+ * - `invlpg` drops the translations of one page, global ones too, and all cached upper-level
+ * entries.
  * - Clearing CR4.PGE drops everything, global entries included. Without PGE there are none, and a
  *   reload of CR3 does the same.
  * - New entries need nothing: the CPU does not cache entries that are not present.
@@ -12,9 +13,9 @@
 #include <quarry/arch.h>
 
 /*
- * An invlpg takes 100 to 200 cycles; a full flush costs one refill of what is still needed, at most a
- * first-level data TLB of 64 entries at some 30 cycles each in the usual case, more if much of the
- * second level was in use. 64 pages keeps the two within a factor of about two.
+ * An invlpg takes 100 to 200 cycles; a full flush costs one refill of what is still needed, at
+ * most a first-level data TLB of 64 entries at some 30 cycles each in the usual case, more if much
+ * of the second level was in use. 64 pages keeps the two within a factor of about two.
  */
 #define MAX_SINGLE_PAGES 64u
 

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vmalloc.h: virtually contiguous memory from single pages, and mapping given pages (spec G3, G123-G133, G150).
+ * vmalloc.h: virtually contiguous memory from single pages, and mapping given pages (spec G3,
+ * G123-G133, G150).
  *
  * Rules common to all functions here:
- *   - They work if quarry_init was given a virtual range (quarry/init.h); without one an allocation fails with
- *     VMAP_SPACE. `is_vmalloc_addr` tells an address of that range.
+ *   - They work if quarry_init was given a virtual range (quarry/init.h); without one an
+ *     allocation fails with VMAP_SPACE. `is_vmalloc_addr` tells an address of that range.
  *   - Sizes are rounded up to pages; one page that is not mapped follows each area.
- *   - An allocation whose mask has __GFP_DIRECT_RECLAIM may sleep: task context only; the mask also governs
- *     page-table pages. Functions without a mask use GFP_KERNEL. Failure is NULL, reported unless __GFP_NOWARN.
+ *   - An allocation whose mask has __GFP_DIRECT_RECLAIM may sleep: task context only; the mask
+ *     also governs page-table pages. Functions without a mask use GFP_KERNEL. Failure is NULL,
+ *   reported unless __GFP_NOWARN.
  *   - Freed addresses and pages are reused only after every CPU has flushed its TLB; flushes are
- *     collected, so the memory of the last frees (up to 32 MiB, or a sixteenth of memory) comes back later.
+ *     collected, so the memory of the last frees (up to 32 MiB, or a sixteenth of memory) comes
+ *     back later.
  */
 #ifndef QUARRY_VMALLOC_H
 #define QUARRY_VMALLOC_H
@@ -53,8 +56,8 @@ static inline void *vcalloc(size_t n, size_t size)
 
 /*
  * Free what one of the above returned. NULL is ignored; anything else is reported and ignored.
- * Context: any but NMI. In an interrupt the work is put off: to the defer hook, else to the next call here that
- * may sleep. (G146, G150)
+ * Context: any but NMI. In an interrupt the work is put off: to the defer hook, else to the next
+ * call here that may sleep. (G146, G150)
  */
 void vfree(const void *address) QUARRY_API(vfree);
 static inline void vfree_atomic(const void *address)
@@ -74,8 +77,9 @@ static inline void vfree_atomic(const void *address)
 #endif
 
 /*
- * Map pages[0..count) one after another. The pages stay the caller's: they must not be freed before vunmap
- * and, because flushes are collected, not before vm_unmap_aliases either if other CPUs used the mapping.
+ * Map pages[0..count) one after another. The pages stay the caller's: they must not be freed
+ * before vunmap and, because flushes are collected, not before vm_unmap_aliases either if other
+ * CPUs used the mapping.
  * Context: task, may sleep. Return: address or NULL.
  */
 void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned prot)
@@ -98,8 +102,8 @@ unsigned long vmalloc_to_pfn(const void *address) QUARRY_API(vmalloc_to_pfn);
 unsigned long vmalloc_nr_pages(void) QUARRY_API(vmalloc_nr_pages);
 
 /*
- * For a kernel's page-fault handler on CPUs that remember absent entries (riscv64): if `va` is mapped now
- * and allows `access` (QUARRY_PROT_READ, _WRITE or _EXEC), make this CPU see it.
+ * For a kernel's page-fault handler on CPUs that remember absent entries (riscv64): if `va` is
+ * mapped now and allows `access` (QUARRY_PROT_READ, _WRITE or _EXEC), make this CPU see it.
  * Context: the fault handler, any. Return: true: retry the access; false: a real fault.
  */
 bool quarry_vmap_fault(uintptr_t va, unsigned access) QUARRY_API(vmap_fault);

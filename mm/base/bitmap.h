@@ -2,8 +2,8 @@
 /*
  * bitmap.h: fixed bitmaps of 64-bit words and searches for runs in them.
  *
- * Positions are bit numbers; a search that finds nothing answers its upper limit. No calls, no memory but
- * the bitmap. Cost: one step a word, or a step a change between set and clear.
+ * Positions are bit numbers; a search that finds nothing answers its upper limit. No calls, no
+ * memory but the bitmap. Cost: one step a word, or a step a change between set and clear.
  */
 #ifndef QUARRY_MM_BITMAP_H
 #define QUARRY_MM_BITMAP_H
@@ -79,8 +79,8 @@ static inline void bitmap_clear(uint64_t *map, unsigned long from, unsigned long
 }
 
 /*
- * First run of `count` clear bits inside [from, to) whose start plus `bias` is a multiple of `align` (a power of
- * two). Return: its start, or `to`.
+ * First run of `count` clear bits inside [from, to) whose start plus `bias` is a multiple of
+ * `align` (a power of two). Return: its start, or `to`.
  */
 static inline unsigned long bitmap_find_run(const uint64_t *map, unsigned long from,
 					    unsigned long to, unsigned long count,

@@ -7,8 +7,9 @@
  *   larger          kmalloc, silent, one round         vmalloc, if the mask may sleep
  *   > INT_MAX       refused: more likely a bug of the caller's arithmetic than a wish
  *
- * A mask with __GFP_RETRY_MAYFAIL makes the first try a hard one; __GFP_NOFAIL is kept for the second. NORETRY and
- * masks that cannot sleep have no second try; NORETRY is reported, because the caller says two things at once.
+ * A mask with __GFP_RETRY_MAYFAIL makes the first try a hard one; __GFP_NOFAIL is kept for the
+ * second. NORETRY and masks that cannot sleep have no second try; NORETRY is reported, because the
+ * caller says two things at once.
  *
  * Start at: kvmalloc_node.
  */
@@ -92,7 +93,8 @@ void kvfree_sensitive(const void *p, size_t size)
 	kvfree(p);
 }
 
-/* Resize in place if the area's pages suffice. Return: the recorded size before in *old; false if it must move. */
+/* Resize in place if the area's pages suffice. Return: the recorded size before in *old; false
+ * if it must move. */
 static bool resize_area(const void *p, size_t size, size_t *old)
 {
 	struct vmap_info info;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * page_chain.h: single pages chained through struct page.lru, so that collecting them needs no memory.
+ * page_chain.h: single pages chained through struct page.lru, so that collecting them needs no
+ * memory.
  *
  * The link is the next page's frame number, 0 ends the chain (frame 0 is never handed out). Pages
  * of any kind may be mixed; all were allocated by the virtual layer as single pages.
@@ -49,7 +50,7 @@ static inline void chain_splice(struct page_chain *to, struct page_chain *from)
 		to->tail = from->tail;
 	to->head = from->head;
 	to->count += from->count;
-	*from = (struct page_chain){ 0, 0, 0 };
+	*from = (struct page_chain){0, 0, 0};
 }
 
 #endif

@@ -3,21 +3,23 @@
  * pgtable.c: a radix walk over the page tables of any CPU port.
  *
  * Terms       level   0 is the table whose entries are 4 KiB leaves; the root is level levels - 1
- *             run     neighbouring entries of one table; callers fill or clear a run by themselves, so a
- *                     range costs one walk per 2 MiB, not one per page
+ *             run     neighbouring entries of one table; callers fill or clear a run by
+ *                     themselves, so a range costs one walk per 2 MiB, not one per page
  *             pruning taking out tables that map nothing
  *
- * Invariants  P1  root entries of the window are present from pgtable_init on and never change: other address
- *                 spaces may have copied them
+ * Invariants  P1  root entries of the window are present from pgtable_init on and never change:
+ *                 other address spaces may have copied them
  *             P2  a table with a present entry is never pruned
  *             P3  no table of a 2 MiB block that an area uses is pruned (the caller of
  *                 pgtable_prune holds the space lock and names unused blocks)
- *             P4  a table is zeroed before it is linked, and flushed from every CPU between unlinking and reuse
- *             P5  no table is linked while one that was unlinked is not flushed yet: a CPU that still walks through
- *                 the old one would not see the new one
+ *             P4  a table is zeroed before it is linked, and flushed from every CPU between
+ *                 unlinking and reuse
+ *             P5  no table is linked while one that was unlinked is not flushed yet: a CPU that
+ *                 still walks through the old one would not see the new one
  *
- * Locking     pt.lock (rank 3) is held while a table is linked or unlinked, and for walks of addresses that nobody
- *             is known to map. Leaf entries belong to the owner of the area: no lock.
+ * Locking     pt.lock (rank 3) is held while a table is linked or unlinked, and for walks of
+ *             addresses that nobody is known to map. Leaf entries belong to the owner of the area:
+ *             no lock.
  * Cost        a walk is one load a level; creating a table is a page and one more walk.
  * Start at    pgtable_create
  */
@@ -87,7 +89,7 @@ static void table_link(quarry_pte_t *pte, struct page *table)
 
 int pgtable_init(phys_addr_t root, uintptr_t start, uintptr_t end)
 {
-	pt.lock = (struct mm_lock){ 0 };
+	pt.lock = (struct mm_lock){0};
 	pt.pages = 0;
 	pt.pruning = 0;
 	pt.levels = arch_pt_levels();
@@ -112,7 +114,7 @@ int pgtable_init(phys_addr_t root, uintptr_t start, uintptr_t end)
 			return -QUARRY_ENOMEM;
 		table_link(pte, table);
 	}
-	arch_tlb_map_sync(0, UINTPTR_MAX & PAGE_MASK);
+	arch_tlb_map_sync(0, PT_EVERYTHING);
 	return 0;
 }
 
@@ -136,12 +138,12 @@ struct pt_run pgtable_find(uintptr_t va, unsigned long pages)
 
 		if (level == 0) {
 			room = PT_ENTRIES - arch_pt_index(va, 0);
-			return (struct pt_run){ pte, 0, pages < room ? pages : room };
+			return (struct pt_run){pte, 0, pages < room ? pages : room};
 		}
 		value = arch_pte_read(pte);
 		if (!arch_pte_present(value) || arch_pte_is_leaf(value, level)) {
 			room = (entry_size(level) - (va & (entry_size(level) - 1))) >> PAGE_SHIFT;
-			return (struct pt_run){ pte, level, pages < room ? pages : room };
+			return (struct pt_run){pte, level, pages < room ? pages : room};
 		}
 		table = table_of(value, level);
 	}
@@ -187,7 +189,8 @@ struct pt_run pgtable_create(uintptr_t va, unsigned long pages, gfp_t gfp)
 			if (!spare)
 				break;
 		} else if (gfpflags_allow_blocking(gfp) && cpu_context() == 0) {
-			/* The pruner is pinned and only waits for CPUs to flush, so for this one too. */
+			/* The pruner is pinned and only waits for CPUs to flush, so for this one
+			 * too. */
 			arch_relax();
 		} else {
 			break;
@@ -199,7 +202,7 @@ struct pt_run pgtable_create(uintptr_t va, unsigned long pages, gfp_t gfp)
 	if (run.level)
 		run.pte = NULL;
 	if (linked)
-		arch_tlb_map_sync(0, UINTPTR_MAX & PAGE_MASK);
+		arch_tlb_map_sync(0, PT_EVERYTHING);
 	return run;
 }
 
@@ -217,8 +220,8 @@ int pgtable_query(uintptr_t va, bool wait, struct pt_leaf *leaf)
 		mm_unlock_raw(&pt.lock);
 		error = -QUARRY_ENOENT;
 		if (arch_pte_is_leaf(pte, run.level)) {
-			leaf->phys = arch_pte_addr(pte, run.level) +
-				     (va & (entry_size(run.level) - 1));
+			leaf->phys =
+				arch_pte_addr(pte, run.level) + (va & (entry_size(run.level) - 1));
 			leaf->prot = arch_pte_prot(pte, run.level);
 			leaf->level = run.level;
 			error = 0;
@@ -235,12 +238,13 @@ static bool table_is_ours(const quarry_pte_t *table)
 }
 
 /*
- * Unlink the table of `level` that covers va if it is empty, then each upper table that this empties; the tables
- * below root entries stay (P1).
+ * Unlink the table of `level` that covers va if it is empty, then each upper table that this
+ * empties; the tables below root entries stay (P1).
  */
 static void prune_path(uintptr_t va, unsigned level, struct page_chain *chain)
 {
-	quarry_pte_t *parent[PT_MAX_LEVELS]; /* parent[l]: the entry that points to the table of level l */
+	quarry_pte_t *parent
+		[PT_MAX_LEVELS]; /* parent[l]: the entry that points to the table of level l */
 	quarry_pte_t *table = pt.root;
 
 	for (unsigned l = pt.levels - 1; l > level; l--) {

@@ -13,12 +13,15 @@
 
 #define PT_ENTRIES 512u
 #define PT_MAX_LEVELS 5u
+/* End of a range that stands for the whole address space: every translation and all tables. */
+#define PT_EVERYTHING (~(uintptr_t)0 << PAGE_SHIFT)
 
 /* Neighbouring entries of one table, from the entry of an address on. */
 struct pt_run {
-	quarry_pte_t *pte;   /* NULL: no memory for a table */
-	unsigned level;      /* 0: leaf table; above: the entry is absent or a huge leaf */
-	unsigned long pages; /* level 0: entries of this run; above: pages from the address to the entry's end */
+	quarry_pte_t *pte; /* NULL: no memory for a table */
+	unsigned level;	   /* 0: leaf table; above: the entry is absent or a huge leaf */
+	/* Level 0: entries of the run. Above: pages from the address to the entry's end. */
+	unsigned long pages;
 };
 
 /* What the tables say about an address. */
@@ -29,8 +32,8 @@ struct pt_leaf {
 };
 
 /*
- * Take the tables of `root` (0: those in use) over for [start, end): give every root entry of the range
- * a table, so that root entries never change again.
+ * Take the tables of `root` (0: those in use) over for [start, end): give every root entry of the
+ * range a table, so that root entries never change again.
  * Return: 0, -ENOSYS (no translation in use), -EBUSY (the range holds a mapping), -ENOMEM.
  */
 int pgtable_init(phys_addr_t root, uintptr_t start, uintptr_t end) QUARRY_INT(pgtable_init);
@@ -43,15 +46,18 @@ unsigned pgtable_levels(void) QUARRY_INT(pgtable_levels);
 struct pt_run pgtable_find(uintptr_t va, unsigned long pages) QUARRY_INT(pgtable_find);
 
 /* The same, creating missing tables with `gfp`. Context: as gfp allows. */
-struct pt_run pgtable_create(uintptr_t va, unsigned long pages, gfp_t gfp) QUARRY_INT(pgtable_create);
+struct pt_run pgtable_create(uintptr_t va, unsigned long pages, gfp_t gfp)
+	QUARRY_INT(pgtable_create);
 
-/* Look up any address. With `wait` false a busy table answers -EAGAIN. Return: 0, -ENOENT, -EAGAIN. Context: any. */
+/* Look up any address. With `wait` false a busy table answers -EAGAIN. Return: 0, -ENOENT,
+ * -EAGAIN. Context: any. */
 int pgtable_query(uintptr_t va, bool wait, struct pt_leaf *leaf) QUARRY_INT(pgtable_query);
 
 /*
- * Between begin and end: unlink the tables of ours that lie below [start, end), a range of whole 2 MiB that nobody
- * maps or may start to map during the call, and upper tables that become empty. They go to `chain`. Before end every
- * CPU must flush everything; afterwards the tables can be freed.
+ * Between begin and end: unlink the tables of ours that lie below [start, end), a range of whole 2
+ * MiB that nobody maps or may start to map during the call, and upper tables that become empty.
+ * They go to `chain`. Before end every CPU must flush everything; afterwards the tables can be
+ * freed.
  * Context: pinned from begin to end.
  */
 void pgtable_prune_begin(void) QUARRY_INT(pgtable_prune_begin);

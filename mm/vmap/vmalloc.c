@@ -2,8 +2,9 @@
 /*
  * vmalloc.c: pages plus addresses plus mapping.
  *
- * Pages come in batches of 64, an array on the stack, and go into the tables run by run; no list of an
- * area's pages is kept, because the page tables are one. A failure on the way takes down what is there.
+ * Pages come in batches, an array on the stack, and go into the tables run by run; no list of an
+ * area's pages is kept, because the page tables are one. A failure on the way takes down what is
+ * there.
  *
  * Cost        per page a stock pop, an entry and two words of struct page.
  * Start at    __vmalloc_node
@@ -15,12 +16,12 @@
 #include "mm/gfp/gfp.h"
 #include "mm/vmap/vmap.h"
 
-#define BATCH 64u
+#define BATCH 32u
 
 #define CALLER() __builtin_return_address(0)
 
-/* At least one page, or none if there is no memory. A bulk request may stop early; the single one that follows obeys
- * the whole mask. */
+/* At least one page, or none if there is no memory. A bulk request may stop early; the single one
+ * that follows obeys the whole mask. */
 static unsigned long get_batch(struct page **pages, unsigned long n, gfp_t gfp, int node)
 {
 	unsigned long got;
@@ -52,7 +53,8 @@ static unsigned long populate(const struct vmap_info *info, gfp_t gfp, int node)
 		uintptr_t va = info->start + (done << PAGE_SHIFT);
 		unsigned long got, mapped;
 
-		got = get_batch(batch, (unsigned long)min_u64(info->pages - done, BATCH), gfp, node);
+		got = get_batch(batch, (unsigned long)min_u64(info->pages - done, BATCH), gfp,
+				node);
 		for (unsigned long i = 0; i < got; i++) {
 			page_set_kind(batch[i], QUARRY_PAGE_VMALLOC);
 			batch[i]->index = (va >> PAGE_SHIFT) + i;
@@ -77,7 +79,7 @@ static void *refuse(enum quarry_rule rule, size_t size, gfp_t gfp, uintptr_t cal
 void *__vmalloc_node(size_t size, size_t align, gfp_t gfp, int node, const void *caller)
 {
 	uintptr_t from = (uintptr_t)caller;
-	struct vmap_info info = { 0, size, 0, VMAP_ALLOC, from };
+	struct vmap_info info = {0, size, 0, VMAP_ALLOC, from};
 	unsigned long align_pages = align >> PAGE_SHIFT ? align >> PAGE_SHIFT : 1;
 	unsigned long got;
 	int error;
@@ -93,8 +95,8 @@ void *__vmalloc_node(size_t size, size_t align, gfp_t gfp, int node, const void 
 	info.pages = PFN_UP(size);
 	error = vmap_get_area(&info, align_pages, gfp);
 	if (error)
-		return refuse(error == -QUARRY_ENOSPC ? QUARRY_RULE_VMAP_SPACE :
-							QUARRY_RULE_NO_MEMORY,
+		return refuse(error == -QUARRY_ENOSPC ? QUARRY_RULE_VMAP_SPACE
+						      : QUARRY_RULE_NO_MEMORY,
 			      size, gfp, from);
 	/* One report for the whole, below. */
 	got = populate(&info, gfp | __GFP_NOWARN, node);

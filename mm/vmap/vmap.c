@@ -6,11 +6,13 @@
  *
  * Invariants, checked by vmap_check:
  *   M1  pages [start, start + pages) of a live area are mapped, its guard page is not
- *   M2  a page mapped by a VMAP_ALLOC area is of kind VMALLOC and its index is its virtual page number
+ *   M2  a page mapped by a VMAP_ALLOC area is of kind VMALLOC and its index is its virtual page
+ *       number
  *   M3  nothing else is mapped in the window, but areas whose free was put off
  *
- * An area that is freed in an interrupt is claimed there, so a second free is seen at once, and put on a
- * list through the word that a claimed area keeps. The defer hook, or the next call that may sleep, unmaps it.
+ * An area that is freed in an interrupt is claimed there, so a second free is seen at once, and
+ * put on a list through the word that a claimed area keeps. The defer hook, or the next call that
+ * may sleep, unmaps it.
  *
  * Locking     vmap_lock for the list; entries of an area belong to who allocated or claimed it.
  * Cost        per page one entry read and one written; per 2 MiB one walk.
@@ -26,9 +28,10 @@
 #include "mm/vmap/pgtable.h"
 
 /*
- * How much of the range we use: 16 times memory, at least 64 GiB (with 3 levels of tables 2 GiB). Areas, guards, what
- * waits for a flush and fragmentation stay far below that, and bookkeeping is sized by it: 72 bytes
- * per GiB, and with 3 levels a page per GiB for tables that are there from the start.
+ * How much of the range we use: 16 times memory, at least 64 GiB (with 3 levels of tables 2 GiB).
+ * Areas, guards, what waits for a flush and fragmentation stay far below that, and bookkeeping is
+ * sized by it: 72 bytes per GiB, and with 3 levels a page per GiB for tables that are there from
+ * the start.
  */
 #define WINDOW_PER_RAM 16ul
 #define WINDOW_MIN (64ul << 30)
@@ -51,7 +54,8 @@ int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp)
 	bool wait = gfpflags_allow_blocking(gfp) && vmap_may_wait();
 	int error = vmap_area_alloc(info, align, own);
 
-	/* Addresses may wait for a flush. A request that must not fail waits for somebody's free. */
+	/* Addresses may wait for a flush. A request that must not fail waits for somebody's
+	 * free. */
 	while (error == -QUARRY_ENOSPC && wait) {
 		if (!vmap_purge() && !gfp_has(gfp, __GFP_NOFAIL))
 			break;
@@ -117,7 +121,7 @@ static void unmap_pages(uintptr_t va, unsigned long n, struct page_chain *pages)
 /* Take down a claimed area of which the first `mapped` pages are mapped. */
 static void take_down(const struct vmap_info *info, unsigned long mapped)
 {
-	struct page_chain pages = { 0, 0, 0 };
+	struct page_chain pages = {0, 0, 0};
 
 	unmap_pages(info->start, mapped, info->flags & VMAP_ALLOC ? &pages : NULL);
 	vmap_retire(info, &pages);
@@ -201,7 +205,7 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned prot)
 {
 	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
-	struct vmap_info info = { 0, (size_t)count << PAGE_SHIFT, count, VMAP_MAP, caller };
+	struct vmap_info info = {0, (size_t)count << PAGE_SHIFT, count, VMAP_MAP, caller};
 	const unsigned all = QUARRY_PROT_READ | QUARRY_PROT_WRITE | QUARRY_PROT_EXEC |
 			     QUARRY_PROT_UNCACHED | QUARRY_PROT_WRITE_COMBINE;
 	gfp_t gfp = GFP_KERNEL;
@@ -285,7 +289,7 @@ bool quarry_vmap_fault(uintptr_t va, unsigned access)
 		return error == -QUARRY_EAGAIN;
 	if (access & ~leaf.prot)
 		return false;
-	arch_tlb_map_sync(0, UINTPTR_MAX & PAGE_MASK);
+	arch_tlb_map_sync(0, PT_EVERYTHING);
 	return true;
 }
 
@@ -371,7 +375,8 @@ void vmap_drain(void)
 	vmap_purge_tables();
 }
 
-/* Do `levels` levels tell all addresses of [start, end) apart, and is the range in one half of the address space? */
+/* Do `levels` levels tell all addresses of [start, end) apart, and is the range in one half of
+ * the address space? */
 static bool range_fits(uintptr_t start, uintptr_t end, unsigned levels)
 {
 	return (start ^ (end - 1)) >> (PAGE_SHIFT + 9 * levels - 1) == 0;

@@ -12,15 +12,19 @@
 /*
  * Use [start, end) below the table `root` (0: the one in use); start == end: the layer stays off.
  * Not all of a large range is used, see WINDOW_PER_RAM in vmap.c. The slab layer works already.
- * Context: CPU 0, one thread. Return: 0, -EINVAL (bad range: reported, off), -EBUSY, -ENOSYS, -ENOMEM.
+ * Context: CPU 0, one thread. Return: 0, -EINVAL (bad range: reported, off), -EBUSY, -ENOSYS,
+ * -ENOMEM.
  */
 int vmap_init(uintptr_t start, uintptr_t end, phys_addr_t root) QUARRY_INT(vmap_init);
-/* Give back everything that waits: put-off frees, pages, page tables. Context: may wait, no lock held; else nothing. */
+/* Give back everything that waits: put-off frees, pages, page tables. Context: may wait, no lock
+ * held; else nothing. */
 void vmap_drain(void) QUARRY_INT(vmap_drain);
 
-/* Get addresses for `info`; flush and try again if they run out. Context: as gfp allows. Return: 0, -ENOSPC, -ENOMEM. */
+/* Get addresses for `info`; flush and try again if they run out. Context: as gfp allows. Return:
+ * 0, -ENOSPC, -ENOMEM. */
 int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp) QUARRY_INT(vmap_get_area);
-/* Map `pages` at va inside an area, creating tables with `gfp`. Return: pages mapped; fewer than n on failure. */
+/* Map `pages` at va inside an area, creating tables with `gfp`. Return: pages mapped; fewer than
+ * n on failure. */
 unsigned long vmap_map_pages(uintptr_t va, struct page *const *pages, unsigned long n,
 			     unsigned prot, gfp_t gfp) QUARRY_INT(vmap_map_pages);
 /* Undo a new area of which the first `mapped` pages are mapped. */
@@ -33,7 +37,8 @@ gfp_t vmap_own_gfp(gfp_t gfp) QUARRY_INT(vmap_own_gfp);
 
 /* The live area that maps `address`. Context: any but NMI. Constant time. */
 bool vmap_info_at(const void *address, struct vmap_info *info) QUARRY_INT(vmap_info_at);
-/* The first live area at or after *cursor (start with 0); *cursor moves past it. Context: any but NMI. */
+/* The first live area at or after *cursor (start with 0); *cursor moves past it. Context: any
+ * but NMI. */
 bool vmap_info_next(uintptr_t *cursor, struct vmap_info *info) QUARRY_INT(vmap_info_next);
 /* Check areas against page tables and pages; report each broken invariant. Return: their number.
  * Context: task; exact if nothing else runs. */

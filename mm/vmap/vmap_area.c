@@ -2,29 +2,23 @@
 /*
  * vmap_area.c: allocate address ranges of the window, and find the area of an address.
  *
- * The window is an array of 2 MiB chunks. A chunk is free, or shared by small areas (vmap_chunk.h), or wholly
- * inside one large area (more than 511 pages). The rest of a large area that fills no chunk is the tail of a shared
- * one. The directory says what each chunk is: two loads from an address to its chunk, eight words
- * at most from there to its area.
- *
- *   dir[region] -> page of 512 entries -> 0                    free, or outside the window
- *                                         struct vmap_chunk    shared
- *                                         struct vmap_large|1  inside a large area
+ * The window is an array of 2 MiB chunks (vmap_dir.h). A chunk is free, or shared by small areas
+ * (vmap_chunk.h), or wholly inside one large area, one of more than 511 pages. What is left of a
+ * large area beyond its last whole chunk is the tail of a shared one.
  *
  * Invariants, checked by vmap_area_check_locked:
- *   A1  busy bit of a chunk = its entry is not 0
- *   A2  entries[region] = entries of that region that are not 0; dir[region] is NULL if that is 0
+ *   A1  D1..D3 of the directory
+ *   A2  C1..C5 of each shared chunk
  *   A3  a shared chunk is in bin floor(log2(max_run)), or in none if max_run < 2
  *   A4  a shared chunk with no used page is an edge of the window; all others are freed at once
- *   A5  C1..C5 for each shared chunk
- *   A6  the entries of a large area's chunks all point to it
+ *   A5  the entries of a large area's chunks all point to it
  *
- * Search      A small area goes to the shared chunk with the shortest sufficient runs (bins, best fit), then to a
- *             new chunk, lowest first; a large area to the lowest sufficient run of free chunks. So small areas
- *             stay together and long runs stay long.
+ * Search      A small area goes to the shared chunk with the shortest sufficient runs (bins, best
+ *             fit), then to a new chunk, lowest first; a large area to the lowest sufficient run
+ *             of free chunks. So small areas stay together and long runs stay long.
  * Locking     vmap_lock for everything; pages for bookkeeping are allocated before it is taken.
- * Cost        small: a few words; large: a scan of one bit per 2 MiB. Memory: one page per 2 MiB of small areas,
- *             and a page of directory per GiB that is in use.
+ * Cost        small: a few words; large: a scan of one bit per 2 MiB. Memory: one page per 2 MiB
+ *             of small areas, and a page of directory per GiB that is in use.
  * Start at    vmap_area_alloc
  */
 #include "mm/vmap/vmap_area.h"
@@ -37,12 +31,11 @@
 #include "mm/base/list.h"
 #include "mm/base/log.h"
 
-#define REGION_CHUNKS 512ul /* entries in a page of the directory: 1 GiB of addresses */
-#define NR_BINS 10u         /* longest runs of 1, 2-3, 4-7 .. 512 pages */
+#define NR_BINS 10u /* longest runs of 1, 2-3, 4-7 .. 512 pages */
 #define NO_BIN NR_BINS
-#define MIN_TOTAL 2u         /* a page and its guard */
-#define RELEASE_STEP 8u      /* chunks released per hold of the lock: about 1000 instructions */
-#define EXACT_BIN_TRIES 4u   /* chunks of the lowest bin that are tried first: there runs may be too short */
+#define MIN_TOTAL 2u	    /* a page and its guard */
+#define RELEASE_STEP 8u	    /* chunks released per hold of the lock: about 1000 instructions */
+#define LOWEST_BIN_TRIES 4u /* chunks of the lowest bin, whose runs may be too short, tried first */
 
 struct vmap_large {
 	struct vmap_info info;
@@ -60,93 +53,25 @@ struct supply {
 QUARRY_STATE struct mm_lock vmap_lock;
 
 static QUARRY_STATE struct {
-	uintptr_t start, end; /* the window */
-	uintptr_t base;       /* start, rounded down to a chunk */
-	unsigned long nr_chunks;
-	uintptr_t **dir;   /* by region */
-	uint16_t *entries; /* by region */
-	uint64_t *busy;    /* by chunk */
-	unsigned long first_free; /* no chunk below it is free */
 	unsigned long alloc_pages; /* of VMAP_ALLOC areas that are not retired */
-	unsigned bins;             /* bins that are not empty */
+	unsigned bins;		   /* bins that are not empty */
 	struct quarry_list bin[NR_BINS];
 	struct vmap_chunk *dirty, *flushing;
 	struct vmap_large *dirty_large, *flushing_large;
 } space;
 
-/* ---- the directory ---- */
-
-static unsigned long chunk_index(uintptr_t va)
-{
-	return (va - space.base) >> CHUNK_SHIFT;
-}
-static uintptr_t chunk_address(unsigned long index)
-{
-	return space.base + ((uintptr_t)index << CHUNK_SHIFT);
-}
 static unsigned page_bit(uintptr_t va)
 {
 	return (unsigned)(va >> PAGE_SHIFT) % CHUNK_PAGES;
 }
-
-static uintptr_t entry_of(unsigned long index)
-{
-	const uintptr_t *page = space.dir[index / REGION_CHUNKS];
-	return page ? page[index % REGION_CHUNKS] : 0;
-}
-static struct vmap_chunk *entry_chunk(uintptr_t entry)
-{
-	return entry & 1 ? NULL : (struct vmap_chunk *)entry;
-}
-static struct vmap_large *entry_large(uintptr_t entry)
-{
-	return entry & 1 ? (struct vmap_large *)(entry - 1) : NULL;
-}
 static struct vmap_chunk *shared_chunk(uintptr_t va)
 {
-	return entry_chunk(entry_of(chunk_index(va)));
+	return entry_chunk(dir_entry(dir_index(va)));
 }
-
-/* Directory pages that entries of [index, index + count) still lack. */
-static unsigned long missing_directory(unsigned long index, unsigned long count)
+/* The large area whose first chunk is at va. */
+static struct vmap_large *large_at(uintptr_t va)
 {
-	unsigned long missing = 0;
-
-	for (unsigned long r = index / REGION_CHUNKS; r <= (index + count - 1) / REGION_CHUNKS; r++)
-		missing += !space.dir[r];
-	return missing;
-}
-
-static void *supply_take(struct supply *supply)
-{
-	return page_address(chain_pop(&supply->pages));
-}
-
-static void entry_set(unsigned long index, uintptr_t entry, struct supply *supply)
-{
-	unsigned long region = index / REGION_CHUNKS;
-
-	if (!space.dir[region]) {
-		space.dir[region] = supply_take(supply);
-		clear_page(space.dir[region]);
-	}
-	MM_ASSERT(!space.dir[region][index % REGION_CHUNKS]);
-	space.dir[region][index % REGION_CHUNKS] = entry;
-	space.entries[region]++;
-	bitmap_set(space.busy, index, 1);
-}
-static void entry_clear(unsigned long index, struct vmap_leftover *left)
-{
-	unsigned long region = index / REGION_CHUNKS;
-
-	space.dir[region][index % REGION_CHUNKS] = 0;
-	if (--space.entries[region] == 0) {
-		chain_push(&left->pages, virt_to_page(space.dir[region]));
-		space.dir[region] = NULL;
-	}
-	bitmap_clear(space.busy, index, 1);
-	if (index < space.first_free)
-		space.first_free = index;
+	return entry_large(dir_entry(dir_index(va)));
 }
 
 /* ---- bins ---- */
@@ -186,10 +111,10 @@ static void bin_update(struct vmap_chunk *chunk)
 static struct vmap_chunk *chunk_add(unsigned long index, unsigned first, unsigned last,
 				    struct supply *supply)
 {
-	struct vmap_chunk *chunk = supply_take(supply);
+	struct vmap_chunk *chunk = page_address(chain_pop(&supply->pages));
 
-	chunk_init(chunk, chunk_address(index), first, last);
-	entry_set(index, (uintptr_t)chunk, supply);
+	chunk_init(chunk, dir_address(index), first, last);
+	dir_set(index, (uintptr_t)chunk, &supply->pages);
 	bin_insert(chunk);
 	return chunk;
 }
@@ -236,31 +161,21 @@ static bool supply_has(struct supply *supply, unsigned long pages)
 	return !supply->missing;
 }
 
-/* First of `count` free chunks in a row, the first aligned to `align` pages; nr_chunks if there are none. */
-static unsigned long free_chunks(unsigned long count, unsigned long align)
-{
-	unsigned long chunk_align = align / CHUNK_PAGES ? align / CHUNK_PAGES : 1;
-	unsigned long bias = space.base >> CHUNK_SHIFT & (chunk_align - 1);
-
-	space.first_free = bitmap_next_clear(space.busy, space.first_free, space.nr_chunks);
-	return bitmap_find_run(space.busy, space.first_free, space.nr_chunks, count, chunk_align,
-			       bias);
-}
-
 static bool place_small(struct vmap_info *info, unsigned total, unsigned long align,
 			struct supply *supply)
 {
-	/* A chunk promises no more than its own alignment: beyond that only the start of a new one will do. */
+	/* A chunk promises no more than its own alignment: beyond that only the start of a new
+	 * one will do. */
 	bool share = align <= CHUNK_PAGES;
 	unsigned bit = 0;
 	struct vmap_chunk *chunk =
-		share ? search_shared(total, align, EXACT_BIN_TRIES, &bit) : NULL;
+		share ? search_shared(total, align, LOWEST_BIN_TRIES, &bit) : NULL;
 
 	if (!chunk) {
-		unsigned long index = free_chunks(1, align);
+		unsigned long index = dir_find_free(1, align);
 
-		if (index < space.nr_chunks) {
-			if (!supply_has(supply, 1 + missing_directory(index, 1)))
+		if (index < vmap_dir.nr_chunks) {
+			if (!supply_has(supply, 1 + dir_missing(index, 1)))
 				return false;
 			chunk = chunk_add(index, 0, CHUNK_PAGES, supply);
 			bit = 0;
@@ -282,17 +197,17 @@ static bool place_large(struct vmap_info *info, unsigned long total, unsigned lo
 	unsigned long whole = total / CHUNK_PAGES;
 	unsigned tail = (unsigned)(total % CHUNK_PAGES);
 	unsigned long count = whole + (tail != 0);
-	unsigned long index = free_chunks(count, align);
+	unsigned long index = dir_find_free(count, align);
 	struct vmap_large *large = supply->large;
 
-	if (index == space.nr_chunks ||
-	    !supply_has(supply, (tail != 0) + missing_directory(index, count)))
+	if (index == vmap_dir.nr_chunks ||
+	    !supply_has(supply, (tail != 0) + dir_missing(index, count)))
 		return false;
-	info->start = chunk_address(index);
+	info->start = dir_address(index);
 	large->info = *info;
 	large->claimed = false;
 	for (unsigned long i = 0; i < whole; i++)
-		entry_set(index + i, (uintptr_t)large + 1, supply);
+		dir_set(index + i, (uintptr_t)large + 1, &supply->pages);
 	if (tail) {
 		struct vmap_chunk *chunk = chunk_add(index + whole, 0, CHUNK_PAGES, supply);
 
@@ -325,7 +240,7 @@ static bool supply_fill(struct supply *supply, gfp_t gfp)
 
 int vmap_area_alloc(struct vmap_info *info, unsigned long align, gfp_t gfp)
 {
-	struct supply supply = { { 0, 0, 0 }, NULL, 0 };
+	struct supply supply = {{0, 0, 0}, NULL, 0};
 	unsigned long total = info->pages + 1;
 	int error = -QUARRY_ENOMEM;
 
@@ -337,8 +252,8 @@ int vmap_area_alloc(struct vmap_info *info, unsigned long align, gfp_t gfp)
 		return error;
 	do {
 		unsigned long irq = mm_lock(&vmap_lock);
-		bool placed = small ? place_small(info, (unsigned)total, align, &supply) :
-				      place_large(info, total, align, &supply);
+		bool placed = small ? place_small(info, (unsigned)total, align, &supply)
+				    : place_large(info, total, align, &supply);
 
 		if (placed && info->flags & VMAP_ALLOC)
 			space.alloc_pages += info->pages;
@@ -361,13 +276,13 @@ bool vmap_area_find_locked(uintptr_t va, struct vmap_info *info)
 	struct vmap_chunk *chunk;
 	struct vmap_large *large;
 
-	if (va < space.start || va >= space.end)
+	if (va < vmap_dir.start || va >= vmap_dir.end)
 		return false;
-	entry = entry_of(chunk_index(va));
+	entry = dir_entry(dir_index(va));
 	chunk = entry_chunk(entry);
 	large = entry_large(entry);
 	if (chunk && page_bit(va) < chunk->tail)
-		large = entry_large(entry_of(chunk_index(va) - 1));
+		large = entry_large(dir_entry(dir_index(va) - 1));
 	if (large) {
 		*info = large->info;
 		return !large->claimed && (va - info->start) >> PAGE_SHIFT < info->pages;
@@ -393,7 +308,7 @@ int vmap_area_claim_locked(uintptr_t start, unsigned kind, struct vmap_info *inf
 	if (chunk)
 		bitmap_clear(chunk->starts, page_bit(start), 1);
 	else
-		entry_large(entry_of(chunk_index(start)))->claimed = true;
+		large_at(start)->claimed = true;
 	return 0;
 }
 
@@ -404,7 +319,7 @@ void vmap_area_claimed_locked(uintptr_t start, struct vmap_info *info)
 	if (chunk)
 		chunk_describe(chunk, page_bit(start), info);
 	else
-		*info = entry_large(entry_of(chunk_index(start)))->info;
+		*info = large_at(start)->info;
 }
 
 void vmap_area_keep_locked(uintptr_t start, uintptr_t word)
@@ -414,7 +329,7 @@ void vmap_area_keep_locked(uintptr_t start, uintptr_t word)
 	if (chunk)
 		chunk->caller[page_bit(start) / 2] = word;
 	else
-		entry_large(entry_of(chunk_index(start)))->info.caller = word;
+		large_at(start)->info.caller = word;
 }
 
 void vmap_area_resize_locked(uintptr_t start, size_t size)
@@ -424,7 +339,7 @@ void vmap_area_resize_locked(uintptr_t start, size_t size)
 	if (chunk)
 		chunk->size[page_bit(start) / 2] = (uint32_t)size;
 	else
-		entry_large(entry_of(chunk_index(start)))->info.size = size;
+		large_at(start)->info.size = size;
 }
 
 /* ---- giving back ---- */
@@ -450,7 +365,7 @@ void vmap_area_retire_locked(const struct vmap_info *info)
 		retire_pages(chunk, page_bit(info->start), (unsigned)info->pages + 1);
 		return;
 	}
-	large = entry_large(entry_of(chunk_index(info->start)));
+	large = large_at(info->start);
 	large->next = space.dirty_large;
 	space.dirty_large = large;
 	if ((info->pages + 1) % CHUNK_PAGES) {
@@ -491,16 +406,16 @@ static void release_chunk(struct vmap_chunk *chunk, struct vmap_leftover *left)
 		return;
 	}
 	bin_remove(chunk);
-	entry_clear(chunk_index(chunk->base), left);
+	dir_clear(dir_index(chunk->base), &left->pages);
 	chain_push(&left->pages, virt_to_page(chunk));
 }
 
 static void release_large(struct vmap_large *large, struct vmap_leftover *left)
 {
-	unsigned long index = chunk_index(large->info.start);
+	unsigned long index = dir_index(large->info.start);
 
 	for (unsigned long i = 0; i < (large->info.pages + 1) / CHUNK_PAGES; i++)
-		entry_clear(index + i, left);
+		dir_clear(index + i, &left->pages);
 	large->next = left->large;
 	left->large = large;
 }
@@ -551,17 +466,17 @@ static bool next_in_chunk(const struct vmap_chunk *chunk, uintptr_t va, struct v
 
 bool vmap_area_next_locked(uintptr_t *cursor, struct vmap_info *info)
 {
-	unsigned long index = *cursor > space.start ? chunk_index(*cursor) : 0;
+	unsigned long index = *cursor > vmap_dir.start ? dir_index(*cursor) : 0;
 
 	for (;;) {
 		struct vmap_large *large;
 		uintptr_t entry;
 		bool found;
 
-		index = bitmap_next_set(space.busy, index, space.nr_chunks);
-		if (index >= space.nr_chunks)
+		index = bitmap_next_set(vmap_dir.busy, index, vmap_dir.nr_chunks);
+		if (index >= vmap_dir.nr_chunks)
 			return false;
-		entry = entry_of(index);
+		entry = dir_entry(index);
 		large = entry_large(entry);
 		if (large) {
 			*info = large->info;
@@ -579,18 +494,18 @@ bool vmap_area_next_locked(uintptr_t *cursor, struct vmap_info *info)
 
 bool vmap_area_next_free_locked(uintptr_t *cursor, uintptr_t *start, uintptr_t *end)
 {
-	unsigned long index = *cursor > space.start ? chunk_index(*cursor) : 0;
+	unsigned long index = *cursor > vmap_dir.start ? dir_index(*cursor) : 0;
 
-	for (; index < space.nr_chunks; index++) {
-		const struct vmap_chunk *chunk = entry_chunk(entry_of(index));
+	for (; index < vmap_dir.nr_chunks; index++) {
+		const struct vmap_chunk *chunk = entry_chunk(dir_entry(index));
 		unsigned long next = index + 1;
 
-		if (!bitmap_test(space.busy, index))
-			next = bitmap_next_set(space.busy, index, space.nr_chunks);
+		if (!bitmap_test(vmap_dir.busy, index))
+			next = bitmap_next_set(vmap_dir.busy, index, vmap_dir.nr_chunks);
 		else if (!chunk || chunk->nr_used)
 			continue;
-		*start = chunk_address(index);
-		*end = *cursor = chunk_address(next);
+		*start = dir_address(index);
+		*end = *cursor = dir_address(next);
 		return true;
 	}
 	return false;
@@ -601,10 +516,10 @@ bool vmap_area_next_free_locked(uintptr_t *cursor, uintptr_t *start, uintptr_t *
 /* A chunk that reaches beyond the window: its description is there from the start. */
 static bool edge_add(unsigned long index)
 {
-	struct supply supply = { { 0, 0, 0 }, NULL, 1 + missing_directory(index, 1) };
-	uintptr_t base = chunk_address(index);
-	unsigned first = space.start > base ? page_bit(space.start) : 0;
-	unsigned long room = (space.end - base) >> PAGE_SHIFT;
+	struct supply supply = {{0, 0, 0}, NULL, 1 + dir_missing(index, 1)};
+	uintptr_t base = dir_address(index);
+	unsigned first = vmap_dir.start > base ? page_bit(vmap_dir.start) : 0;
+	unsigned long room = (vmap_dir.end - base) >> PAGE_SHIFT;
 
 	if (!supply_fill(&supply, GFP_KERNEL)) {
 		supply_free(&supply);
@@ -616,42 +531,29 @@ static bool edge_add(unsigned long index)
 
 int vmap_area_init(uintptr_t start, uintptr_t end)
 {
-	unsigned long regions;
-	char *memory;
+	int error = dir_init(start, end);
 
 	__builtin_memset(&space, 0, sizeof(space));
-	vmap_lock = (struct mm_lock){ 0 };
+	vmap_lock = (struct mm_lock){0};
 	for (unsigned i = 0; i < NR_BINS; i++)
 		list_init(&space.bin[i]);
-	if (start == end)
-		return 0;
-	space.base = (uintptr_t)align_down(start, 1ul << CHUNK_SHIFT);
-	space.nr_chunks = ((end - 1 - space.base) >> CHUNK_SHIFT) + 1;
-	regions = (space.nr_chunks + REGION_CHUNKS - 1) / REGION_CHUNKS;
-	memory = alloc_pages_exact(
-		regions * (sizeof(*space.dir) + REGION_CHUNKS / 8 + sizeof(*space.entries)),
-		GFP_KERNEL | __GFP_ZERO);
-	if (!memory)
-		return -QUARRY_ENOMEM;
-	space.dir = (uintptr_t **)(void *)memory;
-	space.busy = (uint64_t *)(void *)(space.dir + regions);
-	space.entries = (uint16_t *)(void *)(space.busy + regions * (REGION_CHUNKS / 64));
-	space.start = start;
-	space.end = end;
+	if (error || start == end)
+		return error;
 	if (page_bit(start) && !edge_add(0))
 		return -QUARRY_ENOMEM;
-	if (page_bit(end) && !entry_of(space.nr_chunks - 1) && !edge_add(space.nr_chunks - 1))
+	if (page_bit(end) && !dir_entry(vmap_dir.nr_chunks - 1) &&
+	    !edge_add(vmap_dir.nr_chunks - 1))
 		return -QUARRY_ENOMEM;
 	return 0;
 }
 
 uintptr_t vmap_area_start(void)
 {
-	return space.start;
+	return vmap_dir.start;
 }
 uintptr_t vmap_area_end(void)
 {
-	return space.end;
+	return vmap_dir.end;
 }
 
 unsigned long vmap_area_alloc_pages(void)
@@ -660,47 +562,37 @@ unsigned long vmap_area_alloc_pages(void)
 }
 
 /* Return: number of the first broken invariant of a chunk, 0 if all hold. */
-static unsigned check_entry(unsigned long index)
+static unsigned check_chunk(unsigned long index)
 {
-	uintptr_t entry = entry_of(index);
+	uintptr_t entry = dir_entry(index);
 	const struct vmap_chunk *chunk = entry_chunk(entry);
 	const struct vmap_large *large = entry_large(entry);
 
-	if (bitmap_test(space.busy, index) != (entry != 0))
+	if (!dir_check(index))
 		return 1;
 	if (chunk) {
+		if (chunk->base != dir_address(index) || chunk_check(chunk))
+			return 2;
 		if (chunk->bin_number != bin_for(chunk->max_run))
 			return 3;
 		if (!chunk->nr_used && !is_edge(chunk))
 			return 4;
-		if (chunk->base != chunk_address(index) || chunk_check(chunk))
-			return 5;
 	}
-	if (large && (chunk_address(index) - large->info.start) >> CHUNK_SHIFT >=
+	if (large && (dir_address(index) - large->info.start) >> CHUNK_SHIFT >=
 			     (large->info.pages + 1) / CHUNK_PAGES)
-		return 6;
+		return 5;
 	return 0;
 }
 
 unsigned long vmap_area_check_locked(void)
 {
 	unsigned long broken = 0;
-	unsigned long used = 0;
 
-	for (unsigned long index = 0; index < space.nr_chunks; index++) {
-		unsigned rule = check_entry(index);
-		unsigned long region = index / REGION_CHUNKS;
-		bool last = index % REGION_CHUNKS == REGION_CHUNKS - 1 ||
-			    index == space.nr_chunks - 1;
+	for (unsigned long index = 0; index < vmap_dir.nr_chunks; index++) {
+		unsigned rule = check_chunk(index);
 
-		used += entry_of(index) != 0;
-		if (last) {
-			if (used != space.entries[region] || !used != !space.dir[region])
-				rule = 2;
-			used = 0;
-		}
 		if (rule) {
-			mm_report(VALIDATE, "vmap_area", (void *)chunk_address(index), rule, index);
+			mm_report(VALIDATE, "vmap_area", (void *)dir_address(index), rule, index);
 			broken++;
 		}
 	}

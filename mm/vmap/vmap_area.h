@@ -12,8 +12,7 @@
 #include <quarry/gfp.h>
 
 #include "mm/base/lock.h"
-#include "mm/vmap/page_chain.h"
-#include "mm/vmap/vmap_chunk.h"
+#include "mm/vmap/vmap_dir.h"
 
 /* The space lock, rank 2: areas here, and what waits for a flush in vmap_flush.c. */
 extern struct mm_lock vmap_lock QUARRY_INT(vmap_lock);
@@ -32,8 +31,8 @@ uintptr_t vmap_area_start(void) QUARRY_INT(vmap_area_start);
 uintptr_t vmap_area_end(void) QUARRY_INT(vmap_area_end);
 
 /*
- * Get addresses for info->pages pages and a guard page, aligned to `align` pages (a power of two), and record
- * the rest of `info` with them. `gfp` is for our own bookkeeping.
+ * Get addresses for info->pages pages and a guard page, aligned to `align` pages (a power of two),
+ * and record the rest of `info` with them. `gfp` is for our own bookkeeping.
  * Context: as gfp allows. Return: 0 with info->start set, -ENOSPC, -ENOMEM.
  */
 int vmap_area_alloc(struct vmap_info *info, unsigned long align, gfp_t gfp)
@@ -41,8 +40,8 @@ int vmap_area_alloc(struct vmap_info *info, unsigned long align, gfp_t gfp)
 
 /* Describe the live area that maps `va`; a guard page belongs to none. Constant time. */
 bool vmap_area_find_locked(uintptr_t va, struct vmap_info *info) QUARRY_INT(vmap_area_find_locked);
-/* Take a live area of `kind` away from others: it is not found any more. Return: 0; -ENOENT (no live area starts
- * there); -EINVAL (it is of another kind; info tells). */
+/* Take a live area of `kind` away from others: it is not found any more. Return: 0; -ENOENT (no
+ * live area starts there); -EINVAL (it is of another kind; info tells). */
 int vmap_area_claim_locked(uintptr_t start, unsigned kind, struct vmap_info *info)
 	QUARRY_INT(vmap_area_claim_locked);
 /* A claimed area again, and a word that its claimer may keep with it (in place of the caller). */
@@ -55,7 +54,8 @@ void vmap_area_resize_locked(uintptr_t start, size_t size) QUARRY_INT(vmap_area_
 void vmap_area_retire_locked(const struct vmap_info *info) QUARRY_INT(vmap_area_retire_locked);
 /* A flush of every CPU begins now. */
 void vmap_area_flush_begin_locked(void) QUARRY_INT(vmap_area_flush_begin_locked);
-/* The last flush that began is done: free a bounded part of what it covers. Return: is there more? */
+/* The last flush that began is done: free a bounded part of what it covers. Return: is there
+ * more? */
 bool vmap_area_release_locked(struct vmap_leftover *left) QUARRY_INT(vmap_area_release_locked);
 /* Context: any but NMI, no lock of ours held. */
 void vmap_area_free_leftover(struct vmap_leftover *left) QUARRY_INT(vmap_area_free_leftover);

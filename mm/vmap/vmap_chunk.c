@@ -2,8 +2,8 @@
 /*
  * vmap_chunk.c: bitmaps of one 2 MiB chunk of address space. Picture and invariants: vmap_chunk.h.
  *
- * Small areas are packed into chunks, so that addresses are found by bit searches over eight words and an
- * area costs 14 bytes of the chunk's page instead of a tree node.
+ * Small areas are packed into chunks, so that addresses are found by bit searches over eight words
+ * and an area costs 14 bytes of the chunk's page instead of a tree node.
  *
  * Start at: chunk_search.
  */

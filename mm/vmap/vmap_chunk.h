@@ -5,10 +5,12 @@
  *        bit 0                                                         511
  *   used    1111100000111101111111110000000000000000000000000000000000111   111: outside the window
  *   starts  1000000000100010000000000000000000000000000000000000000000000
- *   dirty   0000000000000000001111110000000000000000000000000000000000000   unmapped, awaits a flush
+ *   dirty   0000000000000000001111110000000000000000000000000000000000000   unmapped, awaits a
+ *           flush
  *
  * Invariants, checked by chunk_check:
- *   C1  starts, dirty and flushing are subsets of used; dirty and flushing are disjoint; no start is either
+ *   C1  starts, dirty and flushing are subsets of used; dirty and flushing are disjoint; no start
+ *       is either
  *   C2  nr_used = set bits of used - bits outside the window
  *   C3  no clear run of used is longer than max_run
  *   C4  each area [start, start + pages + 1) is used throughout and ends before the next start
@@ -29,20 +31,20 @@
 /* An area as others see it. */
 struct vmap_info {
 	uintptr_t start;
-	size_t size;         /* bytes asked for */
+	size_t size;	     /* bytes asked for */
 	unsigned long pages; /* mapped pages; one guard page follows */
-	unsigned flags;      /* VMAP_* */
+	unsigned flags;	     /* VMAP_* */
 	uintptr_t caller;
 };
 #define VMAP_ALLOC 1u /* vmalloc: the pages are ours */
 #define VMAP_MAP 2u   /* vmap: the pages are the caller's */
 
 struct vmap_chunk {
-	uint64_t used[CHUNK_WORDS];     /* cannot be handed out */
-	uint64_t starts[CHUNK_WORDS];   /* first page of a live area */
-	uint64_t dirty[CHUNK_WORDS];    /* unmapped; some CPU may hold a translation */
+	uint64_t used[CHUNK_WORDS];	/* cannot be handed out */
+	uint64_t starts[CHUNK_WORDS];	/* first page of a live area */
+	uint64_t dirty[CHUNK_WORDS];	/* unmapped; some CPU may hold a translation */
 	uint64_t flushing[CHUNK_WORDS]; /* the same, and a flush that covers it has begun */
-	struct quarry_list bin;         /* chunks of similar max_run */
+	struct quarry_list bin;		/* chunks of similar max_run */
 	struct vmap_chunk *next_dirty, *next_flushing;
 	uintptr_t base;
 	uint16_t outside; /* used bits that lie outside the window */
@@ -62,8 +64,8 @@ QUARRY_STATIC_ASSERT(sizeof(struct vmap_chunk) <= PAGE_SIZE, "a chunk's descript
 /* An empty chunk at `base` of which only pages [first, last) lie in the window. */
 void chunk_init(struct vmap_chunk *chunk, uintptr_t base, unsigned first, unsigned last)
 	QUARRY_INT(chunk_init);
-/* Find `total` clear pages aligned to `align` <= CHUNK_PAGES. Return: the first one's bit, or CHUNK_PAGES; then
- * max_run is exact. */
+/* Find `total` clear pages aligned to `align` <= CHUNK_PAGES. Return: the first one's bit, or
+ * CHUNK_PAGES; then max_run is exact. */
 unsigned chunk_search(struct vmap_chunk *chunk, unsigned total, unsigned long align)
 	QUARRY_INT(chunk_search);
 /* Use [bit, bit + total), found by chunk_search. */

@@ -2,22 +2,26 @@
 /*
  * vmap_flush.c: lazy freeing, with one flush of every CPU for many frees.
  *
- *   vfree -> retire:  waiting  --begin-->  covered  --every CPU flushes-->  free addresses, free pages
+ *   vfree -> retire:  waiting  --begin-->  covered  --every CPU flushes-->  free addresses, free
+ *                     pages
  *
- * What is unmapped waits, addresses in the chunk bitmaps (dirty), pages in a chain. A purge moves all that waits
- * to "covered", flushes every CPU without holding anything, and frees what is covered.
+ * What is unmapped waits, addresses in the chunk bitmaps (dirty), pages in a chain. A purge moves
+ * all that waits to "covered", flushes every CPU without holding anything, and frees what is
+ * covered.
  *
- * Invariants  F1  an address or page becomes free only after a flush of every CPU that began after it was
- *                 unmapped
- *             F2  only the purge that began last may free: its flush began after everything covered was
- *                 covered (begun == the number it drew). An earlier one leaves the rest to it, so purges
- *                 never wait for each other
- *             F3  unlinked page tables are freed after a flush of everything that began after the unlinking
- *             F4  no flush happens with a lock held, interrupts off, or in a context that may not wait
+ * Invariants  F1  an address or page becomes free only after a flush of every CPU that began after
+ *                 it was unmapped
+ *             F2  only the purge that began last may free: its flush began after everything
+ *                 covered was covered (begun == the number it drew). An earlier one leaves the
+ *                 rest to it, so purges never wait for each other
+ *             F3  unlinked page tables are freed after a flush of everything that began after the
+ *                 unlinking
+ *             F4  no flush happens with a lock held, interrupts off, or in a context that may not
+ *                 wait
  *
- * Bound       A purge starts when more than `limit` pages wait (addresses of vmap areas count too): 32 MiB, on small
- *             machines a sixteenth of memory. From a context that may not wait the batch grows; the OS's
- *             defer hook, or the next call that may wait, purges.
+ * Bound       A purge starts when more than `limit` pages wait (addresses of vmap areas count
+ *             too): 32 MiB, on small machines a sixteenth of memory. From a context that may not
+ *             wait the batch grows; the OS's defer hook, or the next call that may wait, purges.
  * Locking     vmap_lock for the fields here.
  * Cost        retire is a few bit operations; a purge is one flush, and per page about a bulk free.
  * Start at    vmap_purge
@@ -32,24 +36,24 @@
 #define LIMIT_BYTES (32ul << 20)
 #define LIMIT_SHARE 16ul
 #define LIMIT_MIN_PAGES 16ul
-#define BULK 64u /* pages per bulk free: an array of 512 bytes on the stack */
+#define BULK 32u /* pages per bulk free: an array of 256 bytes on the stack */
 
 /* Addresses to flush; nothing if start == end. */
 struct flush_range {
 	uintptr_t start, end;
 };
-static const struct flush_range everything = { 0, UINTPTR_MAX & PAGE_MASK };
+static const struct flush_range everything = {0, PT_EVERYTHING};
 
 static QUARRY_STATE struct {
-	unsigned long limit;            /* pages */
-	unsigned long waiting;          /* pages of address space not covered by a flush yet */
-	struct page_chain pages;        /* waiting */
-	struct page_chain covered;      /* pages */
-	struct flush_range range;       /* of what waits */
-	struct flush_range old_range;   /* of what is covered */
-	unsigned long begun;            /* purges; the number of the last one */
+	unsigned long limit;	      /* pages */
+	unsigned long waiting;	      /* pages of address space not covered by a flush yet */
+	struct page_chain pages;      /* waiting */
+	struct page_chain covered;    /* pages */
+	struct flush_range range;     /* of what waits */
+	struct flush_range old_range; /* of what is covered */
+	unsigned long begun;	      /* purges; the number of the last one */
 	unsigned long flushes;
-	unsigned deferred; /* a purge was asked of the defer hook; a word: riscv64 has no byte exchange */
+	unsigned deferred; /* defer was asked; a word, riscv64 has no byte exchange */
 } flush;
 
 bool vmap_may_wait(void)
@@ -80,7 +84,7 @@ static void flush_every_cpu(struct flush_range range)
 static void range_add(struct flush_range *range, uintptr_t start, uintptr_t end)
 {
 	if (range->start == range->end) {
-		*range = (struct flush_range){ start, end };
+		*range = (struct flush_range){start, end};
 		return;
 	}
 	range->start = (uintptr_t)min_u64(range->start, start);
@@ -116,7 +120,7 @@ static bool purge_begin(unsigned long *number, struct flush_range *range)
 	if (any) {
 		vmap_area_flush_begin_locked();
 		chain_splice(&flush.covered, &flush.pages);
-		flush.range = (struct flush_range){ 0, 0 };
+		flush.range = (struct flush_range){0, 0};
 		flush.waiting = 0;
 		*number = ++flush.begun;
 		flush.flushes++;
@@ -128,8 +132,8 @@ static bool purge_begin(unsigned long *number, struct flush_range *range)
 /* Free a bounded part of what purge `number` covered (F2). Return: is there more? */
 static bool purge_step(unsigned long number)
 {
-	struct vmap_leftover left = { { 0, 0, 0 }, NULL };
-	struct page_chain pages = { 0, 0, 0 };
+	struct vmap_leftover left = {{0, 0, 0}, NULL};
+	struct page_chain pages = {0, 0, 0};
 	unsigned long irq = mm_lock(&vmap_lock);
 	bool more = false;
 
@@ -137,7 +141,7 @@ static bool purge_step(unsigned long number)
 		more = vmap_area_release_locked(&left);
 		chain_splice(&pages, &flush.covered);
 		if (!more)
-			flush.old_range = (struct flush_range){ 0, 0 };
+			flush.old_range = (struct flush_range){0, 0};
 	}
 	mm_unlock(&vmap_lock, irq);
 	vmap_area_free_leftover(&left);
@@ -187,7 +191,7 @@ void vmap_retire(const struct vmap_info *info, struct page_chain *pages)
 
 void vmap_purge_tables(void)
 {
-	struct page_chain tables = { 0, 0, 0 };
+	struct page_chain tables = {0, 0, 0};
 	uintptr_t cursor = 0;
 	uintptr_t start, end;
 	bool more;

@@ -10,15 +10,15 @@
 void vmap_flush_init(void) QUARRY_INT(vmap_flush_init);
 
 /*
- * The entries of a claimed area are cleared: its addresses and `pages` (emptied; may hold none) wait for
- * the next flush. Flushes if much waits and the caller may wait.
+ * The entries of a claimed area are cleared: its addresses and `pages` (emptied; may hold none)
+ * wait for the next flush. Flushes if much waits and the caller may wait.
  * Context: any but NMI, no lock held.
  */
 void vmap_retire(const struct vmap_info *info, struct page_chain *pages) QUARRY_INT(vmap_retire);
 
 /*
- * Flush every CPU and free what waited. When it returns no CPU holds a translation of anything that was
- * retired before the call; another flush that is under way may still be freeing it.
+ * Flush every CPU and free what waited. When it returns no CPU holds a translation of anything
+ * that was retired before the call; another flush that is under way may still be freeing it.
  * Context: may wait, no lock held. Return: was there anything?
  */
 bool vmap_purge(void) QUARRY_INT(vmap_purge);
@@ -27,7 +27,8 @@ bool vmap_may_wait(void) QUARRY_INT(vmap_may_wait);
 /* Purge, and give back page tables that map nothing. Context: as vmap_purge. */
 void vmap_purge_tables(void) QUARRY_INT(vmap_purge_tables);
 
-/* Free single pages that were used by the virtual layer, whatever their kind. Context: any but NMI. */
+/* Free single pages that were used by the virtual layer, whatever their kind. Context: any but
+ * NMI. */
 void vmap_free_pages(struct page_chain *pages) QUARRY_INT(vmap_free_pages);
 /* Pages that wait for a flush; for reports. */
 unsigned long vmap_waiting_pages(void) QUARRY_INT(vmap_waiting_pages);

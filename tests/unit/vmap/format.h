@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * format.h: one script of entries for the page-table format of any CPU port, compared with a decoder that shares
- * nothing with the port. Included by a test that has included the port's pgtable.h and defines
- *   struct decoded decode(uint64_t entry, unsigned level)     from the CPU's manual
+ * format.h: one script of entries for the page-table format of any CPU port, compared with a
+ * decoder that shares nothing with the port. Included by a test that has included the port's
+ *   pgtable.h and defines struct decoded decode(uint64_t entry, unsigned level)     from the CPU's
+ * manual
  *   FORMAT_CACHING                                            are caching attributes encoded?
  */
 #ifndef FORMAT_H
@@ -16,7 +17,7 @@ struct decoded {
 
 static struct decoded decode(uint64_t entry, unsigned level);
 
-static const unsigned caching_of[] = { 0, QUARRY_PROT_UNCACHED, QUARRY_PROT_WRITE_COMBINE };
+static const unsigned caching_of[] = {0, QUARRY_PROT_UNCACHED, QUARRY_PROT_WRITE_COMBINE};
 
 /* Addresses with every bit of the frame field set and clear, aligned for the level. */
 static uint64_t nth_address(unsigned bit, unsigned level)
@@ -113,8 +114,8 @@ static void read_and_write(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(leaf_round_trip),     cmocka_unit_test(table_round_trip),
-		cmocka_unit_test(zero_is_absent),      cmocka_unit_test(index_of_each_level),
+		cmocka_unit_test(leaf_round_trip), cmocka_unit_test(table_round_trip),
+		cmocka_unit_test(zero_is_absent),  cmocka_unit_test(index_of_each_level),
 		cmocka_unit_test(read_and_write),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

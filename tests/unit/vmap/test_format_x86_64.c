@@ -32,9 +32,9 @@ static struct decoded decode(uint64_t entry, unsigned level)
 		.dirty = entry & 0x40,
 		.global = leaf && (entry & 0x100),
 		/* PAT after reset: PWT+PCD is UC, PCD alone is UC-. */
-		.caching = (entry & 0x18) == 0x18 ? QUARRY_PROT_UNCACHED :
-			   (entry & 0x18) == 0x10 ? QUARRY_PROT_WRITE_COMBINE :
-						    0,
+		.caching = (entry & 0x18) == 0x18   ? QUARRY_PROT_UNCACHED
+			   : (entry & 0x18) == 0x10 ? QUARRY_PROT_WRITE_COMBINE
+						    : 0,
 		.phys = huge ? frame - frame % (4096ull << 9 * level) : frame,
 	};
 }

@@ -6,7 +6,7 @@ static struct page *held[20000];
 
 static void g126_kmalloc_first(void **state)
 {
-	static const size_t sizes[] = { 1, 100, 4096, 4097, 65536, 1 << 20, 4 << 20 };
+	static const size_t sizes[] = {1, 100, 4096, 4097, 65536, 1 << 20, 4 << 20};
 
 	(void)state;
 	mock_start(NULL);
@@ -95,7 +95,7 @@ static void g131_size_cap(void **state)
 
 static void g133_zero_and_arrays(void **state)
 {
-	struct mock_config config = { .bytes = 16 * MOCK_MIB, .dirty_memory = true };
+	struct mock_config config = {.bytes = 16 * MOCK_MIB, .dirty_memory = true};
 	volatile size_t half = SIZE_MAX / 2;
 
 	(void)state;
@@ -136,8 +136,8 @@ static void expect_filled(const void *p, size_t to)
 /* Growing and shrinking across both allocators keeps the content up to the smaller size. */
 static void g133_kvrealloc_keeps_content(void **state)
 {
-	static const size_t sizes[] = { 10,    5000,  5 * MOCK_MIB, 5 * MOCK_MIB - 9000, 300,
-					70000, 70001, 6 * MOCK_MIB, 1 };
+	static const size_t sizes[] = {
+		10, 5000, 5 * MOCK_MIB, 5 * MOCK_MIB - 9000, 300, 70000, 70001, 6 * MOCK_MIB, 1};
 	size_t old = 0;
 	void *p = NULL;
 
@@ -202,10 +202,14 @@ static void g142_g144_kvfree_takes_all(void **state)
 	mock_start(NULL);
 	cache = kmem_cache_create("kv", 72, 8, 0, NULL);
 	for (unsigned i = 0; i < 2; i++) {
-		void *p[] = { kmalloc(50, GFP_KERNEL),      kmalloc(MOCK_MIB, GFP_KERNEL),
-			      vmalloc(50),                  vmalloc(3 * MOCK_MIB),
-			      kvmalloc(50, GFP_KERNEL),     kvmalloc(5 * MOCK_MIB, GFP_KERNEL),
-			      kmem_cache_alloc(cache, GFP_KERNEL), NULL };
+		void *p[] = {kmalloc(50, GFP_KERNEL),
+			     kmalloc(MOCK_MIB, GFP_KERNEL),
+			     vmalloc(50),
+			     vmalloc(3 * MOCK_MIB),
+			     kvmalloc(50, GFP_KERNEL),
+			     kvmalloc(5 * MOCK_MIB, GFP_KERNEL),
+			     kmem_cache_alloc(cache, GFP_KERNEL),
+			     NULL};
 
 		mock_set_context(i ? QUARRY_CTX_IRQ : 0);
 		for (unsigned k = 0; k < COUNT(p); k++)
@@ -246,7 +250,8 @@ static void g154_sensitive_memory_is_wiped(void **state)
 	/* Free, but not handed out again yet: it waits for a flush. */
 	for (unsigned i = 0; i < 6000; i++)
 		assert_int_equal(
-			*((volatile uint8_t *)phys_to_virt(phys[i / PAGE_SIZE]) + i % PAGE_SIZE), 0);
+			*((volatile uint8_t *)phys_to_virt(phys[i / PAGE_SIZE]) + i % PAGE_SIZE),
+			0);
 	kvfree_sensitive(NULL, 10);
 	kvfree_sensitive(kmalloc(100, GFP_KERNEL), 100);
 	mock_stop();

@@ -4,12 +4,12 @@
 
 #include "mm/vmap/pgtable.h"
 
-static const unsigned formats[] = { MOCK_PT_LEVELS_3, MOCK_PT_LEVELS_4, MOCK_PT_LEVELS_5 };
-static const unsigned levels[] = { 3, 4, 5 };
+static const unsigned formats[] = {MOCK_PT_LEVELS_3, MOCK_PT_LEVELS_4, MOCK_PT_LEVELS_5};
+static const unsigned levels[] = {3, 4, 5};
 
 static void start(unsigned f)
 {
-	struct mock_config config = { .format = formats[f] };
+	struct mock_config config = {.format = formats[f]};
 
 	mock_start(&config);
 	assert_int_equal(pgtable_levels(), levels[f]);
@@ -75,7 +75,8 @@ static void query_tells_address_and_protection(void **state)
 	}
 }
 
-/* Tables exist while something is mapped below them, not longer than the next drain, and not shorter. */
+/* Tables exist while something is mapped below them, not longer than the next drain, and not
+ * shorter. */
 static void tables_come_and_go(void **state)
 {
 	(void)state;
@@ -102,7 +103,8 @@ static void tables_come_and_go(void **state)
 	}
 }
 
-/* A table page that cannot be had at a deep level leaves an upper table empty; the next drain finds it. */
+/* A table page that cannot be had at a deep level leaves an upper table empty; the next drain
+ * finds it. */
 static void empty_upper_table_is_pruned(void **state)
 {
 	(void)state;
@@ -129,8 +131,8 @@ static void count_sees_every_page(void **state)
 		void *p = vmalloc(700 * PAGE_SIZE), *q = vmalloc(9 * PAGE_SIZE);
 
 		assert_int_equal(pgtable_count(vmap_area_start(), vmap_area_end()), 709);
-		assert_int_equal(pgtable_count(va_of(p) + 500 * PAGE_SIZE, va_of(p) + 520 * PAGE_SIZE),
-				 20);
+		assert_int_equal(
+			pgtable_count(va_of(p) + 500 * PAGE_SIZE, va_of(p) + 520 * PAGE_SIZE), 20);
 		vfree(p);
 		assert_int_equal(pgtable_count(vmap_area_start(), vmap_area_end()), 9);
 		vfree(q);
@@ -155,7 +157,8 @@ static void unexpected_entries_are_reported(void **state)
 	assert_int_equal(mm_check(), 1);
 	arch_pte_write(run.pte, 0);
 	arch_tlb_flush_range(0, UINTPTR_MAX & PAGE_MASK);
-	/* An entry that vanished: the page cannot be found, so it is lost and the report says so. */
+	/* An entry that vanished: the page cannot be found, so it is lost and the report says
+	 * so. */
 	q = vmalloc(2 * PAGE_SIZE);
 	run = pgtable_find(va_of(q), 1);
 	quarry_pte_t kept = arch_pte_read(run.pte);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* test_vmalloc.c: vmalloc and vfree on the mock machine, whose TLB fails a test that uses a stale translation. */
+/* test_vmalloc.c: vmalloc and vfree on the mock machine, whose TLB fails a test that uses a
+ * stale translation. */
 #include "vmap_test.h"
 
-static const unsigned formats[] = { MOCK_PT_LEVELS_3, MOCK_PT_LEVELS_4, MOCK_PT_LEVELS_5 };
+static const unsigned formats[] = {MOCK_PT_LEVELS_3, MOCK_PT_LEVELS_4, MOCK_PT_LEVELS_5};
 
 /* Each page is really there at both of its addresses; the guard page is not. */
 static void g003_vmalloc_maps_every_page(void **state)
 {
 	(void)state;
 	for (unsigned f = 0; f < COUNT(formats); f++) {
-		struct mock_config config = { .format = formats[f] };
+		struct mock_config config = {.format = formats[f]};
 		void *p;
 
 		mock_start(&config);
@@ -29,7 +30,7 @@ static void g003_vmalloc_maps_every_page(void **state)
 
 static void g123_vzalloc_is_zero(void **state)
 {
-	struct mock_config config = { .bytes = 4 * MOCK_MIB, .dirty_memory = true };
+	struct mock_config config = {.bytes = 4 * MOCK_MIB, .dirty_memory = true};
 
 	(void)state;
 	mock_start(&config);
@@ -61,7 +62,8 @@ static void g123_impossible_sizes(void **state)
 	assert_null(__vmalloc(huge, GFP_KERNEL | __GFP_NOWARN));
 	assert_null(vmalloc_array(huge / 2, 3));
 	assert_int_equal(mock_free_pages(), before);
-	/* Not more than memory, but more than is free: fails in the middle, nothing stays behind. */
+	/* Not more than memory, but more than is free: fails in the middle, nothing stays
+	 * behind. */
 	mock_expect_report(QUARRY_RULE_NO_MEMORY, 1);
 	assert_null(vmalloc(all));
 	assert_int_equal(mock_free_pages(), before);
@@ -125,15 +127,16 @@ static void g125_works_when_memory_is_fragmented(void **state)
 	mock_stop();
 }
 
-/* Any internal step may fail, it alone or with all later ones: NULL or success, and everything back. */
+/* Any internal step may fail, it alone or with all later ones: NULL or success, and everything
+ * back. */
 static void failure_at_every_step(void **state)
 {
-	static const unsigned long sizes[] = { 1, 64, 65, 513, 1100 };
+	static const unsigned long sizes[] = {1, 64, 65, 513, 1100};
 
 	(void)state;
 	for (unsigned f = 0; f < COUNT(formats); f++) {
 		for (unsigned i = 0; i < COUNT(sizes); i++) {
-			struct mock_config config = { .format = formats[f] };
+			struct mock_config config = {.format = formats[f]};
 			unsigned long before, n = 0;
 			bool failed;
 
@@ -187,7 +190,7 @@ static void g150_vfree_in_interrupt(void **state)
 
 static void g150_without_a_defer_hook(void **state)
 {
-	struct mock_config config = { .no_optional = true };
+	struct mock_config config = {.no_optional = true};
 
 	(void)state;
 	mock_start(&config);
@@ -293,7 +296,7 @@ static void g149_bad_frees_are_reported(void **state)
 
 static void no_window(void **state)
 {
-	struct mock_config config = { .no_vmalloc = true };
+	struct mock_config config = {.no_vmalloc = true};
 
 	(void)state;
 	mock_start(&config);
@@ -308,7 +311,7 @@ static void no_window(void **state)
 /* When addresses run out, those that wait for a flush are flushed. */
 static void exhausted_window(void **state)
 {
-	struct mock_config config = { .vmalloc_size = 4 * MOCK_MIB };
+	struct mock_config config = {.vmalloc_size = 4 * MOCK_MIB};
 	void *p[8];
 
 	(void)state;
@@ -326,7 +329,8 @@ static void exhausted_window(void **state)
 	mock_stop();
 }
 
-/* Each of four CPUs allocates, writes, reads and frees; some frees are of what another CPU allocated. */
+/* Each of four CPUs allocates, writes, reads and frees; some frees are of what another CPU
+ * allocated. */
 static void *shared[4];
 
 static void churn(void *arg, unsigned cpu)
@@ -354,7 +358,7 @@ static void churn(void *arg, unsigned cpu)
 
 static void four_cpus(void **state)
 {
-	struct mock_config config = { .cpus = 4 };
+	struct mock_config config = {.cpus = 4};
 
 	(void)state;
 	for (unsigned hook = 0; hook < 2; hook++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_vmap.c: mapping given pages, lookups, the fault function, the validator, the start of the layer. */
+/* test_vmap.c: mapping given pages, lookups, the fault function, the validator, the start of the
+ * layer. */
 #include "vmap_test.h"
 
 #include "mm/vmap/pgtable.h"
@@ -105,7 +106,8 @@ static void walk_lists_live_areas(void **state)
 	mock_stop();
 }
 
-/* A fault on a mapped address is repaired if the mapping allows the access; every other fault is real. */
+/* A fault on a mapped address is repaired if the mapping allows the access; every other fault is
+ * real. */
 static void fault_function(void **state)
 {
 	struct page *page;
@@ -129,7 +131,8 @@ static void fault_function(void **state)
 	mock_stop();
 }
 
-/* The validator sees a page of another kind, a page mapped elsewhere, a missing entry and one too many. */
+/* The validator sees a page of another kind, a page mapped elsewhere, a missing entry and one
+ * too many. */
 static void check_finds_damage(void **state)
 {
 	(void)state;
@@ -162,11 +165,11 @@ static void bad_windows(void **state)
 	static const struct {
 		uintptr_t start, end;
 	} bad[] = {
-		{ MOCK_VMALLOC + 1, MOCK_VMALLOC + MOCK_MIB },
-		{ MOCK_VMALLOC, MOCK_VMALLOC + MOCK_MIB - 1 },
-		{ MOCK_VMALLOC + MOCK_MIB, MOCK_VMALLOC },
-		{ 1ul << 46, 1ul << 48 },
-		{ 1ul << 47, (1ul << 47) + (1ul << 48) },
+		{MOCK_VMALLOC + 1, MOCK_VMALLOC + MOCK_MIB},
+		{MOCK_VMALLOC, MOCK_VMALLOC + MOCK_MIB - 1},
+		{MOCK_VMALLOC + MOCK_MIB, MOCK_VMALLOC},
+		{1ul << 46, 1ul << 48},
+		{1ul << 47, (1ul << 47) + (1ul << 48)},
 	};
 
 	(void)state;

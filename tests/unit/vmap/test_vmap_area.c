@@ -4,7 +4,8 @@
 
 #include "mm/vmap/vmap_area.h"
 
-/* Own windows far from the mock's; the world is only there for pages and hooks. The layer is set up anew at the end. */
+/* Own windows far from the mock's; the world is only there for pages and hooks. The layer is set
+ * up anew at the end. */
 #define BASE 0x700000000000ul
 
 static void start_window(uintptr_t start, uintptr_t end)
@@ -16,7 +17,7 @@ static void start_window(uintptr_t start, uintptr_t end)
 /* Everything retired becomes free; nobody has a translation of these addresses. */
 static void flush_all(void)
 {
-	struct vmap_leftover left = { { 0, 0, 0 }, NULL };
+	struct vmap_leftover left = {{0, 0, 0}, NULL};
 	unsigned long irq = mm_lock(&vmap_lock);
 
 	vmap_area_flush_begin_locked();
@@ -36,7 +37,7 @@ static void check_space(void)
 
 static int get(unsigned long pages, unsigned long align, uintptr_t *start)
 {
-	struct vmap_info info = { 0, pages * 10, pages, VMAP_MAP, 42 };
+	struct vmap_info info = {0, pages * 10, pages, VMAP_MAP, 42};
 	int error = vmap_area_alloc(&info, align, GFP_KERNEL);
 
 	*start = info.start;
@@ -60,7 +61,8 @@ static bool find(uintptr_t va, struct vmap_info *info)
 	return found;
 }
 
-/* The mock's own window comes back for the checks of mock_stop; what the test's window used goes first. */
+/* The mock's own window comes back for the checks of mock_stop; what the test's window used goes
+ * first. */
 static void stop_window(void)
 {
 	flush_all();
@@ -82,7 +84,8 @@ static bool overlaps(const struct live *live, unsigned nr, uintptr_t start, unsi
 	return false;
 }
 
-/* Random small and large areas: disjoint, aligned, found from every kind of address, all space back at the end. */
+/* Random small and large areas: disjoint, aligned, found from every kind of address, all space
+ * back at the end. */
 static void random_areas(void **state)
 {
 	static struct live live[4096];
@@ -96,7 +99,8 @@ static void random_areas(void **state)
 		uint64_t r = mock_random(&seed);
 
 		if (r % 16 < 9 && nr < COUNT(live)) {
-			unsigned long pages = r >> 8 & 15 ? 1 + (r >> 16) % 20 : 1 + (r >> 16) % 2000;
+			unsigned long pages =
+				r >> 8 & 15 ? 1 + (r >> 16) % 20 : 1 + (r >> 16) % 2000;
 			unsigned long align = 1ul << (r >> 40) % (r >> 50 & 7 ? 2 : 12);
 			uintptr_t start;
 
@@ -106,7 +110,7 @@ static void random_areas(void **state)
 			assert_true(start >= vmap_area_start());
 			assert_true(start + (pages + 1) * PAGE_SIZE <= vmap_area_end());
 			assert_false(overlaps(live, nr, start, pages));
-			live[nr++] = (struct live){ start, pages };
+			live[nr++] = (struct live){start, pages};
 		} else if (r % 16 < 15 && nr) {
 			unsigned i = (unsigned)(r >> 8) % nr;
 
@@ -131,7 +135,8 @@ static void random_areas(void **state)
 	while (nr)
 		put(live[--nr].start);
 	flush_all();
-	/* All but the edges is one run again: 31 chunks less one for the partial last, first 2 MiB partial too. */
+	/* All but the edges is one run again: 31 chunks less one for the partial last, first 2
+	 * MiB partial too. */
 	assert_int_equal(get(30 * 512 - 1, 1, &whole), 0);
 	put(whole);
 	stop_window();
@@ -162,7 +167,7 @@ static void tiny_window_is_exact(void **state)
 			assert_int_equal(error, best >= pages + 1 ? 0 : -QUARRY_ENOSPC);
 			if (error)
 				continue;
-			live[nr++] = (struct live){ start, pages };
+			live[nr++] = (struct live){start, pages};
 			for (unsigned long i = 0; i <= pages; i++)
 				used[(start - vmap_area_start()) / PAGE_SIZE + i] = true;
 		} else if (nr) {
@@ -207,7 +212,7 @@ static void retired_addresses_wait(void **state)
 /* What begins to be flushed and what is retired later are kept apart. */
 static void later_frees_need_a_later_flush(void **state)
 {
-	struct vmap_leftover left = { { 0, 0, 0 }, NULL };
+	struct vmap_leftover left = {{0, 0, 0}, NULL};
 	uintptr_t a, b, c;
 	unsigned long irq;
 
@@ -287,7 +292,7 @@ static void claim_once(void **state)
 /* The walk sees each live area once, in order of addresses. */
 static void walk_in_order(void **state)
 {
-	static const unsigned long sizes[] = { 1, 5, 511, 700, 2, 1500, 30, 512 };
+	static const unsigned long sizes[] = {1, 5, 511, 700, 2, 1500, 30, 512};
 	uintptr_t start[COUNT(sizes)];
 	uintptr_t cursor = 0, last = 0;
 	struct vmap_info info;
@@ -314,7 +319,7 @@ static void walk_in_order(void **state)
 /* No memory for bookkeeping at any step: nothing is taken, and a retry works. */
 static void bookkeeping_fails(void **state)
 {
-	static const unsigned long sizes[] = { 1, 511, 512, 3000 };
+	static const unsigned long sizes[] = {1, 511, 512, 3000};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(sizes); i++) {

@@ -37,11 +37,12 @@ static void bitmap_ranges(void **state)
 	(void)state;
 	for (unsigned from = 0; from < 128; from++) {
 		for (unsigned count = 1; from + count <= 128; count++) {
-			uint64_t map[2] = { 0, 0 };
+			uint64_t map[2] = {0, 0};
 
 			bitmap_set(map, from, count);
 			for (unsigned i = 0; i < 128; i++)
-				assert_int_equal(bitmap_test(map, i), i >= from && i < from + count);
+				assert_int_equal(bitmap_test(map, i),
+						 i >= from && i < from + count);
 			assert_int_equal(bitmap_next_set(map, 0, 128), from);
 			assert_int_equal(bitmap_next_clear(map, from, 128), from + count);
 			assert_int_equal(bitmap_prev_set(map, 127), from + count - 1);
@@ -56,7 +57,7 @@ static void bitmap_ranges(void **state)
 
 static void bitmap_search_stays_inside(void **state)
 {
-	uint64_t map[2] = { 0, 0 };
+	uint64_t map[2] = {0, 0};
 
 	(void)state;
 	assert_int_equal(bitmap_find_run(map, 3, 100, 97, 1, 0), 3);
@@ -73,7 +74,8 @@ struct live {
 	unsigned bit, pages;
 };
 
-/* Random life of a chunk: place, free, flush in any order; the bytes and the bits agree throughout. */
+/* Random life of a chunk: place, free, flush in any order; the bytes and the bits agree
+ * throughout. */
 static void random_life_agrees_with_model(void **state)
 {
 	static struct vmap_chunk chunk;
@@ -93,7 +95,7 @@ static void random_life_agrees_with_model(void **state)
 		if (what < 8) {
 			unsigned total = 2 + (unsigned)(r >> 8) % (what ? 6 : 200);
 			unsigned align = 1u << (r >> 32) % 5;
-			struct vmap_info info = { 0, total * 100, total - 1, VMAP_ALLOC, step };
+			struct vmap_info info = {0, total * 100, total - 1, VMAP_ALLOC, step};
 			unsigned bit = chunk_search(&chunk, total, align);
 
 			assert_int_equal(bit == CHUNK_PAGES,
@@ -109,7 +111,7 @@ static void random_life_agrees_with_model(void **state)
 				assert_int_equal(model[i], CLEAR);
 				model[i] = USED;
 			}
-			live[nr_live++] = (struct live){ bit, total - 1 };
+			live[nr_live++] = (struct live){bit, total - 1};
 		} else if (what < 14 && nr_live) {
 			unsigned n = (unsigned)(r >> 8) % nr_live;
 			struct live gone = live[n];
@@ -143,7 +145,7 @@ static void random_life_agrees_with_model(void **state)
 static void area_of_every_page(void **state)
 {
 	static struct vmap_chunk chunk;
-	struct vmap_info info = { 0, 1, 3, VMAP_MAP, 0 };
+	struct vmap_info info = {0, 1, 3, VMAP_MAP, 0};
 
 	(void)state;
 	chunk_init(&chunk, 0, 0, CHUNK_PAGES);
@@ -160,7 +162,7 @@ static void area_of_every_page(void **state)
 static void check_finds_damage(void **state)
 {
 	static struct vmap_chunk good, bad;
-	struct vmap_info info = { 0, 1, 3, VMAP_ALLOC, 0 };
+	struct vmap_info info = {0, 1, 3, VMAP_ALLOC, 0};
 
 	(void)state;
 	chunk_init(&good, 0, 0, CHUNK_PAGES);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_vmap_flush.c: many frees, one flush; nothing comes back before it. The mock fails a test that breaks this. */
+/* test_vmap_flush.c: many frees, one flush; nothing comes back before it. The mock fails a test
+ * that breaks this. */
 #include "vmap_test.h"
 
 /* Neither the addresses nor the pages of a freed area are seen again before the flush. */
@@ -30,11 +31,11 @@ static void g143_no_reuse_before_the_flush(void **state)
 /* 64 MiB machine: a flush per 4 MiB freed (a sixteenth), whatever the size of the areas. */
 static void one_flush_per_batch(void **state)
 {
-	static const unsigned long sizes[] = { 1, 16, 100, 600 };
+	static const unsigned long sizes[] = {1, 16, 100, 600};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(sizes); i++) {
-		struct mock_config config = { .cpus = 4 };
+		struct mock_config config = {.cpus = 4};
 		unsigned long freed = 0, flushes;
 
 		mock_start(&config);
@@ -54,7 +55,7 @@ static void every_cpu_flushes(void **state)
 {
 	(void)state;
 	for (unsigned hook = 0; hook < 2; hook++) {
-		struct mock_config config = { .cpus = 3, .flush_hook = hook };
+		struct mock_config config = {.cpus = 3, .flush_hook = hook};
 		void *p;
 
 		mock_start(&config);
@@ -69,7 +70,8 @@ static void every_cpu_flushes(void **state)
 		vm_unmap_aliases();
 		assert_int_equal(mock_hook_count(MOCK_FLUSH), 1);
 		assert_int_equal(mock_hook_count(MOCK_CALL_OTHERS), 1);
-		/* Its page and its addresses go to whoever asks; a stale translation would fail the test. */
+		/* Its page and its addresses go to whoever asks; a stale translation would fail
+		 * the test. */
 		void *q = vmalloc(2 * PAGE_SIZE);
 		assert_ptr_equal(q, p);
 		for (unsigned cpu = 0; cpu < 3; cpu++) {
@@ -88,7 +90,7 @@ static void migration_misses_no_cpu(void **state)
 {
 	(void)state;
 	for (unsigned hook = 0; hook < 2; hook++) {
-		struct mock_config config = { .cpus = 4, .migrate = true, .flush_hook = hook };
+		struct mock_config config = {.cpus = 4, .migrate = true, .flush_hook = hook};
 
 		mock_start(&config);
 		for (unsigned i = 0; i < 200; i++) {
@@ -138,7 +140,8 @@ static void unmap_aliases_needs_to_wait(void **state)
 	mock_stop();
 }
 
-/* CPUs that all drain, while they use and free areas: tables and chunks vanish and come back under each other. */
+/* CPUs that all drain, while they use and free areas: tables and chunks vanish and come back
+ * under each other. */
 static void churn_and_drain(void *arg, unsigned cpu)
 {
 	uint64_t seed = cpu + 5;
@@ -164,7 +167,7 @@ static void churn_and_drain(void *arg, unsigned cpu)
 
 static void four_cpus_drain(void **state)
 {
-	struct mock_config config = { .cpus = 4 };
+	struct mock_config config = {.cpus = 4};
 
 	(void)state;
 	mock_start(&config);

@@ -26,7 +26,8 @@ static inline uintptr_t va_of(const void *p)
 	return (uintptr_t)p;
 }
 
-/* Write a different byte into each page through the address, and read it back at the page's other address. */
+/* Write a different byte into each page through the address, and read it back at the page's
+ * other address. */
 static inline void touch_pages(const void *p, unsigned long pages)
 {
 	for (unsigned long i = 0; i < pages; i++)
@@ -41,7 +42,8 @@ static inline void touch_pages(const void *p, unsigned long pages)
 	}
 }
 
-/* Take all memory as single pages, then free every second one: no block of two pages is left. Return: pages held. */
+/* Take all memory as single pages, then free every second one: no block of two pages is left.
+ * Return: pages held. */
 static inline unsigned long fragment_memory(struct page **held, unsigned long max)
 {
 	unsigned long n = 0, kept = 0;

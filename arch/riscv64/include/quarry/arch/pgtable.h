@@ -82,8 +82,7 @@ static inline bool arch_pte_present(quarry_pte_t pte)
 static inline bool arch_pte_is_leaf(quarry_pte_t pte, unsigned level)
 {
 	(void)level;
-	return (pte & QUARRY_RISCV_V) &&
-	       (pte & (QUARRY_RISCV_R | QUARRY_RISCV_W | QUARRY_RISCV_X));
+	return (pte & QUARRY_RISCV_V) && (pte & (QUARRY_RISCV_R | QUARRY_RISCV_W | QUARRY_RISCV_X));
 }
 static inline phys_addr_t arch_pte_addr(quarry_pte_t pte, unsigned level)
 {

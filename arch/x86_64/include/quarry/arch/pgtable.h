@@ -7,10 +7,10 @@
  *
  * - Accessed and dirty are set in advance: the CPU then never writes to an entry of ours.
  * - Entries are global, so a kernel that switches address spaces keeps them (CR4.PGE permitting).
- * - PCD+PWT is uncached; PCD alone is "uncached unless the MTRRs say write-combining". Both hold with the PAT
- *   as it is after reset, and without one.
- * - No-execute needs EFER.NXE, which every x86_64 kernel sets before it uses this bit. One that does not defines
- *   QUARRY_X86_NO_NX: then all mappings are executable.
+ * - PCD+PWT is uncached; PCD alone is "uncached unless the MTRRs say write-combining". Both hold
+ *   with the PAT as it is after reset, and without one.
+ * - No-execute needs EFER.NXE, which every x86_64 kernel sets before it uses this bit. One that
+ *   does not defines QUARRY_X86_NO_NX: then all mappings are executable.
  * - Pure arithmetic except for the two functions that read control registers. A kernel or a test
  *   that must not read them defines QUARRY_OS_HAVE_PT and both functions.
  */
@@ -113,7 +113,8 @@ static inline unsigned arch_pte_prot(quarry_pte_t pte, unsigned level)
 	return prot;
 }
 
-/* Acquire and release: who finds a table through its entry sees the table zeroed. Free on this CPU. */
+/* Acquire and release: who finds a table through its entry sees the table zeroed. Free on this
+ * CPU. */
 static inline quarry_pte_t arch_pte_read(const quarry_pte_t *pte)
 {
 	return __atomic_load_n(pte, __ATOMIC_ACQUIRE);
