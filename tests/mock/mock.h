@@ -24,9 +24,9 @@
 #endif
 #endif
 #ifdef MOCK_TSAN
-#define MOCK_DIRECT 0x7e8000000000ul
+#define MOCK_DIRECT 0x7e9000000000ul
 #define MOCK_DIRECT_SIZE (256ul << 30) /* backed: ranges of the map beyond it have no memory behind them */
-#define MOCK_VMALLOC 0x7ed000000000ul
+#define MOCK_VMALLOC 0x7e8000000000ul
 #define MOCK_VMALLOC_MAX (16ul << 30)
 #else
 #define MOCK_DIRECT 0x200000000000ul
