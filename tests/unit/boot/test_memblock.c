@@ -184,6 +184,18 @@ static void closed_is_reported(void **state)
 	assert_int_equal(quarry_report_count(QUARRY_RULE_BAD_ARGUMENT), reports + 4);
 }
 
+/* Nothing of an earlier time is left when it opens again. */
+static void opens_empty(void **state)
+{
+	(void)state;
+	open_ram();
+	assert_int_equal(memblock_reserve(RAM, FRAME), 0);
+	open_ram();
+	assert_int_equal(memblock_reserve(RAM + FRAME, FRAME), 0);
+	assert_int_equal(free_pages(), RAM_BYTES / FRAME - 1);
+	memblock_close();
+}
+
 static void bad_arguments_are_reported(void **state)
 {
 	unsigned long reports = quarry_report_count(QUARRY_RULE_BAD_ARGUMENT);
@@ -222,6 +234,7 @@ int main(void)
 		cmocka_unit_test(table_full_is_reported),
 		cmocka_unit_test(no_merge_around_the_top),
 		cmocka_unit_test(closed_is_reported),
+		cmocka_unit_test(opens_empty),
 		cmocka_unit_test(bad_arguments_are_reported),
 		cmocka_unit_test(params_of_an_older_kernel),
 	};
