@@ -18,7 +18,9 @@ set(QUARRY_COMMON
   mm/phys/page_array.c
   mm/phys/pageblock.c
   mm/phys/page.c
+  mm/phys/extent.c
   mm/phys/buddy.c
+  mm/phys/isolate.c
   mm/phys/pcp.c
   mm/phys/freepage.c
   mm/phys/show_mem.c
@@ -26,6 +28,7 @@ set(QUARRY_COMMON
   mm/page/slowpath.c
   mm/page/page_alloc.c
   mm/page/page_bulk.c
+  mm/page/contig.c
   mm/slab/slab_page.c
   mm/slab/partial.c
   mm/slab/cpu_cache.c
@@ -36,6 +39,7 @@ set(QUARRY_COMMON
   mm/slab/bulk.c
   mm/vmap/pgtable.c
   mm/vmap/vmap_chunk.c
+  mm/vmap/vmap_dir.c
   mm/vmap/vmap_area.c
   mm/vmap/vmap_flush.c
   mm/vmap/vmap.c

@@ -98,6 +98,17 @@ void free_pages_bulk(unsigned long nr, struct page **pages) QUARRY_API(free_page
 /* Turn a block that is not compound into 2^order independent single pages with reference count 1 each. */
 void split_page(struct page *page, unsigned order) QUARRY_API(split_page);
 
+/*
+ * Take exactly the frames [start, end), all of one zone, as single pages with one reference each; free them singly or with
+ * free_contig_range(). `migratetype` is MIGRATE_MOVABLE.
+ * Context: task, may sleep (the mask must say so). Return: 0, -EBUSY (a frame is in use), -EINVAL.
+ */
+int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratetype, gfp_t gfp)
+	QUARRY_API_CHECK(alloc_contig_range);
+/* The same for any free run of `nr` frames that starts at a multiple of nr rounded down to a power of two. */
+struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node) QUARRY_API_CHECK(alloc_contig_pages);
+void free_contig_range(unsigned long pfn, unsigned long nr) QUARRY_API(free_contig_range);
+
 /* Give this CPU's / every CPU's parked pages back to the buddy. drain_all_pages: task context, irqs on. */
 void drain_local_pages(void) QUARRY_API(drain_local_pages);
 void drain_all_pages(void) QUARRY_API(drain_all_pages);

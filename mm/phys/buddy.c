@@ -25,8 +25,8 @@
 #include "mm/phys/buddy.h"
 
 #include "mm/base/bits.h"
-
-#define NO_TYPE MIGRATE_TYPES
+#include "mm/phys/extent.h"
+#include "mm/phys/free_list.h"
 
 /* Where to steal when the own lists and extents are empty. Reclaimable and unmovable stay together as long as
  * possible: both are hard to clear; movable last of all for unmovable requests' sake would be worse for large blocks. */
@@ -37,37 +37,6 @@ static const uint8_t fallback[MIGRATE_PCPTYPES][2] = {
 };
 
 /* ---- lists ---- */
-
-static void list_push(struct zone *zone, struct page *head, unsigned order, unsigned type)
-{
-	uint32_t pfn = (uint32_t)page_to_pfn(head);
-	uint32_t next = zone->list[order][type];
-
-	page_set_flags(head, page_state(QUARRY_PAGE_FREE, order, type, zone->number));
-	head->lru.next = next;
-	head->lru.prev = 0;
-	if (next)
-		pfn_to_page(next)->lru.prev = pfn;
-	zone->list[order][type] = pfn;
-	zone->orders[type] |= 1u << order;
-	zone->count[order][type]++;
-}
-
-/* Take a listed block off its list; the head's state is the caller's to set. */
-static void list_unlink(struct zone *zone, struct page *head, unsigned order, unsigned type)
-{
-	uint32_t next = head->lru.next, prev = head->lru.prev;
-
-	if (next)
-		pfn_to_page(next)->lru.prev = prev;
-	if (prev)
-		pfn_to_page(prev)->lru.next = next;
-	else
-		zone->list[order][type] = next;
-	if (!zone->list[order][type])
-		zone->orders[type] &= ~(1u << order);
-	zone->count[order][type]--;
-}
 
 /* Smallest order >= `order` with a block of `type`; NR_PAGE_ORDERS if none. */
 static unsigned smallest_listed(const struct zone *zone, unsigned order, unsigned type)
@@ -93,7 +62,7 @@ static void split_down(struct zone *zone, struct page *head, unsigned have, unsi
 	while (have > order) {
 		prepare_split(zone, head, have);
 		have--;
-		list_push(zone, head + (1ul << have), have, type);
+		free_list_push(zone, head + (1ul << have), have, type);
 	}
 }
 
@@ -104,6 +73,25 @@ static void retype(unsigned long pfn, unsigned order, unsigned type)
 {
 	for (unsigned long b = 0; b < 1ul << (order - pageblock_order); b++)
 		pageblock_set_mobility(pfn + (b << pageblock_order), type);
+}
+
+unsigned long pageblock_move_free(struct zone *zone, unsigned long start, unsigned list)
+{
+	unsigned long moved = 0;
+	unsigned order;
+
+	if (page_is_inner(pfn_to_page(start)))
+		return 0; /* part of a larger block in use */
+	for (unsigned long at = start; at < start + pageblock_nr_pages; at += 1ul << order) {
+		struct page *head = pfn_to_page(at);
+		order = page_order(head);
+		if (page_kind(head) != QUARRY_PAGE_FREE || page_zone_number(head) != zone->number)
+			continue;
+		free_list_unlink(zone, head, order, page_mobility(head));
+		free_list_push(zone, head, order, list);
+		moved += 1ul << order;
+	}
+	return moved;
 }
 
 /*
@@ -129,43 +117,12 @@ static unsigned claim_pageblock(struct zone *zone, unsigned long pfn, unsigned s
 	if (free < pageblock_nr_pages / 2)
 		return from;
 
-	for (unsigned long at = start; at < start + pageblock_nr_pages;) {
-		struct page *head = pfn_to_page(at);
-		unsigned order = page_order(head);
-		if (page_kind(head) == QUARRY_PAGE_FREE && page_zone_number(head) == zone->number) {
-			list_unlink(zone, head, order, page_mobility(head));
-			list_push(zone, head, order, type);
-		}
-		at += 1ul << order;
-	}
+	pageblock_move_free(zone, start, type);
 	pageblock_set_mobility(start, type);
 	return type;
 }
 
 /* ---- where a block can come from ---- */
-
-/* Move one maximum-order block from the extents to the caller. Blocks are cut from an extent's end, so that its header stays. */
-static struct page *extent_take(struct zone *zone, unsigned type)
-{
-	struct page *first;
-	unsigned long pfn;
-
-	if (!zone->extent)
-		return NULL;
-	first = pfn_to_page(zone->extent);
-	pfn = zone->extent + (--first->private_ << MAX_PAGE_ORDER);
-	if (!first->private_)
-		zone->extent = first->lru.next;
-	zone->extent_blocks--;
-
-	for (unsigned long at = pfn; at < pfn + MAX_ORDER_NR_PAGES; at += pageblock_nr_pages) {
-		struct page *head = pfn_to_page(at);
-		page_set_flags(head, page_state(QUARRY_PAGE_INNER, 0, type, zone->number));
-		head->refcount = 0;
-		pageblock_set_state(at, BLOCK_WHOLE | type);
-	}
-	return pfn_to_page(pfn);
-}
 
 /* Take the largest block of another type: large blocks move whole pageblocks between types and leave fewer mixed. */
 static struct page *steal(struct zone *zone, unsigned order, unsigned type)
@@ -176,7 +133,7 @@ static struct page *steal(struct zone *zone, unsigned order, unsigned type)
 			continue;
 		unsigned have = highest_bit(zone->orders[from]);
 		struct page *head = pfn_to_page(zone->list[have][from]);
-		list_unlink(zone, head, have, from);
+		free_list_unlink(zone, head, have, from);
 		page_set_flags(head, page_state(QUARRY_PAGE_USED, have, from, zone->number));
 		if (have >= pageblock_order) {
 			retype(page_to_pfn(head), have, type);
@@ -198,7 +155,7 @@ static struct page *take_own(struct zone *zone, unsigned order, unsigned type)
 	if (have >= NR_PAGE_ORDERS)
 		return NULL;
 	struct page *head = pfn_to_page(zone->list[have][type]);
-	list_unlink(zone, head, have, type);
+	free_list_unlink(zone, head, have, type);
 	split_down(zone, head, have, order, type);
 	return head;
 }
@@ -217,17 +174,12 @@ static struct page *take_uncounted(struct zone *zone, unsigned order, unsigned t
 	return steal(zone, order, type);
 }
 
-static inline void count_free(struct zone *zone, unsigned long pages)
-{
-	__atomic_store_n(&zone->free, zone->free + pages, __ATOMIC_RELAXED);
-}
-
 struct page *buddy_take(struct zone *zone, unsigned order, unsigned type)
 {
 	struct page *head = take_uncounted(zone, order, type);
 
 	if (head)
-		count_free(zone, 0ul - (1ul << order));
+		zone_count_free(zone, 0ul - (1ul << order));
 	return head;
 }
 
@@ -258,7 +210,7 @@ unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsig
 			heads[got++] = part;
 		}
 	}
-	count_free(zone, 0ul - ((unsigned long)got << order));
+	zone_count_free(zone, 0ul - ((unsigned long)got << order));
 	return got;
 }
 
@@ -286,25 +238,26 @@ static bool may_merge(unsigned a, unsigned b)
 void buddy_give(struct zone *zone, struct page *head, unsigned order)
 {
 	unsigned long pfn = page_to_pfn(head);
-	unsigned type = pageblock_mobility(pfn);
+	unsigned type = pageblock_list(pfn);
 	struct page *buddy;
 
 	head->refcount = 0;
-	count_free(zone, 1ul << order);
+	if (likely(type != MIGRATE_ISOLATE))
+		zone_count_free(zone, 1ul << order);
 	while (order < MAX_PAGE_ORDER && (buddy = free_buddy(zone, pfn, order))) {
 		unsigned listed = page_mobility(buddy);
 		if (order >= pageblock_order && !may_merge(type, listed))
 			break;
-		list_unlink(zone, buddy, order, listed);
+		free_list_unlink(zone, buddy, order, listed);
 		struct page *upper = buddy > head ? buddy : head;
 		page_set_flags(upper, page_state(QUARRY_PAGE_INNER, 0, 0, zone->number));
 		pfn &= ~(1ul << order);
 		head = pfn_to_page(pfn);
 		order++;
-		if (order > pageblock_order)
+		if (order > pageblock_order && type < MIGRATE_PCPTYPES)
 			retype(pfn, order, type);
 	}
-	list_push(zone, head, order, type);
+	free_list_push(zone, head, order, type);
 }
 
 bool buddy_has(const struct zone *zone, unsigned order, unsigned type)
@@ -367,11 +320,5 @@ void buddy_feed(struct zone *zone, unsigned long first, unsigned long end)
 	feed_edge(zone, first, whole);
 	feed_edge(zone, whole_end, end);
 
-	struct page *header = pfn_to_page(whole);
-	page_set_flags(header, page_state(QUARRY_PAGE_INNER, 0, 0, zone->number));
-	header->private_ = (whole_end - whole) >> MAX_PAGE_ORDER;
-	header->lru.next = zone->extent;
-	zone->extent = (uint32_t)whole;
-	zone->extent_blocks += header->private_;
-	count_free(zone, whole_end - whole);
+	extent_add(zone, whole, whole_end);
 }

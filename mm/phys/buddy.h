@@ -27,6 +27,10 @@ unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsig
 /* Give a block back; merges with its buddies as far as they are free. */
 void buddy_give(struct zone *zone, struct page *head, unsigned order) QUARRY_INT(buddy_give);
 
+/* Move the free blocks of the pageblock that starts at `start` to the lists of type `list`. Return: pages moved. */
+unsigned long pageblock_move_free(struct zone *zone, unsigned long start, unsigned list)
+	QUARRY_INT(pageblock_move_free);
+
 /* Could a block of this order be taken for `type` without waiting? */
 bool buddy_has(const struct zone *zone, unsigned order, unsigned type) QUARRY_INT(buddy_has);
 

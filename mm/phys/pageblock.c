@@ -20,7 +20,7 @@ void pageblock_make_ready(unsigned long pfn, unsigned zone)
 		page_set_flags(&page[i], page_state(QUARRY_PAGE_INNER, 0, 0, zone));
 		page[i].refcount = 0;
 	}
-	pageblock_set_state(pfn, (state & BLOCK_MOBILITY) | BLOCK_READY);
+	pageblock_set_state(pfn, (state & ~BLOCK_WHOLE) | BLOCK_READY);
 }
 
 void pageblock_init(uint8_t *state, unsigned long first, unsigned long count)

@@ -6,6 +6,7 @@
  *   untouched  byte 0: no struct page of the block is meaningful. A hole, or memory that was never handed out.
  *   whole      WHOLE: only the first struct page is meaningful; the block has never been split below its size.
  *   ready      READY: every struct page of the block is meaningful. Once ready, always ready.
+ *   isolated   ISOLATED: its free blocks are listed apart and not handed out; what is freed joins them
  * The low three bits hold the mobility type of the block's pages.
  *
  * Invariants
@@ -22,6 +23,7 @@
 #define BLOCK_MOBILITY 7u
 #define BLOCK_WHOLE 8u
 #define BLOCK_READY 16u
+#define BLOCK_ISOLATED 32u
 
 struct pageblock_map {
 	uint8_t *state;              /* one for each pageblock from `first` */
@@ -55,6 +57,13 @@ static inline void pageblock_set_state(unsigned long pfn, unsigned state)
 static inline unsigned pageblock_mobility(unsigned long pfn)
 {
 	return pageblock_state(pfn) & BLOCK_MOBILITY;
+}
+/* List type of the block's free pages. */
+static inline unsigned pageblock_list(unsigned long pfn)
+{
+	unsigned state = pageblock_state(pfn);
+
+	return unlikely(state & BLOCK_ISOLATED) ? MIGRATE_ISOLATE : state & BLOCK_MOBILITY;
 }
 static inline void pageblock_set_mobility(unsigned long pfn, unsigned mobility)
 {

@@ -9,7 +9,7 @@
  *
  * Invariants (validator: zone_check)
  *   I1  managed <= present <= spanned
- *   I2  free == sum over orders and types of count[order][type] << order  +  extent_blocks << MAX_PAGE_ORDER
+ *   I2  free == sum over orders and types but ISOLATE of count[order][type] << order  +  extent_blocks << MAX_PAGE_ORDER
  *   I3  bit o of orders[type] is set  <=>  list[o][type] is not empty
  *   I4  every listed page is the head of a FREE block of that order, in this zone, aligned to its size
  *   I5  two free buddies of the same order below the maximum are never both free (they would have merged),
@@ -73,6 +73,12 @@ static inline bool zone_populated(const struct zone *zone)
 static inline unsigned long zone_free(const struct zone *zone)
 {
 	return __atomic_load_n(&zone->free, __ATOMIC_RELAXED);
+}
+
+/* Change the count of free pages; readers are not locked. */
+static inline void zone_count_free(struct zone *zone, unsigned long pages)
+{
+	__atomic_store_n(&zone->free, zone->free + pages, __ATOMIC_RELAXED);
 }
 
 #define for_each_zone(pos) for (struct zone *pos = zones; pos < zones + NR_ZONES; pos++)

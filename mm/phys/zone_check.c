@@ -12,7 +12,7 @@
  *   I7  the walk finds a block at every step: the head aligned to the block's size, all its other
  *       pages inner, inside the zone's span; a pageblock byte is 0, WHOLE or READY, with a mobility
  *       type; a WHOLE pageblock is one block or part of one; extents cover only untouched ones
- *   I8  free == FREE frames of the walk + extents: no free block is unlisted
+ *   I8  free + isolated free == FREE frames of the walk + extents: no free block is unlisted
  *   I9  PARKED frames of the walk == what the CPUs' stocks hold
  *   I10 managed == frames of all blocks of the walk + extents: each managed frame is in one block
  * I8-I10 are judged only if the walk was not broken: else they would repeat its reports.
@@ -70,7 +70,8 @@ static unsigned long check_lists(const struct zone *zone)
 			if ((zone->orders[type] >> order & 1) != filled)
 				broken += BROKEN("I3", zone, zone->orders[type], order);
 			broken += check_list(zone, order, type);
-			listed += (unsigned long)zone->count[order][type] << order;
+			if (type != MIGRATE_ISOLATE)
+				listed += (unsigned long)zone->count[order][type] << order;
 		}
 	}
 	listed += zone->extent_blocks << MAX_PAGE_ORDER;
@@ -104,7 +105,7 @@ static unsigned long check_extents(const struct zone *zone)
 
 static bool state_is_sane(unsigned state)
 {
-	unsigned form = state & ~BLOCK_MOBILITY;
+	unsigned form = state & ~(BLOCK_MOBILITY | BLOCK_ISOLATED);
 
 	return (form == BLOCK_WHOLE || form == BLOCK_READY) &&
 	       (state & BLOCK_MOBILITY) < MIGRATE_TYPES;
@@ -186,16 +187,27 @@ void zone_count(const struct zone *zone, struct zone_census *census)
 
 /* ---- sums ---- */
 
+/* Free pages in the lists of isolated pageblocks. */
+static unsigned long isolated_pages(const struct zone *zone)
+{
+	unsigned long pages = 0;
+
+	for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
+		pages += (unsigned long)zone->count[order][MIGRATE_ISOLATE] << order;
+	return pages;
+}
+
 static unsigned long check_sums(const struct zone *zone, const struct zone_census *census)
 {
 	unsigned long extents = zone->extent_blocks << MAX_PAGE_ORDER;
+	unsigned long free = zone->free + isolated_pages(zone);
 	unsigned long blocks = 0, broken = 0;
 
 	for (unsigned kind = 0; kind < QUARRY_NR_PAGE_KINDS; kind++)
 		if (kind != QUARRY_PAGE_RESERVED && kind != QUARRY_PAGE_OFFLINE)
 			blocks += census->pages[kind];
-	if (census->pages[QUARRY_PAGE_FREE] + extents != zone->free)
-		broken += BROKEN("I8", zone, census->pages[QUARRY_PAGE_FREE] + extents, zone->free);
+	if (census->pages[QUARRY_PAGE_FREE] + extents != free)
+		broken += BROKEN("I8", zone, census->pages[QUARRY_PAGE_FREE] + extents, free);
 	if (census->pages[QUARRY_PAGE_PARKED] != pcp_parked(zone))
 		broken += BROKEN("I9", zone, census->pages[QUARRY_PAGE_PARKED], pcp_parked(zone));
 	if (blocks + extents != zone->managed)

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_contig.c: taking given frames and contiguous runs.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "mm/phys/pageblock.h"
+#include "tests/mock/mock.h"
+
+#define BASE (256 * MOCK_MIB)
+#define FRAME(n) ((unsigned long)(BASE >> PAGE_SHIFT) + (n))
+
+static void start(unsigned cpus)
+{
+	mock_start(&(struct mock_config){ .base = BASE, .bytes = 64 * MOCK_MIB, .cpus = cpus });
+}
+
+static void take(unsigned long first, unsigned long end)
+{
+	assert_int_equal(alloc_contig_range(FRAME(first), FRAME(end), MIGRATE_MOVABLE, GFP_KERNEL), 0);
+	for (unsigned long at = first; at < end; at++) {
+		struct page *page = pfn_to_page(FRAME(at));
+		assert_int_equal(page_ref_count(page), 1);
+		*(unsigned long *)page_address(page) = at;
+	}
+	assert_int_equal(mm_check(), 0);
+}
+
+/* Every alignment of both ends around pageblock and maximum-order borders: exactly these frames, the rest stays free. */
+static void range_is_exact(void **state)
+{
+	static const unsigned long edges[] = { 1024, 1025, 1535, 1536, 1537, 2047, 2048, 2049, 3000, 4096 };
+	(void)state;
+	start(1);
+	for (unsigned a = 0; a < sizeof(edges) / sizeof(edges[0]); a++) {
+		for (unsigned b = a + 1; b < sizeof(edges) / sizeof(edges[0]); b++) {
+			unsigned long free = mock_free_pages();
+			take(edges[a], edges[b]);
+			drain_all_pages();
+			assert_int_equal(nr_free_pages(), free - (edges[b] - edges[a]));
+			free_contig_range(FRAME(edges[a]), edges[b] - edges[a]);
+			assert_int_equal(mock_free_pages(), free);
+			assert_int_equal(mm_check(), 0);
+		}
+	}
+	mock_stop();
+}
+
+/* One page in use anywhere in the range: nothing is taken, nothing is lost. */
+static void busy_range_is_refused(void **state)
+{
+	(void)state;
+	start(1);
+	take(5000, 5001);
+	assert_int_equal(alloc_contig_range(FRAME(4096), FRAME(6144), MIGRATE_MOVABLE, GFP_KERNEL), -QUARRY_EBUSY);
+	assert_int_equal(mm_check(), 0);
+	take(4096, 5000);
+	take(5001, 6144);
+	free_contig_range(FRAME(4096), 2048);
+	mock_stop();
+}
+
+/* Pages parked on every CPU come back for a range that needs them. */
+static void parked_pages_are_asked_back(void **state)
+{
+	struct page *pages[512];
+	(void)state;
+	start(4);
+	for (unsigned cpu = 0; cpu < 4; cpu++) {
+		mock_set_cpu(cpu);
+		for (unsigned i = 0; i < 512; i++)
+			assert_non_null(pages[i] = alloc_page(GFP_HIGHUSER_MOVABLE)); /* away from the library's own */
+		free_pages_bulk(512, pages);
+	}
+	mock_set_cpu(0);
+	unsigned long pfn = page_to_pfn(pages[0]) & ~511ul;
+	assert_true(nr_parked_pages() > 0);
+	assert_int_equal(alloc_contig_range(pfn, pfn + 512, MIGRATE_MOVABLE, GFP_KERNEL), 0);
+	free_contig_range(pfn, 512);
+	mock_stop();
+}
+
+/* Frames outside every zone, across zones, backwards, from a context that cannot sleep, of another type: refused. */
+static void bad_ranges_are_reported(void **state)
+{
+	(void)state;
+	start(1);
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 4);
+	assert_int_equal(alloc_contig_range(1, 2, MIGRATE_MOVABLE, GFP_KERNEL), -QUARRY_EINVAL);
+	assert_int_equal(alloc_contig_range(FRAME(10), FRAME(10), MIGRATE_MOVABLE, GFP_KERNEL), -QUARRY_EINVAL);
+	assert_int_equal(alloc_contig_range(FRAME(10), FRAME(1ul << 30), MIGRATE_MOVABLE, GFP_KERNEL), -QUARRY_EINVAL);
+	assert_int_equal(alloc_contig_range(FRAME(10), FRAME(20), MIGRATE_UNMOVABLE, GFP_KERNEL), -QUARRY_EINVAL);
+	mock_expect_report(QUARRY_RULE_BAD_CONTEXT, 1);
+	assert_int_equal(alloc_contig_range(FRAME(10), FRAME(20), MIGRATE_MOVABLE, GFP_ATOMIC), -QUARRY_EINVAL);
+	mock_stop();
+}
+
+/* Runs that are no power of two, zeroed; lengths that cannot be had fail quietly or with a report. */
+static void runs_of_any_length(void **state)
+{
+	(void)state;
+	start(1);
+	for (unsigned long nr = 1; nr <= 4096; nr = nr * 3 + 1) {
+		struct page *run = alloc_contig_pages(nr, GFP_KERNEL | __GFP_ZERO, NUMA_NO_NODE);
+		assert_non_null(run);
+		for (unsigned long i = 0; i < nr; i++)
+			assert_int_equal(*(unsigned long *)page_address(run + i), 0);
+		free_contig_range(page_to_pfn(run), nr);
+	}
+	assert_null(alloc_contig_pages(16000, GFP_KERNEL, NUMA_NO_NODE));
+	mock_expect_report(QUARRY_RULE_SIZE_LIMIT, 1);
+	assert_null(alloc_contig_pages(0, GFP_KERNEL, NUMA_NO_NODE));
+	mock_stop();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(range_is_exact),
+		cmocka_unit_test(busy_range_is_refused),
+		cmocka_unit_test(parked_pages_are_asked_back),
+		cmocka_unit_test(bad_ranges_are_reported),
+		cmocka_unit_test(runs_of_any_length),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
