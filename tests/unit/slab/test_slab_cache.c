@@ -461,6 +461,50 @@ static void h051_no_ping_pong(void **state)
 	mock_stop();
 }
 
+/* Empty slabs go back at once, but for a few. (H51) */
+static void h051_empty_slabs_go_back(void **state)
+{
+	static void *object[2000];
+	struct slab_info info;
+
+	(void)state;
+	mock_start(NULL);
+	struct kmem_cache *cache = new_cache("t", 128, 0);
+
+	for (unsigned i = 0; i < 2000; i++)
+		object[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+	for (unsigned i = 0; i < 2000; i++)
+		kmem_cache_free(cache, object[i]);
+	assert_true(find_info("t", &info));
+	assert_in_range(info.empty_slabs, 0, cache->max_empty);
+	assert_true(info.slabs < 2000 / info.objects_per_slab / 4);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
+/* What is left over at the end of a slab is no object, though it starts where the next would.
+ * (H41) */
+static void h041_rest_of_a_slab(void **state)
+{
+	static const unsigned sizes[] = {8, 24, 80, 96, 448, 640};
+
+	(void)state;
+	mock_start(NULL);
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct kmem_cache *cache = new_cache("t", sizes[i], 0);
+		char *p = kmem_cache_alloc(cache, GFP_KERNEL);
+		char *base = page_address(slab_head(virt_to_page(p)));
+
+		mock_expect_report(QUARRY_RULE_OBJECT_INTERIOR, 1);
+		kfree(base + (size_t)cache->shape[0].objects * sizes[i]);
+		kmem_cache_shrink(cache);
+		assert_int_equal(active_of("t"), 1);
+		kmem_cache_free(cache, p);
+		kmem_cache_destroy(cache);
+	}
+	mock_stop();
+}
+
 /* Every internal step of creating and filling a cache fails once. */
 static void failure_sweep(void **state)
 {
@@ -577,6 +621,8 @@ int main(void)
 		cmocka_unit_test(g153_destroy_null_and_twice),
 		cmocka_unit_test(h047_names),
 		cmocka_unit_test(h051_no_ping_pong),
+		cmocka_unit_test(h051_empty_slabs_go_back),
+		cmocka_unit_test(h041_rest_of_a_slab),
 		cmocka_unit_test(failure_sweep),
 		cmocka_unit_test(small_slabs_when_memory_is_fragmented),
 		cmocka_unit_test(macros),
