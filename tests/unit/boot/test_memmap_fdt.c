@@ -410,6 +410,87 @@ static void deep_nesting(void **state)
 	}
 }
 
+/* An initial ramdisk by halves, of odd sizes, or empty: refused, or nothing to reserve. */
+static void odd_initrd(void **state)
+{
+	static const struct {
+		uint32_t start_size, end_size;
+		int error;
+		size_t entries;
+	} cases[] = {{4, 4, 0, 2},
+		     {8, 8, 0, 2},
+		     {0, 4, 0, 1},
+		     {4, 0, 0, 1},
+		     {12, 4, -QUARRY_EINVAL, 0},
+		     {4, 12, -QUARRY_EINVAL, 0}};
+	uint32_t size;
+	unsigned char *blob;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		tree_begin(2, 2);
+		node("chosen");
+		property("linux,initrd-start", cases[i].start_size);
+		for (uint32_t at = 0; at < cases[i].start_size; at += 4)
+			word(at + 4 == cases[i].start_size ? 0x1000 : 0);
+		property("linux,initrd-end", cases[i].end_size);
+		for (uint32_t at = 0; at < cases[i].end_size; at += 4)
+			word(at + 4 == cases[i].end_size ? 0x3000 : 0);
+		end();
+		blob = tree_end(&size);
+		assert_int_equal(convert(blob, size), cases[i].error);
+		assert_int_equal(map.nr, cases[i].entries);
+		assert_true(cases[i].entries < 2 || RESERVED_RANGE(0x1000, 0x2000));
+		free(blob);
+	}
+}
+
+/* Cell counts that are no 32-bit numbers do not count; a property name must start in its block. */
+static void odd_properties(void **state)
+{
+	uint32_t size;
+	unsigned char *blob;
+
+	(void)state;
+	tree_begin(2, 2);
+	property("#size-cells", 8);
+	number(1, 2);
+	memory("memory", 0x1000, 0x1000, 2);
+	blob = tree_end(&size);
+	assert_int_equal(convert(blob, size), 0);
+	assert_true(USABLE_RANGE(0x1000, 0x1000));
+	free(blob);
+
+	tree_begin(2, 2);
+	word(3);
+	word(0);
+	word(0); /* where its name will be: behind the last name */
+	tree.structure[tree.structure_bytes - 1] = (unsigned char)tree.strings_bytes;
+	blob = tree_end(&size);
+	assert_int_equal(convert(blob, size), -QUARRY_EINVAL);
+	free(blob);
+}
+
+/* The tree's last bytes are a node name without an end. */
+static void node_name_without_end(void **state)
+{
+	unsigned char *blob = calloc(1, 64);
+
+	(void)state;
+	put32(blob, 0xd00dfeed);
+	put32(blob + 4, 64);
+	put32(blob + 8, 56);  /* structure */
+	put32(blob + 12, 40); /* names: none */
+	put32(blob + 16, 40); /* reservations: the pair of zeros */
+	put32(blob + 20, 17);
+	put32(blob + 24, 16);
+	put32(blob + 56, 1);
+	memset(blob + 60, 'n', 4);
+	assert_int_equal(convert(blob, 64), -QUARRY_EINVAL);
+	assert_int_equal(map.nr, 0);
+	free(blob);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +502,9 @@ int main(void)
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(damaged_anywhere),
 		cmocka_unit_test(deep_nesting),
+		cmocka_unit_test(odd_initrd),
+		cmocka_unit_test(odd_properties),
+		cmocka_unit_test(node_name_without_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
