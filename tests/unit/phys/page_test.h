@@ -20,7 +20,8 @@
 #include "tests/mock/world.h"
 
 #define UNUSED __attribute__((unused))
-#define ATOMIC_ALL (__GFP_MEMALLOC | __GFP_NOWARN) /* takes the last page, silently, without waiting */
+/* Takes the last page, silently, without waiting. */
+#define ATOMIC_ALL (__GFP_MEMALLOC | __GFP_NOWARN)
 
 /* DMA, DMA32, NORMAL and MOVABLE, every request reaching the zones. */
 static const struct quarry_mem_range four_zones_map[] UNUSED = {

@@ -43,7 +43,7 @@ static void marks_of_every_size(void **state)
 	assert_in_range(before, 4060, 4096); /* sqrt(16 * 16 GiB in KiB) = 16 MiB, less metadata */
 }
 
-/* Under every mark, a deeper right never has a higher floor (H21), and nothing goes below zero (H20). */
+/* A deeper right never has a higher floor (H21), and no floor goes below zero (H20). */
 static void h021_floors_are_monotonic(void **state)
 {
 	(void)state;

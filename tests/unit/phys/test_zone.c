@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_zone.c: which zone and node serve a request, borders of zones, memory that comes later, costs. */
+/* test_zone.c: which zone and node serve a request, borders, memory that comes later, costs. */
 #include "page_test.h"
 
 /* ---- fallback inside a node ---- */
@@ -144,7 +144,7 @@ static void thisnode_stays_on_the_node(void **state)
 
 /* ---- borders ---- */
 
-/* Two nodes that meet inside a pageblock: no block straddles, and both are whole again at the end. */
+/* Two nodes that meet inside a pageblock: no block straddles; both are whole again at the end. */
 static void check_boundary(unsigned long pages)
 {
 	const unsigned long middle = 32 * MOCK_MIB + pages * PAGE_SIZE;
@@ -212,7 +212,7 @@ static void h008_machines_of_few_pages(void **state)
 	assert_true(started > 100);
 }
 
-/* Every map of holes in 12 pages between two whole pageblocks: nothing is merged over a hole (H4). */
+/* Maps of holes in 12 pages between two whole pageblocks: nothing is merged over a hole (H4). */
 static void h004_holes_inside_a_block(void **state)
 {
 	const phys_addr_t base = 20 * MOCK_MIB;
@@ -225,8 +225,9 @@ static void h004_holes_inside_a_block(void **state)
 		size_t nr = 1;
 		for (unsigned bit = 0; bit < 12; bit++)
 			if (holes >> bit & 1)
-				map[nr++] = (struct quarry_mem_range){ base + bit * PAGE_SIZE, PAGE_SIZE,
-								       QUARRY_MEM_RESERVED, 0 };
+				map[nr++] = (struct quarry_mem_range){
+					base + bit * PAGE_SIZE, PAGE_SIZE, QUARRY_MEM_RESERVED, 0
+				};
 		mock_start(&(struct mock_config){ .map = map,
 						  .nr_map = nr,
 						  .no_vmalloc = true,
