@@ -6,7 +6,7 @@
  *   1 low       everybody                   (the fast try: above the low mark of some zone)
  *   2 reserve   everybody                   down to the minimum mark, deeper with __GFP_HIGH / __GFP_MEMALLOC
  *   3 local     everybody                   this CPU's own stocks back to the buddy: its pages may be of the wrong order
- *   4 collect   requests that may sleep     all CPUs' stocks and all holders give back, then rung 2 again
+ *   4 collect   requests that may sleep     all CPUs' stocks, all holders and the atomic reserve give back, then rung 2 again
  *   5 fail      everybody                   one report, unless __GFP_NOWARN
  *
  * No lock is held between rungs. Rung 4 is what makes "count free pages by allocating until failure" exact.
@@ -16,6 +16,7 @@
 #include "mm/page/slowpath.h"
 
 #include "mm/base/log.h"
+#include "mm/phys/buddy.h"
 #include "mm/phys/show_mem.h"
 
 static QUARRY_STATE struct {
@@ -34,6 +35,26 @@ static void drain_local(void)
 	cpu_unpin();
 }
 
+/* An atomic request of several pages had to come here: keep its pageblock for the next one. */
+static void reserve_atomic(const struct page *head)
+{
+	struct zone *zone = page_zone(head);
+	unsigned long irq = zone_lock(zone);
+
+	buddy_reserve_atomic(zone, head);
+	zone_unlock(zone, irq);
+}
+
+/* Before a request that may sleep fails, that reserve is given up. */
+static void release_atomic(const struct page_request *request)
+{
+	for (struct zone *const *zone = nodes.order[request->node][request->highest]; *zone; zone++) {
+		unsigned long irq = zone_lock(*zone);
+		buddy_release_atomic(*zone, request->type);
+		zone_unlock(*zone, irq);
+	}
+}
+
 struct page *slowpath_take(const struct page_request *request)
 {
 	struct page *head = try_reserve(request);
@@ -44,6 +65,7 @@ struct page *slowpath_take(const struct page_request *request)
 	head = try_reserve(request);
 	if (!head && gfpflags_allow_blocking(request->gfp)) {
 		slowpath_collect();
+		release_atomic(request);
 		head = try_reserve(request);
 	}
 	if (!head) {
@@ -56,6 +78,8 @@ struct page *slowpath_take(const struct page_request *request)
 from_reserve:
 	if (gfp_reserve(request->gfp) == RESERVE_ALL)
 		page_set_flags(head, page_flags(head) | QUARRY_PG_PFMEMALLOC);
+	if (request->order && gfp_reserve(request->gfp) == RESERVE_ATOMIC)
+		reserve_atomic(head);
 	return head;
 }
 

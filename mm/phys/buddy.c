@@ -36,6 +36,8 @@ static const uint8_t fallback[MIGRATE_PCPTYPES][2] = {
 	[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE },
 };
 
+#define ATOMIC_SHARE 100u /* 1 % of a zone (Linux's bound): one unlucky driver's bursts, not its whole memory */
+
 /* ---- lists ---- */
 
 /* Smallest order >= `order` with a block of `type`; NR_PAGE_ORDERS if none. */
@@ -75,24 +77,79 @@ static void retype(unsigned long pfn, unsigned order, unsigned type)
 		pageblock_set_mobility(pfn + (b << pageblock_order), type);
 }
 
-unsigned long pageblock_move_free(struct zone *zone, unsigned long start, unsigned list)
+/* ---- giving back ---- */
+
+/* The free buddy of a block, if it is there and of the same order and zone; NULL otherwise. */
+static struct page *free_buddy(const struct zone *zone, unsigned long pfn, unsigned order)
 {
-	unsigned long moved = 0;
+	const uint32_t mask = PAGE_TYPE_MASK | 0xffu << QUARRY_PG_ZONE_SHIFT;
+	unsigned long buddy_pfn = pfn ^ 1ul << order;
+	struct page *buddy = pfn_to_page(buddy_pfn);
+
+	/* Inside the pageblock every struct page is meaningful; the next pageblock may be a hole. */
+	if (order >= pageblock_order && !pageblock_state(buddy_pfn))
+		return NULL;
+	return (page_flags(buddy) & mask) == page_state(QUARRY_PAGE_FREE, order, 0, zone->number) ? buddy : NULL;
+}
+
+/* May blocks of pageblock size or more with these types merge? Special types keep their borders (H6). */
+static bool may_merge(unsigned a, unsigned b)
+{
+	return a < MIGRATE_PCPTYPES && b < MIGRATE_PCPTYPES;
+}
+
+/* Free pages enter (or leave, negated) the lists of `type`. */
+static inline void count_listed(struct zone *zone, unsigned type, unsigned long pages)
+{
+	if (likely(type != MIGRATE_ISOLATE))
+		zone_count_free(zone, pages);
+	if (unlikely(type == MIGRATE_HIGHATOMIC))
+		zone->atomic_free += pages;
+}
+
+void buddy_give(struct zone *zone, struct page *head, unsigned order)
+{
+	unsigned long pfn = page_to_pfn(head);
+	unsigned type = pageblock_list(pfn);
+	struct page *buddy;
+
+	head->refcount = 0;
+	count_listed(zone, type, 1ul << order);
+	while (order < MAX_PAGE_ORDER && (buddy = free_buddy(zone, pfn, order))) {
+		unsigned listed = page_mobility(buddy);
+		if (order >= pageblock_order && !may_merge(type, listed))
+			break;
+		free_list_unlink(zone, buddy, order, listed);
+		struct page *upper = buddy > head ? buddy : head;
+		page_set_flags(upper, page_state(QUARRY_PAGE_INNER, 0, 0, zone->number));
+		pfn &= ~(1ul << order);
+		head = pfn_to_page(pfn);
+		order++;
+		if (order > pageblock_order)
+			retype(pfn, order, type);
+	}
+	free_list_push(zone, head, order, type);
+}
+
+void pageblock_relist(struct zone *zone, unsigned long start)
+{
 	unsigned order;
 
 	if (page_is_inner(pfn_to_page(start)))
-		return 0; /* part of a larger block in use */
+		return; /* part of a larger block in use */
 	for (unsigned long at = start; at < start + pageblock_nr_pages; at += 1ul << order) {
 		struct page *head = pfn_to_page(at);
 		order = page_order(head);
 		if (page_kind(head) != QUARRY_PAGE_FREE || page_zone_number(head) != zone->number)
 			continue;
-		free_list_unlink(zone, head, order, page_mobility(head));
-		free_list_push(zone, head, order, list);
-		moved += 1ul << order;
+		unsigned list = page_mobility(head);
+		free_list_unlink(zone, head, order, list);
+		count_listed(zone, list, 0ul - (1ul << order));
+		buddy_give(zone, head, order);
 	}
-	return moved;
 }
+
+/* ---- stealing ---- */
 
 /*
  * A block smaller than a pageblock is being stolen for `type`: if at least half of its pageblock is free, the
@@ -117,8 +174,8 @@ static unsigned claim_pageblock(struct zone *zone, unsigned long pfn, unsigned s
 	if (free < pageblock_nr_pages / 2)
 		return from;
 
-	pageblock_move_free(zone, start, type);
 	pageblock_set_mobility(start, type);
+	pageblock_relist(zone, start);
 	return type;
 }
 
@@ -214,56 +271,39 @@ unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsig
 	return got;
 }
 
-/* ---- giving back ---- */
+/* ---- the reserve of atomic requests ---- */
 
-/* The free buddy of a block, if it is there and of the same order and zone; NULL otherwise. */
-static struct page *free_buddy(const struct zone *zone, unsigned long pfn, unsigned order)
+struct page *buddy_take_atomic(struct zone *zone, unsigned order)
 {
-	const uint32_t mask = PAGE_TYPE_MASK | 0xffu << QUARRY_PG_ZONE_SHIFT;
-	unsigned long buddy_pfn = pfn ^ 1ul << order;
-	struct page *buddy = pfn_to_page(buddy_pfn);
+	struct page *head = take_own(zone, order, MIGRATE_HIGHATOMIC);
 
-	/* Inside the pageblock every struct page is meaningful; the next pageblock may be a hole. */
-	if (order >= pageblock_order && !pageblock_state(buddy_pfn))
-		return NULL;
-	return (page_flags(buddy) & mask) == page_state(QUARRY_PAGE_FREE, order, 0, zone->number) ? buddy : NULL;
-}
-
-/* May blocks of pageblock size or more with these types merge? Special types keep their borders (H6). */
-static bool may_merge(unsigned a, unsigned b)
-{
-	return a == b || (a < MIGRATE_PCPTYPES && b < MIGRATE_PCPTYPES);
-}
-
-void buddy_give(struct zone *zone, struct page *head, unsigned order)
-{
-	unsigned long pfn = page_to_pfn(head);
-	unsigned type = pageblock_list(pfn);
-	struct page *buddy;
-
-	head->refcount = 0;
-	if (likely(type != MIGRATE_ISOLATE))
-		zone_count_free(zone, 1ul << order);
-	while (order < MAX_PAGE_ORDER && (buddy = free_buddy(zone, pfn, order))) {
-		unsigned listed = page_mobility(buddy);
-		if (order >= pageblock_order && !may_merge(type, listed))
-			break;
-		free_list_unlink(zone, buddy, order, listed);
-		struct page *upper = buddy > head ? buddy : head;
-		page_set_flags(upper, page_state(QUARRY_PAGE_INNER, 0, 0, zone->number));
-		pfn &= ~(1ul << order);
-		head = pfn_to_page(pfn);
-		order++;
-		if (order > pageblock_order && type < MIGRATE_PCPTYPES)
-			retype(pfn, order, type);
+	if (head) {
+		count_listed(zone, MIGRATE_HIGHATOMIC, 0ul - (1ul << order));
 	}
-	free_list_push(zone, head, order, type);
+	return head;
 }
 
-bool buddy_has(const struct zone *zone, unsigned order, unsigned type)
+void buddy_reserve_atomic(struct zone *zone, const struct page *head)
 {
-	return zone->orders[type] >> order || zone->extent_blocks || zone->orders[fallback[type][0]] >> order ||
-	       zone->orders[fallback[type][1]] >> order;
+	unsigned long start = pageblock_start(page_to_pfn(head));
+	unsigned long limit = 1 + zone->managed / ATOMIC_SHARE / pageblock_nr_pages;
+
+	if (zone->atomic_blocks >= limit || pageblock_list(start) >= MIGRATE_PCPTYPES)
+		return;
+	zone->atomic_blocks++;
+	pageblock_set_mobility(start, MIGRATE_HIGHATOMIC);
+	pageblock_relist(zone, start);
+}
+
+void buddy_release_atomic(struct zone *zone, unsigned type)
+{
+	while (zone->orders[MIGRATE_HIGHATOMIC]) {
+		unsigned order = highest_bit(zone->orders[MIGRATE_HIGHATOMIC]);
+		unsigned long start = pageblock_start(zone->list[order][MIGRATE_HIGHATOMIC]);
+		zone->atomic_blocks--;
+		pageblock_set_mobility(start, type);
+		pageblock_relist(zone, start);
+	}
 }
 
 unsigned long buddy_count(const struct zone *zone, unsigned order)

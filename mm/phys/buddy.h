@@ -24,15 +24,21 @@ struct page *buddy_take(struct zone *zone, unsigned order, unsigned type) QUARRY
 unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsigned want, struct page **heads,
 			 uint32_t state) QUARRY_INT(buddy_take_many);
 
+/*
+ * The reserve for atomic requests of more than one page: pageblocks of type HIGHATOMIC, at most 1 % of the zone and at least one.
+ * Taken from only by such requests, filled by the first that had to use the emergency reserve (G77).
+ */
+struct page *buddy_take_atomic(struct zone *zone, unsigned order) QUARRY_INT(buddy_take_atomic);
+/* Make the pageblock that holds `head` part of that reserve, unless it is full. */
+void buddy_reserve_atomic(struct zone *zone, const struct page *head) QUARRY_INT(buddy_reserve_atomic);
+/* Give the pageblocks of the reserve that have free pages to mobility `type`. */
+void buddy_release_atomic(struct zone *zone, unsigned type) QUARRY_INT(buddy_release_atomic);
+
 /* Give a block back; merges with its buddies as far as they are free. */
 void buddy_give(struct zone *zone, struct page *head, unsigned order) QUARRY_INT(buddy_give);
 
-/* Move the free blocks of the pageblock that starts at `start` to the lists of type `list`. Return: pages moved. */
-unsigned long pageblock_move_free(struct zone *zone, unsigned long start, unsigned list)
-	QUARRY_INT(pageblock_move_free);
-
-/* Could a block of this order be taken for `type` without waiting? */
-bool buddy_has(const struct zone *zone, unsigned order, unsigned type) QUARRY_INT(buddy_has);
+/* The pageblock at `start` changed its type or isolation: list its free blocks anew, and let them merge. */
+void pageblock_relist(struct zone *zone, unsigned long start) QUARRY_INT(pageblock_relist);
 
 /*
  * Hand frames [first, end) of the zone to the buddy at boot or when memory is added: whole maximum-order blocks become an

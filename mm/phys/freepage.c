@@ -11,6 +11,12 @@
 
 #include "mm/phys/buddy.h"
 
+/* May it take from the reserve of atomic requests? Only what that is for, and whoever may take everything. */
+static bool may_use_atomic(const struct page_request *request)
+{
+	return request->order && gfp_reserve(request->gfp) >= RESERVE_ATOMIC;
+}
+
 /* A block from the zone itself, past the stocks. */
 static struct page *take_from_buddy(struct zone *zone, const struct page_request *request, unsigned long floor)
 {
@@ -19,12 +25,13 @@ static struct page *take_from_buddy(struct zone *zone, const struct page_request
 
 	/* Again under the lock: another CPU may have been faster. */
 	if (zone->free >= floor + (1ul << request->order)) {
-		head = buddy_take(zone, request->order, request->type);
+		unsigned type = MIGRATE_HIGHATOMIC; /* it goes back there, past the stocks */
+		if (may_use_atomic(request))
+			head = buddy_take_atomic(zone, request->order);
+		if (!head)
+			head = buddy_take(zone, request->order, type = request->type);
 		if (head)
-			page_set_word(head,
-				      page_state(QUARRY_PAGE_PARKED, request->order, request->type,
-						 zone->number),
-				      0);
+			page_set_word(head, page_state(QUARRY_PAGE_PARKED, request->order, type, zone->number), 0);
 	}
 	zone_unlock(zone, irq);
 	return head;
@@ -56,6 +63,8 @@ struct page *freepage_take(const struct page_request *request, enum zone_mark ma
 		if (gfp_has(request->gfp, __GFP_THISNODE) && (*zone)->node != request->node)
 			break;
 		unsigned long floor = watermark_floor(*zone, mark, depth, request->highest);
+		if (unlikely((*zone)->atomic_blocks) && !may_use_atomic(request))
+			floor += (*zone)->atomic_free; /* not for this request */
 		struct page *head = take_from_zone(*zone, request, floor);
 		if (head) {
 			page_hand_out(head);

@@ -60,7 +60,7 @@ static int isolate_pageblock(struct zone *zone, unsigned long start)
 		error = -QUARRY_EBUSY;
 	else {
 		pageblock_set_state(start, state | BLOCK_ISOLATED);
-		zone_count_free(zone, 0 - pageblock_move_free(zone, start, MIGRATE_ISOLATE));
+		pageblock_relist(zone, start);
 	}
 	zone_unlock(zone, irq);
 	return error;
@@ -159,18 +159,7 @@ static void release_pageblock(struct zone *zone, unsigned long start)
 	unsigned long irq = zone_lock(zone);
 
 	pageblock_set_state(start, pageblock_state(start) & ~BLOCK_ISOLATED);
-	if (!page_is_inner(pfn_to_page(start))) {
-		unsigned order;
-		for (unsigned long at = start; at < start + pageblock_nr_pages; at += 1ul << order) {
-			struct page *head = pfn_to_page(at);
-			order = page_order(head);
-			if (page_kind(head) != QUARRY_PAGE_FREE || page_zone_number(head) != zone->number)
-				continue;
-			/* Given anew, it is counted and merges across the border that is gone. */
-			free_list_unlink(zone, head, order, MIGRATE_ISOLATE);
-			buddy_give(zone, head, order);
-		}
-	}
+	pageblock_relist(zone, start);
 	zone_unlock(zone, irq);
 }
 

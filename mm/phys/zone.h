@@ -12,6 +12,7 @@
  *   I2  free == sum over orders and types but ISOLATE of count[order][type] << order  +  extent_blocks << MAX_PAGE_ORDER
  *   I3  bit o of orders[type] is set  <=>  list[o][type] is not empty
  *   I4  every listed page is the head of a FREE block of that order, in this zone, aligned to its size
+ *   I11 atomic_free == pages in the HIGHATOMIC lists
  *   I5  two free buddies of the same order below the maximum are never both free (they would have merged),
  *       unless their pageblocks' types forbid the merge
  *
@@ -45,6 +46,9 @@ struct zone {
 	/* First frames of the extents, chained through lru.next of their first struct page, length in private_ (blocks). */
 	uint32_t extent;
 	unsigned long extent_blocks;
+
+	/* Pageblocks kept for atomic requests of more than one page, and their free pages (counted in `free` too). */
+	unsigned long atomic_blocks, atomic_free;
 
 	unsigned long first, end; /* span in frames; first == end: empty */
 	unsigned long present, managed;

@@ -137,7 +137,7 @@ static bool buddy_was_missed(const struct page *head, unsigned long pfn, unsigne
 	if (order == MAX_PAGE_ORDER || pfn >> order & 1 || !buddy ||
 	    (page_flags(buddy) ^ page_flags(head)) & same)
 		return false;
-	return order < pageblock_order || page_mobility(head) == page_mobility(buddy) ||
+	return order < pageblock_order ||
 	       (page_mobility(head) < MIGRATE_PCPTYPES && page_mobility(buddy) < MIGRATE_PCPTYPES);
 }
 
@@ -187,20 +187,20 @@ void zone_count(const struct zone *zone, struct zone_census *census)
 
 /* ---- sums ---- */
 
-/* Free pages in the lists of isolated pageblocks. */
-static unsigned long isolated_pages(const struct zone *zone)
+/* Free pages in the lists of one type. */
+static unsigned long listed_pages(const struct zone *zone, unsigned type)
 {
 	unsigned long pages = 0;
 
 	for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
-		pages += (unsigned long)zone->count[order][MIGRATE_ISOLATE] << order;
+		pages += (unsigned long)zone->count[order][type] << order;
 	return pages;
 }
 
 static unsigned long check_sums(const struct zone *zone, const struct zone_census *census)
 {
 	unsigned long extents = zone->extent_blocks << MAX_PAGE_ORDER;
-	unsigned long free = zone->free + isolated_pages(zone);
+	unsigned long free = zone->free + listed_pages(zone, MIGRATE_ISOLATE);
 	unsigned long blocks = 0, broken = 0;
 
 	for (unsigned kind = 0; kind < QUARRY_NR_PAGE_KINDS; kind++)
@@ -210,6 +210,8 @@ static unsigned long check_sums(const struct zone *zone, const struct zone_censu
 		broken += BROKEN("I8", zone, census->pages[QUARRY_PAGE_FREE] + extents, free);
 	if (census->pages[QUARRY_PAGE_PARKED] != pcp_parked(zone))
 		broken += BROKEN("I9", zone, census->pages[QUARRY_PAGE_PARKED], pcp_parked(zone));
+	if (zone->atomic_free != listed_pages(zone, MIGRATE_HIGHATOMIC))
+		broken += BROKEN("I11", zone, zone->atomic_free, listed_pages(zone, MIGRATE_HIGHATOMIC));
 	if (blocks + extents != zone->managed)
 		broken += BROKEN("I10", zone, blocks + extents, zone->managed);
 	return broken;
