@@ -318,6 +318,7 @@ static void bad_headers(void **state)
 		assert_int_equal(map.nr, 0);
 		put32(blob + damage[i].at, good);
 	}
+	put32(blob + 24, 17);
 	assert_int_equal(convert(blob, size), 0);
 	assert_int_equal(convert(blob, size - 1), -QUARRY_EINVAL);
 	assert_int_equal(convert(blob, 0), -QUARRY_EINVAL);

@@ -320,6 +320,63 @@ static void multiboot2_hostile(void **state)
 	free(info);
 }
 
+/*
+ * A map tag that ends inside an entry: that entry does not count. Tags behind the end do not
+ * either.
+ */
+static void multiboot2_ends(void **state)
+{
+	static const uint32_t tag[] = {6, 16 + 24 + 23, 24, 0}, end[] = {0, 8};
+	static const uint32_t module[] = {3, 16, 0x400000, 0x400800};
+	unsigned char info[8 + 64 + 8 + 16] = {sizeof(info)};
+
+	(void)state;
+	memcpy(info + 8, tag, sizeof(tag));
+	put_entry(info + 24, 0x100000, 0x700000, 1);
+	memcpy(info + 72, end, sizeof(end));
+	memcpy(info + 80, module, sizeof(module));
+	start(64);
+	assert_int_equal(quarry_memmap_multiboot2(&map, info, 0), 0);
+	assert_int_equal(map.nr, 3);
+	assert_true(has(0x100000, 0x700000, QUARRY_MEM_USABLE));
+}
+
+/* The second entry of a Multiboot 1 table reaches past its end. */
+static void multiboot1_second_entry_too_long(void **state)
+{
+	static _Alignas(8) unsigned char block[256];
+	struct multiboot1_info info = {
+		.flags = MULTIBOOT1_MEMORY_MAP, .memory_map = 0x2080, .memory_map_bytes = 48};
+
+	(void)state;
+	block[0x80] = 20;
+	block[0x98] = 21;
+	memcpy(block, &info, sizeof(info));
+	start(64);
+	assert_int_equal(quarry_memmap_multiboot1(&map, block, (uintptr_t)block - 0x2000),
+			 -QUARRY_EINVAL);
+	block[0x98] = 20;
+	assert_int_equal(quarry_memmap_multiboot1(&map, block, (uintptr_t)block - 0x2000), 0);
+}
+
+static void pvh_two_modules(void **state)
+{
+	unsigned char entry[24] = {0};
+	struct pvh_module modules[2] = {{0x300000, 0x1000, 0, 0}, {0x400000, 0x2000, 0, 0}};
+	struct pvh_start_info info = {.magic = PVH_MAGIC,
+				      .version = 1,
+				      .nr_modules = 2,
+				      .modules = (uintptr_t)modules,
+				      .memory_map = (uintptr_t)entry,
+				      .nr_memory_map = 1};
+
+	(void)state;
+	start(64);
+	assert_int_equal(quarry_memmap_pvh(&map, &info, 0), 0);
+	assert_true(has(0x300000, 0x1000, RESERVED));
+	assert_true(has(0x400000, 0x2000, RESERVED));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +387,9 @@ int main(void)
 		cmocka_unit_test(multiboot1),
 		cmocka_unit_test(multiboot2),
 		cmocka_unit_test(multiboot2_hostile),
+		cmocka_unit_test(multiboot2_ends),
+		cmocka_unit_test(multiboot1_second_entry_too_long),
+		cmocka_unit_test(pvh_two_modules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
