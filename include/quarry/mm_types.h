@@ -16,7 +16,7 @@
  *  flags     ours                   ours                ours              ours             ours
  *  refcount  owner through get/put  0                   0                 ours             ours
  *  lru       owner                  free-list link      -                 partial list     page chain
- *  mapping   owner                  -                   -                 cache            area
+ *  mapping   owner                  -                   -                 cache            virtual page
  *  private   owner                  -                   -                 free bitmap      -
  */
 #ifndef QUARRY_MM_TYPES_H

@@ -283,8 +283,10 @@ void pgtable_prune(uintptr_t start, uintptr_t end, struct page_chain *chain)
 	for (uintptr_t va = start; va != end;) {
 		struct pt_run run = pgtable_find(va, 1);
 		bool absent = run.level && !arch_pte_present(arch_pte_read(run.pte));
+		/* An upper table may be empty already; its first entry in the range shows it. */
+		bool first = va == start || arch_pt_index(va, run.level) == 0;
 
-		if (!run.level || absent)
+		if (!run.level || (absent && first))
 			prune_path(va, run.level, chain);
 		va = entry_end(va, run.level ? run.level : 1, end);
 	}

@@ -48,18 +48,28 @@ gfp_t vmap_own_gfp(gfp_t gfp)
 		      __GFP_NOLOCKDEP | __GFP_NOWARN);
 }
 
+/* Could the window hold such an area if it were empty? */
+static bool window_fits(const struct vmap_info *info, unsigned long align)
+{
+	uintptr_t start = vmap_area_start(), end = vmap_area_end();
+	uintptr_t skip = -start & (align * PAGE_SIZE - 1);
+
+	return align << PAGE_SHIFT && skip < end - start &&
+	       info->pages < (end - start - skip) >> PAGE_SHIFT;
+}
+
 int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp)
 {
 	gfp_t own = vmap_own_gfp(gfp) | __GFP_NOWARN;
 	bool wait = gfpflags_allow_blocking(gfp) && vmap_may_wait();
-	int error = vmap_area_alloc(info, align, own);
+	int error = -QUARRY_ENOSPC;
 
-	/* Addresses may wait for a flush. A request that must not fail waits for somebody's
-	 * free. */
-	while (error == -QUARRY_ENOSPC && wait) {
+	if (!window_fits(info, align))
+		return error;
+	/* Addresses may wait for a flush. A request that must not fail waits for a free. */
+	while ((error = vmap_area_alloc(info, align, own)) == -QUARRY_ENOSPC && wait) {
 		if (!vmap_purge() && !gfp_has(gfp, __GFP_NOFAIL))
 			break;
-		error = vmap_area_alloc(info, align, own);
 	}
 	return error;
 }

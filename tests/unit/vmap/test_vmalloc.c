@@ -304,6 +304,9 @@ static void no_window(void **state)
 	assert_null(vmalloc(1));
 	assert_null(vmalloc(10 * MOCK_MIB));
 	assert_false(is_vmalloc_addr((void *)MOCK_VMALLOC));
+	/* It must not fail, but never can succeed: better NULL than a loop. */
+	mock_expect_report(QUARRY_RULE_VMAP_SPACE, 1);
+	assert_null(__vmalloc(1, GFP_KERNEL | __GFP_NOFAIL));
 	vm_unmap_aliases();
 	mock_stop();
 }
