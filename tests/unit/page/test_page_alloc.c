@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_page_alloc.c: requests for blocks, their masks and contexts, and every wrong way to give one back. */
+/* test_page_alloc.c: requests for blocks, masks, contexts, and every wrong way to give one back. */
 #include "tests/unit/phys/page_test.h"
 
 #include "mm/base/fault.h"
@@ -217,7 +217,7 @@ static void before_sleeping_works_nothing_reclaims(void **state)
 {
 	(void)state;
 	mock_start(&(struct mock_config){ .no_sleep = true });
-	/* GFP_KERNEL in a boot that holds irqs off: as if it had no reclaim bits, and no complaint. */
+	/* GFP_KERNEL in a boot with irqs off: as if it had no reclaim bits, and no complaint. */
 	mock_set_context(QUARRY_CTX_ATOMIC);
 	struct page *page = alloc_page(GFP_KERNEL);
 	assert_non_null(page);
@@ -230,9 +230,11 @@ static void before_sleeping_works_nothing_reclaims(void **state)
 
 static void g023_sleeping_masks_need_a_sleeping_context(void **state)
 {
-	static const unsigned contexts[] = { QUARRY_CTX_ATOMIC, QUARRY_CTX_IRQ | QUARRY_CTX_ATOMIC };
+	static const unsigned contexts[] = { QUARRY_CTX_ATOMIC,
+					     QUARRY_CTX_IRQ | QUARRY_CTX_ATOMIC };
 	static const gfp_t masks[] = { GFP_KERNEL, GFP_NOFS, GFP_NOIO, GFP_USER,
 				       GFP_KERNEL | __GFP_NORETRY };
+	const uintptr_t here = (uintptr_t)g023_sleeping_masks_need_a_sleeping_context;
 
 	(void)state;
 	mock_start(NULL);
@@ -246,8 +248,7 @@ static void g023_sleeping_masks_need_a_sleeping_context(void **state)
 			assert_int_equal(mock_last_report()->a, gfp_bits(masks[m]));
 			assert_string_equal(mock_last_report()->call, "alloc_pages");
 			uintptr_t caller = mock_last_report()->caller;
-			assert_true(caller - (uintptr_t)g023_sleeping_masks_need_a_sleeping_context <
-				    8192);
+			assert_true(caller - here < 8192);
 			mock_set_context(0);
 			__free_page(page);
 		}
@@ -388,7 +389,7 @@ static void h014_free_of_what_is_no_block(void **state)
 		refused_free(page + (1ul << order) - 1, 0, QUARRY_RULE_FREE_TAIL);
 		__free_pages(page, order);
 	}
-	/* A hole in a block, frames outside of the map, a frame that was never handed out, frame 0. */
+	/* A hole in a block, frames outside of the map, frame 0, one that was never handed out. */
 	refused_free(pfn_to_page(20 * 256 + 5), 0, QUARRY_RULE_FREE_RESERVED);
 	refused_free(pfn_to_page(15 * 256), 0, QUARRY_RULE_FREE_UNKNOWN);
 	refused_free(pfn_to_page(49 * 256), 0, QUARRY_RULE_FREE_UNKNOWN);
@@ -415,7 +416,7 @@ static void h014_free_of_what_is_no_block(void **state)
 	mock_stop();
 }
 
-/* A block that somebody else got in the meantime cannot be told from the caller's; all others can. */
+/* In all these states a second free is seen; only if another owner got the block it is not. */
 static void h015_double_free(void **state)
 {
 	(void)state;
@@ -434,8 +435,8 @@ static void h015_double_free(void **state)
 		refused_free(other, order, QUARRY_RULE_FREE_TWICE);
 		/* Merged into a larger block: free, or inside one that is. */
 		drain_all_pages();
-		mock_expect_report(page_is_inner(page) ? QUARRY_RULE_FREE_TAIL : QUARRY_RULE_FREE_TWICE,
-				   1);
+		bool merged = page_is_inner(page);
+		mock_expect_report(merged ? QUARRY_RULE_FREE_TAIL : QUARRY_RULE_FREE_TWICE, 1);
 		__free_pages(page, order);
 		assert_int_equal(mm_check(), 0);
 		mock_stop();

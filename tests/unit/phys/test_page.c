@@ -126,7 +126,7 @@ static void h076_references_of_tails(void **state)
 	mock_stop();
 }
 
-/* A block that is not compound, freed while somebody else holds it: the last holder frees all of it (H75). */
+/* Not compound, and freed while somebody else holds it: the last holder frees all of it (H75). */
 static void h075_free_while_somebody_holds(void **state)
 {
 	(void)state;

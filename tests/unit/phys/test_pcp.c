@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_pcp.c: pages parked on CPUs: where they go, how they come back, and interrupts at every point
- * of the fast paths.
+ * test_pcp.c: pages parked on CPUs: where they go, how they come back, and interrupts at every
+ * point of the fast paths.
  */
 #include "page_test.h"
 
@@ -75,11 +75,14 @@ static void parking_can_be_turned_off_or_limited(void **state)
 	__free_pages(alloc_pages(GFP_KERNEL, 3), 3);
 	assert_int_equal(nr_parked_pages(), 0);
 	mock_stop();
-	mock_start(&(struct mock_config){ .bytes = 256 * MOCK_MIB, .extra = { .parking_limit = 9 } });
-	for_each_populated_zone(zone)
-		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++)
-			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
-				assert_true(stock_of_zone(page_cpus[0], zone, type, order)->cap <= 9);
+	mock_start(&(struct mock_config){ .extra = { .parking_limit = 9 } });
+	for_each_populated_zone(zone) {
+		for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
+			const struct page_stock *stock = stock_of_zone(
+				page_cpus[0], zone, i / NR_PAGE_ORDERS, i % NR_PAGE_ORDERS);
+			assert_true(stock->cap <= 9);
+		}
+	}
 	mock_stop();
 }
 
@@ -127,7 +130,7 @@ static void h039_the_last_page_is_found(void **state)
 	mock_stop();
 }
 
-/* The own stocks of other orders are no hiding place either, even for a request that cannot wait. */
+/* The own stocks of other orders are no hiding place, even for a request that cannot wait. */
 static void pages_of_other_orders_are_found(void **state)
 {
 	(void)state;
