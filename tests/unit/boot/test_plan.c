@@ -146,7 +146,7 @@ static uint64_t best_window(const struct world *world, const struct run *home, u
 static void check_layout(struct world *world)
 {
 	const struct memblock_plan *plan = &world->plan;
-	uint64_t usable = 0, later = 0, array = 0, free_pages = 0, cursor = 0, last = 0, ranges = 0;
+	uint64_t usable = 0, later = 0, array = 0, cursor = 0, last = 0, ranges = 0;
 	uint64_t blocks = (plan->hi_pfn + BLOCK - 1) / BLOCK - plan->lo_pfn / BLOCK;
 	struct mem_span span;
 
@@ -191,7 +191,6 @@ static void check_layout(struct world *world)
 	while (memblock_free_next(&cursor, &span)) {
 		assert_true(span.start_pfn >= last && span.start_pfn < span.end_pfn && !span.later);
 		paint(world, span.start_pfn, span.end_pfn, IS_USABLE, IS_FREE);
-		free_pages += span.end_pfn - span.start_pfn;
 		last = span.end_pfn;
 	}
 	for (uint64_t pfn = world->first; pfn < world->first + world->frames; pfn++)
