@@ -22,6 +22,7 @@ QUARRY_COMMON := \
 	mm/phys/buddy.c \
 	mm/phys/isolate.c \
 	mm/phys/pcp.c \
+	mm/phys/tunables.c \
 	mm/phys/freepage.c \
 	mm/phys/show_mem.c \
 	mm/phys/zone_check.c \
