@@ -168,7 +168,7 @@ int quarry_add_memory(phys_addr_t base, uint64_t size)
 /* Arrays for a CPU, straight from the zones; without them the CPU works, only slower. */
 static void start_parking(unsigned cpu)
 {
-	size_t size = pcp_area_size(boot.nr_cpus);
+	size_t size = pcp_area_size();
 	struct page_request request = {
 		.gfp = __GFP_HIGH,
 		.order = get_order(size),
@@ -183,7 +183,7 @@ static void start_parking(unsigned cpu)
 	if (!head)
 		return;
 	arch_mem_unpoison(page_address(head), PAGE_SIZE << request.order);
-	pcp_cpu_start(cpu, request.node, page_address(head), boot.nr_cpus);
+	pcp_cpu_start(cpu, request.node, page_address(head));
 }
 
 int quarry_cpu_online(void)
@@ -268,6 +268,7 @@ static void feed_zones(const struct quarry_params *params)
 	struct mem_span span;
 
 	zones_init(params->distance, params->nr_nodes);
+	watermarks_init();
 	place_movable(params);
 	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);)
 		if (!span.later)
@@ -306,14 +307,15 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	}
 	int error = memblock_plan(&own, plan_extra(&own), &plan);
 	if (error) {
-		mm_report(MAP_EMPTY, "quarry_init", own.map, own.nr_map, plan.usable_pages);
+		mm_report_at(error == -QUARRY_ENOMEM ? QUARRY_RULE_MAP_NO_ROOM : QUARRY_RULE_MAP_EMPTY, "quarry_init",
+			     own.map, own.nr_map, plan.usable_pages, 0);
 		return error;
 	}
 	boot.nr_cpus = (unsigned)min_u64(own.nr_cpus ? own.nr_cpus : QUARRY_MAX_CPUS, QUARRY_MAX_CPUS);
 	gfp_init();
 	memblock_commit(&own, &plan);
 	place_tables(&own, &plan);
-	pcp_init(!own.no_parking, own.parking_limit, phys_to_virt(plan.extra), map_nodes(&own));
+	pcp_init(!own.no_parking, own.parking_limit, boot.nr_cpus, phys_to_virt(plan.extra), map_nodes(&own));
 	feed_zones(&own);
 	memblock_close();
 

@@ -18,6 +18,7 @@ QUARRY_BEGIN_DECLS
 	X(NONE, "no rule")                                                                         \
 	/* boot */                                                                                 \
 	X(MAP_EMPTY, "the memory map holds no usable page")                                        \
+	X(MAP_NO_ROOM, "no range of the memory map can hold the page array")                       \
 	X(MAP_CLIPPED, "a range was clipped to what the CPU or the page array can address")        \
 	X(MAP_FULL, "the memory map has more ranges than the boot allocator can hold")             \
 	X(CONFIG_MISMATCH, "kernel and library were compiled with different configurations")       \

@@ -21,6 +21,7 @@
 #include <quarry/mm_types.h>
 #include <quarry/mm.h>
 #include <quarry/mmzone.h>
+#include <quarry/tunables.h>
 #if __has_include(<quarry/memblock.h>)
 #include <quarry/memblock.h>
 #endif

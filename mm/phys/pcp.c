@@ -31,9 +31,29 @@ QUARRY_STATE struct page_cpu *page_cpus[QUARRY_MAX_CPUS];
 static QUARRY_STATE struct {
 	bool on;
 	unsigned limit;           /* of blocks in a stock */
+	unsigned share;           /* a stock of single pages holds 1/share of the zone */
+	unsigned nr_cpus;
 	unsigned nr_nodes;        /* rows exist for the zones of these */
 	struct page_cpu *nothing; /* what page_cpus points to for a CPU that is not started */
-} parking; /* set at boot */
+} parking;
+
+/* ---- sizing ---- */
+
+/*
+ * Blocks of `order` that a CPU may park for a mobility of the zone: 4096, 1024, 512, 256 for orders
+ * 0-3 of a large zone, at most 4 above.
+ */
+static uint16_t stock_capacity(const struct zone *zone, unsigned order)
+{
+	uint64_t share = zone->managed / parking.nr_cpus;
+	uint64_t single = min_u64(share / parking.share, CAP_MAX);
+
+	if (!parking.on || single < CAP_MIN)
+		return 0;
+	if (order > SHRINK_AFTER)
+		return (uint16_t)min_u64(min_u64((share >> order) / HUGE_SHARE, HUGE_CAP_MAX), parking.limit);
+	return (uint16_t)min_u64(order ? single >> (order + 1) : single, parking.limit);
+}
 
 /* ---- refill and drain ---- */
 
@@ -94,7 +114,7 @@ bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct pa
 	return true;
 }
 
-/* Empty every stock of `pages`. Return: false if one was busy. */
+/* Empty every stock of `pages`, and size it anew. Return: false if one was busy. */
 static bool drain_pages(struct page_cpu *pages)
 {
 	bool all = true;
@@ -103,13 +123,14 @@ static bool drain_pages(struct page_cpu *pages)
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
 			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
 				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
-				if (!stock->cap)
+				if (!stock->room)
 					continue;
 				if (!stock_mark(stock)) {
 					all = false;
 					continue;
 				}
 				give_slots(zone, stock->slot, stock->n, order);
+				stock->cap = (uint16_t)min_u64(stock_capacity(zone, order), stock->room);
 				stock_end(stock, 0);
 			}
 		}
@@ -136,6 +157,12 @@ void pcp_drain_all(void)
 		busy = 0;
 		cpu_call_all(drain_call, &busy);
 	} while (__atomic_load_n(&busy, __ATOMIC_RELAXED) && ++tries < DRAIN_TRIES);
+}
+
+void pcp_tune(unsigned fraction)
+{
+	parking.share = fraction ? fraction : PARK_SHARE;
+	pcp_drain_all(); /* each CPU sizes its stocks when they are empty */
 }
 
 void pcp_drain_dead(unsigned cpu)
@@ -173,23 +200,7 @@ unsigned long pcp_parked(const struct zone *only)
 	return parked;
 }
 
-/* ---- sizing ---- */
-
-/*
- * Blocks of `order` that one of `nr_cpus` CPUs may park for a mobility of the zone: 4096, 1024, 512, 256 for orders
- * 0-3 of a large zone, at most 4 above.
- */
-static uint32_t stock_capacity(const struct zone *zone, unsigned order, unsigned nr_cpus)
-{
-	uint64_t share = zone->managed / nr_cpus;
-	uint64_t single = min_u64(share / PARK_SHARE, CAP_MAX);
-
-	if (!parking.on || single < CAP_MIN)
-		return 0;
-	if (order > SHRINK_AFTER)
-		return (uint32_t)min_u64(min_u64((share >> order) / HUGE_SHARE, HUGE_CAP_MAX), parking.limit);
-	return (uint32_t)min_u64(order ? single >> (order + 1) : single, parking.limit);
-}
+/* ---- arrays ---- */
 
 static size_t rows_size(unsigned nr_nodes)
 {
@@ -201,17 +212,17 @@ size_t pcp_nothing_size(unsigned nr_nodes)
 	return sizeof(struct page_cpu) + rows_size(nr_nodes);
 }
 
-size_t pcp_area_size(unsigned nr_cpus)
+size_t pcp_area_size(void)
 {
 	size_t slots = 0;
 
 	for_each_populated_zone(zone)
 		for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
-			slots += MIGRATE_PCPTYPES * stock_capacity(zone, order, nr_cpus);
+			slots += MIGRATE_PCPTYPES * stock_capacity(zone, order);
 	return slots ? pcp_nothing_size(parking.nr_nodes) + slots * sizeof(struct page *) : 0;
 }
 
-void pcp_cpu_start(unsigned cpu, unsigned node, void *area, unsigned nr_cpus)
+void pcp_cpu_start(unsigned cpu, unsigned node, void *area)
 {
 	struct page_cpu *pages = area;
 	size_t head_size = pcp_nothing_size(parking.nr_nodes);
@@ -222,7 +233,7 @@ void pcp_cpu_start(unsigned cpu, unsigned node, void *area, unsigned nr_cpus)
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
 			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
 				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
-				stock->cap = (uint16_t)stock_capacity(zone, order, nr_cpus);
+				stock->cap = stock->room = stock_capacity(zone, order);
 				stock->slot = slot;
 				slot += stock->cap;
 			}
@@ -241,10 +252,12 @@ void pcp_cpu_start(unsigned cpu, unsigned node, void *area, unsigned nr_cpus)
 	page_cpus[cpu] = pages;
 }
 
-void pcp_init(bool park, unsigned limit, void *nothing, unsigned nr_nodes)
+void pcp_init(bool park, unsigned limit, unsigned nr_cpus, void *nothing, unsigned nr_nodes)
 {
 	parking.on = park;
 	parking.limit = limit ? limit : CAP_MAX;
+	parking.share = PARK_SHARE;
+	parking.nr_cpus = nr_cpus;
 	parking.nr_nodes = nr_nodes;
 	parking.nothing = nothing;
 	__builtin_memset(nothing, 0, pcp_nothing_size(nr_nodes));
@@ -281,7 +294,7 @@ unsigned long pcp_check(void)
 			for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
 				unsigned order = i % NR_PAGE_ORDERS, type = i / NR_PAGE_ORDERS;
 				const struct page_stock *stock = stock_of_zone(page_cpus[cpu], zone, type, order);
-				if (stock->n > stock->cap) {
+				if (stock->n > stock->cap || stock->cap > stock->room) {
 					broken++;
 					mm_report(VALIDATE, "pcp_check I1", stock, stock->n, stock->cap);
 				} else {

@@ -15,7 +15,7 @@
  * masking. Remote drains are calls to the CPU (cpu_call_all), never accesses from outside.
  *
  * Invariants (validator: pcp_check)
- *   I1  n <= cap; busy only while the owner works
+ *   I1  n <= cap <= room; busy only while the owner works
  *   I2  slot[0 .. n) are heads of PARKED blocks of the stock's order, zone and mobility, each in one stock once
  *   I3  parked pages are not counted in zone->free: they passed the watermark when they were taken
  *
@@ -29,7 +29,8 @@
 
 struct page_stock {
 	uint16_t n, cap;
-	uint32_t busy;
+	uint16_t busy;
+	uint16_t room; /* slots that exist: cap <= room, and may be tuned below it */
 	struct page **slot;
 };
 
@@ -52,14 +53,14 @@ static QUARRY_ALWAYS_INLINE bool stock_mark(struct page_stock *stock)
 {
 	if (unlikely(__atomic_load_n(&stock->busy, __ATOMIC_RELAXED)))
 		return false;
-	__atomic_store_n(&stock->busy, 1u, __ATOMIC_RELAXED);
+	__atomic_store_n(&stock->busy, (uint16_t)1, __ATOMIC_RELAXED);
 	irq_order();
 	return true;
 }
 static QUARRY_ALWAYS_INLINE void stock_unmark(struct page_stock *stock)
 {
 	irq_order();
-	__atomic_store_n(&stock->busy, 0u, __ATOMIC_RELAXED);
+	__atomic_store_n(&stock->busy, (uint16_t)0, __ATOMIC_RELAXED);
 }
 
 /* Take the newest parked head; NULL if there is none or the stock is busy. Pinned. */
@@ -133,6 +134,10 @@ void pcp_drain_all(void) QUARRY_INT(pcp_drain_all);
 /* Give back what `cpu`, which is not running, parks, and its own arrays. */
 void pcp_drain_dead(unsigned cpu) QUARRY_INT(pcp_drain_dead);
 
+/* All CPUs together park at most 1/fraction of a zone in each mobility's single pages (0: the built-in rule). Context: as
+ * pcp_drain_all. */
+void pcp_tune(unsigned fraction) QUARRY_INT(pcp_tune);
+
 /* Pages parked on all CPUs / in one zone (zone NULL: all). */
 unsigned long pcp_parked(const struct zone *zone) QUARRY_INT(pcp_parked);
 
@@ -141,12 +146,12 @@ unsigned long pcp_parked(const struct zone *zone) QUARRY_INT(pcp_parked);
  * zones, so that floors are page-exact. No stock holds more than `limit` blocks (0: no such limit). `nothing` is pcp_nothing_size() bytes, for rows without room, to which all
  * CPUs that are not started point.
  */
-void pcp_init(bool park, unsigned limit, void *nothing, unsigned nr_nodes) QUARRY_INT(pcp_init);
+void pcp_init(bool park, unsigned limit, unsigned nr_cpus, void *nothing, unsigned nr_nodes) QUARRY_INT(pcp_init);
 size_t pcp_nothing_size(unsigned nr_nodes) QUARRY_INT(pcp_nothing_size);
-/* Bytes that one CPU's arrays take with `nr_cpus` CPUs; 0 if it would park nothing. */
-size_t pcp_area_size(unsigned nr_cpus) QUARRY_INT(pcp_area_size);
+/* Bytes that one CPU's arrays take; 0 if it would park nothing. */
+size_t pcp_area_size(void) QUARRY_INT(pcp_area_size);
 /* Give `cpu` of `node` its arrays, in a block of pages of at least pcp_area_size() bytes. */
-void pcp_cpu_start(unsigned cpu, unsigned node, void *area, unsigned nr_cpus) QUARRY_INT(pcp_cpu_start);
+void pcp_cpu_start(unsigned cpu, unsigned node, void *area) QUARRY_INT(pcp_cpu_start);
 
 /* Validator: return the number of broken invariants, reported. */
 unsigned long pcp_check(void) QUARRY_INT(pcp_check);

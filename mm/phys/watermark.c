@@ -10,20 +10,28 @@
  *
  * Example (spec part 0): 65 536 pages -> target 2048 KiB = 512 pages; step 128; low 640, high 768.
  *
+ * The target, the scale and the ratios can be tuned (quarry/tunables.h).
+ *
  * Start at: watermarks_update.
  */
 #include "mm/phys/watermark.h"
 
 #include "mm/base/bits.h"
 
-#define SCALE_FACTOR 10u /* tenths of a per mille of the zone between two marks: 0.1 % (Linux's default) */
+#define SCALE_FACTOR 10u /* ten-thousandths of the zone between two marks: 0.1 % (Linux's default) */
+#define SCALE_FACTOR_MAX 3000u
 #define TARGET_MIN_KIB 128ull
 #define TARGET_MAX_KIB 262144ull
 #define MOVABLE_MIN_PAGES 32ul  /* a little room to move pages within ZONE_MOVABLE ... */
 #define MOVABLE_MAX_PAGES 128ul /* ... but no emergency reserve */
 
-/* One page in `ratio` of the higher zones' size is kept in a lower zone (Linux's defaults; 0: none). */
-static const unsigned lowmem_ratio[MAX_NR_ZONES] = { 256, 256, 32, 0 };
+/* In force now. */
+static QUARRY_STATE struct quarry_tunables tunables;
+
+static const struct quarry_tunables defaults = {
+	.watermark_scale_factor = SCALE_FACTOR,
+	.lowmem_reserve_ratio = { 256, 256, 32, 0 }, /* Linux's: a share of the larger memory that would else eat the smaller */
+};
 
 /* floor(sqrt(x)), bit by bit from above. */
 static uint64_t square_root(uint64_t x)
@@ -59,7 +67,7 @@ unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark, enum
 
 static void set_marks(struct zone *zone, unsigned long min)
 {
-	unsigned long step = (unsigned long)max_u64(min / 4, (uint64_t)zone->managed * SCALE_FACTOR / 10000);
+	unsigned long step = (unsigned long)max_u64(min / 4, (uint64_t)zone->managed * tunables.watermark_scale_factor / 10000);
 
 	zone->mark[MARK_MIN] = min;
 	zone->mark[MARK_LOW] = min + step;
@@ -69,15 +77,33 @@ static void set_marks(struct zone *zone, unsigned long min)
 /* reserve[highest] of a zone: what the zones above it, up to `highest`, hold on this node / ratio. */
 static void set_reserves(struct zone *zone)
 {
+	unsigned ratio = tunables.lowmem_reserve_ratio[zone->type];
 	unsigned long above = 0;
 
 	for (unsigned t = 0; t < MAX_NR_ZONES; t++) {
 		if (t > zone->type)
 			above += zones[zone->node * MAX_NR_ZONES + t].managed;
-		zone->reserve[t] = t > zone->type && lowmem_ratio[zone->type] ?
-					   above / lowmem_ratio[zone->type] :
-					   0;
+		zone->reserve[t] = t > zone->type && ratio ? above / ratio : 0;
 	}
+}
+
+void watermarks_init(void)
+{
+	tunables = defaults;
+}
+
+const struct quarry_tunables *watermarks_tunables(void)
+{
+	return &tunables;
+}
+
+bool watermarks_tune(const struct quarry_tunables *new)
+{
+	if (!new->watermark_scale_factor || new->watermark_scale_factor > SCALE_FACTOR_MAX)
+		return false;
+	tunables = *new;
+	watermarks_update();
+	return true;
 }
 
 void watermarks_update(void)
@@ -90,6 +116,8 @@ void watermarks_update(void)
 
 	uint64_t target_kib = square_root(16 * ((uint64_t)lowmem << (PAGE_SHIFT - 10)));
 	target_kib = min_u64(max_u64(target_kib, TARGET_MIN_KIB), TARGET_MAX_KIB);
+	if (tunables.min_free_kbytes)
+		target_kib = tunables.min_free_kbytes;
 	uint64_t target = target_kib >> (PAGE_SHIFT - 10);
 	/* A machine smaller than the target's lower bound keeps at most 1/16 of itself. */
 	target = min_u64(target, lowmem / 16);

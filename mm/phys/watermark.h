@@ -8,6 +8,8 @@
 #ifndef QUARRY_MM_PHYS_WATERMARK_H
 #define QUARRY_MM_PHYS_WATERMARK_H
 
+#include <quarry/tunables.h>
+
 #include "mm/phys/zone.h"
 
 /*
@@ -16,6 +18,13 @@
  */
 unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark, enum gfp_reserve_depth depth,
 			      enum zone_type highest) QUARRY_INT(watermark_floor);
+
+/* Back to the defaults; before the first watermarks_update(). */
+void watermarks_init(void) QUARRY_INT(watermarks_init);
+/* What is in force. */
+const struct quarry_tunables *watermarks_tunables(void) QUARRY_INT(watermarks_tunables);
+/* Take over and recompute. Return: false if a value is out of range. */
+bool watermarks_tune(const struct quarry_tunables *new) QUARRY_INT(watermarks_tune);
 
 /* Recompute marks and reserves of all zones. After boot, after memory was added, after a tunable changed. */
 void watermarks_update(void) QUARRY_INT(watermarks_update);

@@ -250,9 +250,80 @@ static void g016_lower_zones_keep_a_reserve(void **state)
 	mock_stop();
 }
 
+/* ---- tunables: in force when the call returns ---- */
+
+static void tunables_take_effect_at_once(void **state)
+{
+	struct quarry_tunables tunables;
+	const struct zone *zone = zone_of(ZONE_NORMAL);
+	(void)state;
+	start_reference_zone(false);
+	quarry_get_tunables(&tunables);
+	assert_int_equal(tunables.watermark_scale_factor, 10);
+	tunables.min_free_kbytes = 4096;
+	tunables.watermark_scale_factor = 100;
+	assert_int_equal(quarry_set_tunables(&tunables), 0);
+	assert_int_equal(zone->mark[MARK_MIN], 1024);
+	assert_int_equal(zone->mark[MARK_LOW], 1024 + 655);
+	assert_int_equal(zone->mark[MARK_HIGH], 1024 + 2 * 655);
+
+	/* Nothing changes if one value is bad. */
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 2);
+	tunables.min_free_kbytes = 8192;
+	tunables.watermark_scale_factor = 3001;
+	assert_int_equal(quarry_set_tunables(&tunables), -QUARRY_EINVAL);
+	tunables.watermark_scale_factor = 10;
+	tunables.percpu_pagelist_high_fraction = 7;
+	assert_int_equal(quarry_set_tunables(&tunables), -QUARRY_EINVAL);
+	assert_int_equal(zone->mark[MARK_MIN], 1024);
+	mock_stop();
+}
+
+static void lowmem_ratio_is_tunable(void **state)
+{
+	struct quarry_tunables tunables;
+	(void)state;
+	mock_start(&four_zones);
+	quarry_get_tunables(&tunables);
+	tunables.lowmem_reserve_ratio[ZONE_DMA] = 0;
+	tunables.lowmem_reserve_ratio[ZONE_DMA32] = 8;
+	assert_int_equal(quarry_set_tunables(&tunables), 0);
+	assert_int_equal(zone_of(ZONE_DMA)->reserve[ZONE_NORMAL], 0);
+	assert_int_equal(zone_of(ZONE_DMA32)->reserve[ZONE_NORMAL], zone_of(ZONE_NORMAL)->managed / 8);
+	mock_stop();
+}
+
+/* H34: stocks shrink and grow again while they are full and while other CPUs use theirs. */
+static void parking_is_tunable(void **state)
+{
+	struct quarry_tunables tunables;
+	struct page *pages[256];
+	(void)state;
+	mock_start(&(struct mock_config){ .bytes = 256 * MOCK_MIB, .cpus = 2 });
+	quarry_get_tunables(&tunables);
+	for (unsigned round = 0; round < 4; round++) {
+		for (unsigned cpu = 0; cpu < 2; cpu++) {
+			mock_set_cpu(cpu);
+			for (unsigned i = 0; i < 256; i++)
+				assert_non_null(pages[i] = alloc_page(GFP_KERNEL));
+			free_pages_bulk(256, pages);
+		}
+		mock_set_cpu(0);
+		assert_true(nr_parked_pages() > 0);
+		tunables.percpu_pagelist_high_fraction = round & 1 ? 0 : 1000;
+		assert_int_equal(quarry_set_tunables(&tunables), 0);
+		assert_int_equal(nr_parked_pages(), 0);
+		assert_int_equal(mm_check(), 0);
+	}
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		page_test(tunables_take_effect_at_once),
+		page_test(lowmem_ratio_is_tunable),
+		page_test(parking_is_tunable),
 		page_test(reference_marks),
 		page_test(marks_of_every_size),
 		page_test(h021_floors_are_monotonic),
