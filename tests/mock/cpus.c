@@ -2,18 +2,18 @@
 /*
  * cpus.c: CPUs, interrupts and cross-calls.
  *
- * One host thread plays all CPUs in turn (mock_set_cpu), or mock_run_cpus makes a thread for each running
- * CPU. In the first case a cross-call simply runs as an interrupt of the other CPU. In the second it is posted to the CPU's
- * inbox and its thread gets a signal; the handler takes the inbox if interrupts may come in, else the
- * thread takes it when it unmasks. All hooks look at the inbox too, because ThreadSanitizer delays signals to
- * threads that make no calls it knows.
+ * One host thread plays all CPUs in turn (mock_set_cpu), or mock_run_cpus makes a thread for each
+ * running CPU. In the first case a cross-call simply runs as an interrupt of the other CPU. In
+ * the second it is posted to the CPU's inbox and its thread gets a signal; the handler takes the
+ * inbox if interrupts may come in, else the thread takes it when it unmasks. All hooks look at
+ * the inbox too, because ThreadSanitizer delays signals to threads that make no calls it knows.
  *
- * The caller of a cross-call takes calls from its own inbox while it waits, so two CPUs that call each
- * other at once both finish. A CPU whose function has returned idles in its thread and takes calls until
- * all have returned; running CPUs that got no function idle from the start.
+ * The caller of a cross-call takes calls from its own inbox while it waits, so two CPUs that call
+ * each other at once both finish. A CPU whose function has returned idles in its thread and takes
+ * calls until all have returned; running CPUs that got no function idle from the start.
  *
- * When a CPU thread fails (mock_fail), the world is dead: the other CPU threads leave at their next hook, and the
- * test's thread reports the failure.
+ * When a CPU thread fails (mock_fail), the world is dead: the other CPU threads leave at their
+ * next hook, and the test's thread reports the failure.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,8 +27,8 @@
 #include "world.h"
 
 #define CALL_SIGNAL SIGUSR2
-#define SPINS_ALONE 20000ul  /* of one host thread in a loop that nobody else can end */
-#define RUN_SECONDS 120       /* of mock_run_cpus, unless MOCK_TIMEOUT says otherwise */
+#define SPINS_ALONE 20000ul /* of one host thread in a loop that nobody else can end */
+#define RUN_SECONDS 120	    /* of mock_run_cpus, unless MOCK_TIMEOUT says otherwise */
 
 /* One cross-call to one CPU. */
 struct call {
@@ -49,7 +49,7 @@ static struct {
 	bool running; /* CPU threads exist */
 	unsigned go;
 	unsigned dead;
-	unsigned nr;       /* CPUs with a function */
+	unsigned nr;	   /* CPUs with a function */
 	unsigned returned; /* of those */
 	unsigned exited;   /* threads */
 	unsigned nr_threads;
@@ -68,7 +68,8 @@ bool mock_threads_dead(void)
 	return __atomic_load_n(&cpus.dead, __ATOMIC_RELAXED) != 0;
 }
 
-/* ---- interrupts ---------------------------------------------------------------------------------- */
+/* ---- interrupts
+ * ---------------------------------------------------------------------------------- */
 
 static void run_handler(mock_fn fn, void *arg)
 {
@@ -134,7 +135,8 @@ void mock_deliver(void)
 				self->nr_pending * sizeof(work));
 			run_handler(work.fn, work.arg);
 		} else if (self->is_cpu && __atomic_load_n(&cpu->inbox, __ATOMIC_RELAXED)) {
-			/* The signal may come between two calls: keep it out until the list is done. */
+			/* The signal may come between two calls: keep it out until the list is
+			 * done. */
 			self->now.masked = 1;
 			__atomic_signal_fence(__ATOMIC_SEQ_CST);
 			take_inbox(cpu);
@@ -162,13 +164,13 @@ void mock_interrupt(mock_fn fn, void *arg)
 
 	if (self->nr_pending == MOCK_INTERRUPTS)
 		mock_fail("mock_interrupt: more than %u interrupts are waiting", MOCK_INTERRUPTS);
-	self->pending[self->nr_pending++] = (struct mock_work){ fn, arg };
+	self->pending[self->nr_pending++] = (struct mock_work){fn, arg};
 	mock_deliver();
 }
 
 void mock_interrupt_at(unsigned n, mock_fn fn, void *arg)
 {
-	mock_self.at_countdown = (struct mock_work){ fn, arg };
+	mock_self.at_countdown = (struct mock_work){fn, arg};
 	mock_self.countdown = n;
 }
 
@@ -183,7 +185,8 @@ void mock_relax(void)
 	sched_yield();
 }
 
-/* ---- which CPU ------------------------------------------------------------------------------------- */
+/* ---- which CPU
+ * ------------------------------------------------------------------------------------- */
 
 void mock_set_cpu(unsigned cpu)
 {
@@ -211,7 +214,8 @@ void mock_cpu_start(unsigned cpu)
 	mock_cpus_add(&mock_world.running, cpu);
 }
 
-/* ---- cross-calls ----------------------------------------------------------------------------------- */
+/* ---- cross-calls
+ * ----------------------------------------------------------------------------------- */
 
 static void call_in_turn(mock_fn fn, void *arg)
 {
@@ -221,7 +225,7 @@ static void call_in_turn(mock_fn fn, void *arg)
 	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++) {
 		if (cpu == before.cpu || !mock_cpus_has(&mock_world.running, cpu))
 			continue;
-		*now = (struct mock_state){ .cpu = cpu };
+		*now = (struct mock_state){.cpu = cpu};
 		run_handler(fn, arg);
 	}
 	*now = before;
@@ -276,11 +280,12 @@ void quarry_os_call_others(mock_fn fn, void *arg)
 }
 #endif
 
-/* ---- CPUs as threads -------------------------------------------------------------------------------- */
+/* ---- CPUs as threads
+ * -------------------------------------------------------------------------------- */
 
 static void nap(void)
 {
-	const struct timespec time = { 0, 50000 };
+	const struct timespec time = {0, 50000};
 
 	nanosleep(&time, NULL);
 }
@@ -318,7 +323,7 @@ static void add_counts(void)
 static void *cpu_thread(void *arg)
 {
 	struct mock_thread *self = &mock_self;
-	struct mock_catch catch = { .outer = NULL };
+	struct mock_catch catch = {.outer = NULL};
 	char why[512] = "";
 	unsigned cpu = (unsigned)(uintptr_t)arg;
 	int jumped;
@@ -360,7 +365,8 @@ static void wait_for_threads(void)
 	while (__atomic_load_n(&cpus.exited, __ATOMIC_ACQUIRE) < cpus.nr_threads) {
 		if (time(NULL) > end) {
 			fprintf(stderr,
-				"mock_run_cpus: %u of %u CPUs have returned after %ld s; giving up\n",
+				"mock_run_cpus: %u of %u CPUs have returned after %ld s; "
+				"giving up\n",
 				cpus.returned, cpus.nr, (long)seconds);
 			_Exit(99);
 		}
@@ -370,7 +376,8 @@ static void wait_for_threads(void)
 
 static void install_call_handler(void)
 {
-	struct sigaction action = { .sa_handler = on_call_signal, .sa_flags = SA_RESTART | SA_NODEFER };
+	struct sigaction action = {.sa_handler = on_call_signal,
+				   .sa_flags = SA_RESTART | SA_NODEFER};
 
 	sigaction(CALL_SIGNAL, &action, NULL);
 }

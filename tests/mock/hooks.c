@@ -2,8 +2,9 @@
 /*
  * hooks.c: every hook of quarry/os.h, with a note of each call and checks of how it is called.
  *
- * Hot hooks touch only the calling thread's state. Counters are per thread and are added up when a CPU thread
- * ends. Each hook call is a point at which a waiting interrupt comes in (mock_point).
+ * Hot hooks touch only the calling thread's state. Counters are per thread and are added up when
+ * a CPU thread ends. Each hook call is a point at which a waiting interrupt comes in
+ * (mock_point).
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -13,7 +14,8 @@
 
 enum { STATE_OPEN = 0x0de1, STATE_MASKED = 0x0de2 };
 
-/* ---- points ------------------------------------------------------------------------------------ */
+/* ---- points
+ * ------------------------------------------------------------------------------------ */
 
 void mock_point(enum mock_hook hook, const char *what, uint64_t a, uint64_t b)
 {
@@ -58,7 +60,8 @@ void mock_hook_reset(void)
 	memset(mock_self.count, 0, sizeof(mock_self.count));
 }
 
-/* ---- every profile ----------------------------------------------------------------------------- */
+/* ---- every profile
+ * ----------------------------------------------------------------------------- */
 
 void quarry_os_log(int level, const char *line)
 {
@@ -102,7 +105,8 @@ void mock_irq_restore(unsigned long state)
 	mock_deliver();
 }
 
-/* ---- SMP profile -------------------------------------------------------------------------------- */
+/* ---- SMP profile
+ * -------------------------------------------------------------------------------- */
 
 #if QUARRY_MAX_CPUS > 1
 
@@ -128,8 +132,8 @@ void quarry_os_pin(void)
 	struct mock_state *now = &mock_self.now;
 
 	mock_point(MOCK_PIN, "pin", 0, 0);
-	if (mock_world.migrate && !now->pins && !now->masked &&
-	    !now->handler && !now->context && !mock_self.is_cpu)
+	if (mock_world.migrate && !now->pins && !now->masked && !now->handler && !now->context &&
+	    !mock_self.is_cpu)
 		migrate(now);
 	now->pins++;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -174,7 +178,8 @@ void mock_set_context(unsigned ctx)
 	mock_deliver();
 }
 
-/* ---- optional hooks ------------------------------------------------------------------------------ */
+/* ---- optional hooks
+ * ------------------------------------------------------------------------------ */
 
 static uint64_t clock_ns(void)
 {
@@ -209,7 +214,7 @@ static void defer(mock_fn fn, void *arg)
 		found |= world->deferred[i].fn == fn && world->deferred[i].arg == arg;
 	full = world->nr_deferred == MOCK_DEFERRED;
 	if (!found && !full)
-		world->deferred[world->nr_deferred++] = (struct mock_work){ fn, arg };
+		world->deferred[world->nr_deferred++] = (struct mock_work){fn, arg};
 	mock_leave();
 	if (!found && full)
 		mock_fail("defer: more than %u pieces of work are pending", MOCK_DEFERRED);
@@ -225,7 +230,7 @@ unsigned mock_run_deferred(void)
 		mock_fail("mock_run_deferred: not in task context with interrupts on");
 	now->context = 0;
 	for (;;) {
-		struct mock_work work = { NULL, NULL };
+		struct mock_work work = {NULL, NULL};
 
 		mock_enter();
 		if (world->nr_deferred) {
@@ -257,7 +262,7 @@ static void flush_here(void *arg)
 
 static void flush_others(uintptr_t start, uintptr_t end)
 {
-	struct flush flush = { start, end };
+	struct flush flush = {start, end};
 
 	quarry_os_call_others(flush_here, &flush);
 }
@@ -268,7 +273,8 @@ static unsigned cpu_node_0(unsigned cpu)
 	return 0;
 }
 
-/* ---- reports ------------------------------------------------------------------------------------- */
+/* ---- reports
+ * ------------------------------------------------------------------------------------- */
 
 static void on_report(const struct quarry_report *report)
 {
@@ -303,7 +309,8 @@ const struct quarry_report *mock_last_report(void)
 	return &mock_world.last_report;
 }
 
-/* ---- failure injection ----------------------------------------------------------------------------- */
+/* ---- failure injection
+ * ----------------------------------------------------------------------------- */
 
 static bool fault(unsigned site)
 {

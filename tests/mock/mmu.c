@@ -2,19 +2,23 @@
 /*
  * mmu.c: page tables as hardware sees them, and a software TLB that assumes the worst.
  *
- * Terms       entry   what some CPUs' TLBs hold for one page of the window: frame, protection, which CPUs
+ * Terms       entry   what some CPUs' TLBs hold for one page of the window: frame, protection, CPUs
  *             shown   the host maps the frame at that page, so plain loads and stores work
- *             linked  a table page that can be reached from the root; we know which addresses it maps
- * Picture     mock_pte_write -> learn() what became mapped  -> an entry on every running CPU, range not yet synced
- *                            -> forget() what was unmapped   -> entries stay; an unlinked table page is stale
- *             mock_tlb_flush -> the calling CPU leaves entries and stale tables; the last one to leave removes them
- *             page fault     -> walk the tables; show the frame, or fail the test
- *             mock_mem_unpoison -> fail if the memory has an entry or is a stale table
- * Invariants  M1  a page has at most one entry: two frames at one page is the failure "address reused before flush"
+ *             linked  a table page that can be reached from the root: we know what it maps
+ * Picture     mock_pte_write     learn() what became mapped: an entry on every running CPU, a range
+ *                                not yet synced; forget() what was unmapped: entries stay, an
+ *                                unlinked table page is stale
+ *             mock_tlb_flush     the calling CPU leaves entries and stale tables; the last one to
+ *                                leave removes them
+ *             mock_page_fault    walk the tables; show the frame, or fail the test
+ *             mock_mem_unpoison  fail if the memory has an entry or is a stale table
+ * Invariants  M1  a page has at most one entry: two frames at one page is the failure "address
+ *                 reused before flush"
  *             M2  an entry without CPUs does not exist and is not shown
- *             M3  frame->tlb is the head of the chain of entries of that frame, so handing a page out
- *                 costs one load when no TLB has it
- * Locking     all under mock_enter(), except that the check of a page handed out first looks without it.
+ *             M3  frame->tlb is the head of the chain of entries of that frame, so handing a page
+ *                 out costs one load when no TLB has it
+ * Locking     all under mock_enter(), except that the check of a page handed out first looks
+ *             without it.
  * Start at    mock_pte_write, mock_page_fault.
  */
 #define _GNU_SOURCE
@@ -25,87 +29,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <quarry/arch/pgtable.h>
+#include "mmu.h"
 
-#include "world.h"
+struct mmu mock_mmu;
 
-#define MAX_UNSYNCED 512
-#define MAX_STALE 512
-#define MAX_CLEARED 1024 /* entries or tables above this number are cleared by giving the arrays back */
-#define NR_FRAMES MOCK_PAGES(MOCK_FILE_SIZE)
-#define NR_WINDOW_PAGES MOCK_PAGES(MOCK_VMALLOC_MAX)
-#define SWEEP_PAGES 65536u /* ranges above this are checked by walking the entries instead */
-
-struct entry {
-	uint64_t frame;
-	struct mock_cpus cpus;
-	uint32_t next_of_frame, prev_of_frame; /* page number in the window plus 1; 0 ends */
-	uint32_t next, prev;                   /* of all entries */
-	uint32_t prot;
-	bool shown;
-};
-
-struct frame {
-	uint64_t table; /* linked table page: first address it maps, plus its level plus 1 */
-	uint32_t tlb;
-	uint32_t stale; /* 1: a table page that CPUs may still walk */
-};
-
-struct stale_table {
-	uint64_t frame;
-	uintptr_t start, end;
-	struct mock_cpus cpus;
-};
-
-struct range {
-	uintptr_t start, end;
-};
-
-static struct {
-	struct entry *entries; /* by page of the window */
-	struct frame *frames;  /* by frame number */
-	uint32_t first;        /* of all entries */
-	unsigned long nr_entries;
-	struct range unsynced[MAX_UNSYNCED];
-	unsigned nr_unsynced;
-	struct stale_table stale[MAX_STALE];
-	unsigned nr_stale;
-	uint64_t tables[MAX_CLEARED]; /* frames linked since the last reset, for the next one */
-	unsigned long nr_tables;
-	unsigned long generation; /* counts changes of tables and TLBs; never 0 in a world */
-	bool used;                /* since the last reset */
-} mmu;
-
-/* ---- small helpers ------------------------------------------------------------------------------ */
-
-static bool in_window(uintptr_t va)
-{
-	return va >= MOCK_VMALLOC && va < mock_world.window_end;
-}
-
-static bool in_direct(uintptr_t va)
-{
-	return va >= MOCK_DIRECT && va < MOCK_DIRECT + MOCK_FILE_SIZE;
-}
-
-static uint32_t page_of(uintptr_t va)
-{
-	return (uint32_t)((va - MOCK_VMALLOC) >> PAGE_SHIFT);
-}
-
-static uintptr_t va_of(uint32_t page)
-{
-	return MOCK_VMALLOC + ((uintptr_t)page << PAGE_SHIFT);
-}
-
-static unsigned first_cpu(const struct mock_cpus *set)
-{
-	unsigned cpu = 0;
-
-	while (cpu < QUARRY_MAX_CPUS - 1 && !mock_cpus_has(set, cpu))
-		cpu++;
-	return cpu;
-}
+/* ---- small helpers
+ * ------------------------------------------------------------------------------ */
 
 static uintptr_t table_span(unsigned level)
 {
@@ -117,10 +46,10 @@ static const quarry_pte_t *table_at(phys_addr_t phys)
 	return (const quarry_pte_t *)(MOCK_DIRECT + phys);
 }
 
-static void host_map(uintptr_t va, int prot, int flags, int fd, uint64_t offset)
+void mock_mmu_host_map(uintptr_t va, int prot, int flags, int fd, uint64_t offset)
 {
-	long got = syscall(SYS_mmap, va, PAGE_SIZE, (long)prot, (long)(flags | MAP_FIXED),
-			   (long)fd, (long)offset);
+	long got = syscall(SYS_mmap, va, PAGE_SIZE, (long)prot, (long)(flags | MAP_FIXED), (long)fd,
+			   (long)offset);
 
 	if (got != (long)va)
 		mock_fail("the host cannot map a page (limit on mappings?) at %#lx",
@@ -130,21 +59,16 @@ static void host_map(uintptr_t va, int prot, int flags, int fd, uint64_t offset)
 /* What was checked before must be checked again. */
 static void new_generation(void)
 {
-	__atomic_fetch_add(&mmu.generation, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&mock_mmu.generation, 1, __ATOMIC_RELAXED);
 }
 
-/* ---- walking the tables ------------------------------------------------------------------------- */
+/* ---- walking the tables
+ * ------------------------------------------------------------------------- */
 
-struct mapping {
-	bool present;
-	uint64_t frame;
-	unsigned prot;
-};
-
-static struct mapping walk(uintptr_t va)
+struct mapping mock_mmu_walk(uintptr_t va)
 {
 	phys_addr_t table = MOCK_ROOT;
-	struct mapping result = { false, 0, 0 };
+	struct mapping result = {false, 0, 0};
 
 	for (unsigned level = mock_world.levels; level-- > 0;) {
 		unsigned shift = PAGE_SHIFT + 9 * level;
@@ -167,23 +91,6 @@ static struct mapping walk(uintptr_t va)
 	mock_fail("the page table entry for %#lx at level 0 is not a leaf", (unsigned long)va);
 }
 
-phys_addr_t mock_translate(uintptr_t va)
-{
-	struct mapping mapping;
-
-	if (in_direct(va))
-		return mock_backed(va - MOCK_DIRECT) ? va - MOCK_DIRECT : ~(phys_addr_t)0;
-	if (!in_window(va))
-		return ~(phys_addr_t)0;
-	mapping = walk(va);
-	return mapping.present ? mapping.frame << PAGE_SHIFT | (va & ~PAGE_MASK) : ~(phys_addr_t)0;
-}
-
-bool mock_faults(uintptr_t va)
-{
-	return mock_translate(va) == ~(phys_addr_t)0;
-}
-
 unsigned mock_pt_levels(void)
 {
 	return mock_world.levels ? mock_world.levels : 4;
@@ -204,11 +111,12 @@ void mock_pt_misuse(const char *what, quarry_pte_t value, unsigned level)
 	mock_fail("page table %s (%#lx, level %u)", what, (unsigned long)value, level);
 }
 
-/* ---- entries of the software TLB ------------------------------------------------------------------ */
+/* ---- entries of the software TLB
+ * ------------------------------------------------------------------ */
 
 static struct frame *frame_at(uint64_t frame)
 {
-	return frame < NR_FRAMES ? &mmu.frames[frame] : NULL;
+	return frame < NR_FRAMES ? &mock_mmu.frames[frame] : NULL;
 }
 
 static void link_entry(struct entry *entry, uint32_t page)
@@ -216,19 +124,19 @@ static void link_entry(struct entry *entry, uint32_t page)
 	struct frame *frame = frame_at(entry->frame);
 
 	entry->prev = 0;
-	entry->next = mmu.first;
-	if (mmu.first)
-		mmu.entries[mmu.first - 1].prev = page + 1;
-	mmu.first = page + 1;
+	entry->next = mock_mmu.first;
+	if (mock_mmu.first)
+		mock_mmu.entries[mock_mmu.first - 1].prev = page + 1;
+	mock_mmu.first = page + 1;
 	entry->prev_of_frame = 0;
 	entry->next_of_frame = 0;
 	if (frame) {
 		entry->next_of_frame = frame->tlb;
 		if (frame->tlb)
-			mmu.entries[frame->tlb - 1].prev_of_frame = page + 1;
+			mock_mmu.entries[frame->tlb - 1].prev_of_frame = page + 1;
 		__atomic_store_n(&frame->tlb, page + 1, __ATOMIC_RELAXED);
 	}
-	__atomic_store_n(&mmu.nr_entries, mmu.nr_entries + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&mock_mmu.nr_entries, mock_mmu.nr_entries + 1, __ATOMIC_RELAXED);
 }
 
 static void unlink_entry(struct entry *entry)
@@ -236,18 +144,18 @@ static void unlink_entry(struct entry *entry)
 	struct frame *frame = frame_at(entry->frame);
 
 	if (entry->prev)
-		mmu.entries[entry->prev - 1].next = entry->next;
+		mock_mmu.entries[entry->prev - 1].next = entry->next;
 	else
-		mmu.first = entry->next;
+		mock_mmu.first = entry->next;
 	if (entry->next)
-		mmu.entries[entry->next - 1].prev = entry->prev;
+		mock_mmu.entries[entry->next - 1].prev = entry->prev;
 	if (entry->prev_of_frame)
-		mmu.entries[entry->prev_of_frame - 1].next_of_frame = entry->next_of_frame;
+		mock_mmu.entries[entry->prev_of_frame - 1].next_of_frame = entry->next_of_frame;
 	else if (frame)
 		__atomic_store_n(&frame->tlb, entry->next_of_frame, __ATOMIC_RELAXED);
 	if (entry->next_of_frame)
-		mmu.entries[entry->next_of_frame - 1].prev_of_frame = entry->prev_of_frame;
-	__atomic_store_n(&mmu.nr_entries, mmu.nr_entries - 1, __ATOMIC_RELAXED);
+		mock_mmu.entries[entry->next_of_frame - 1].prev_of_frame = entry->prev_of_frame;
+	__atomic_store_n(&mock_mmu.nr_entries, mock_mmu.nr_entries - 1, __ATOMIC_RELAXED);
 }
 
 /* M2 */
@@ -255,45 +163,37 @@ static void drop_entry(struct entry *entry, uint32_t page)
 {
 	unlink_entry(entry);
 	if (entry->shown)
-		host_map(va_of(page), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-			 0);
+		mock_mmu_host_map(va_of(page), PROT_NONE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	memset(entry, 0, sizeof(*entry));
 }
 
 /* Every running CPU caches the translation of this page now. */
-static struct entry *cache(uint32_t page, uint64_t frame, unsigned prot)
+struct entry *mock_mmu_cache(uint32_t page, uint64_t frame, unsigned prot)
 {
-	struct entry *entry = &mmu.entries[page];
+	struct entry *entry = &mock_mmu.entries[page];
 
 	if (mock_cpus_empty(&entry->cpus)) {
 		entry->frame = frame;
 		entry->prot = prot;
 		link_entry(entry, page);
 	} else if (entry->frame != frame) { /* M1 */
-		mock_fail("address %#lx reused before flush: CPU %u still translates it to frame %#lx, the table now says %#lx",
+		mock_fail("address %#lx reused before flush: CPU %u still translates it to "
+			  "frame %#lx, the table now says %#lx",
 			  (unsigned long)va_of(page), first_cpu(&entry->cpus),
 			  (unsigned long)entry->frame, (unsigned long)frame);
 	}
 	for (unsigned i = 0; i < MOCK_CPU_WORDS; i++)
 		entry->cpus.word[i] |= mock_world.running.word[i];
-	__atomic_store_n(&mmu.used, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&mock_mmu.used, true, __ATOMIC_RELAXED);
 	return entry;
 }
 
-static void show(struct entry *entry, uint32_t page)
-{
-	if (entry->frame >= MOCK_PAGES(MOCK_DIRECT_SIZE))
-		mock_fail("access to %#lx: frame %#lx is beyond the memory that the mock can back",
-			  (unsigned long)va_of(page), (unsigned long)entry->frame);
-	host_map(va_of(page), entry->prot & QUARRY_PROT_WRITE ? PROT_READ | PROT_WRITE : PROT_READ,
-		 MAP_SHARED, mock_memory, entry->frame << PAGE_SHIFT);
-	entry->shown = true;
-}
-
-/* The calling CPU's TLB loses this page. Hardware would load a mapping that is still there at once. */
+/* The calling CPU's TLB loses this page. Hardware would load a mapping that is still there at
+ * once. */
 static void leave_entry(uint32_t page, unsigned cpu)
 {
-	struct entry *entry = &mmu.entries[page];
+	struct entry *entry = &mock_mmu.entries[page];
 	struct mapping mapping;
 
 	if (!mock_cpus_has(&entry->cpus, cpu))
@@ -302,58 +202,61 @@ static void leave_entry(uint32_t page, unsigned cpu)
 	if (!mock_cpus_empty(&entry->cpus))
 		return;
 	drop_entry(entry, page);
-	mapping = walk(va_of(page));
+	mapping = mock_mmu_walk(va_of(page));
 	if (mapping.present)
-		cache(page, mapping.frame, mapping.prot);
+		mock_mmu_cache(page, mapping.frame, mapping.prot);
 }
 
-/* ---- ranges that were mapped and not yet synced -------------------------------------------------- */
+/* ---- ranges that were mapped and not yet synced
+ * -------------------------------------------------- */
 
 static void add_unsynced(uintptr_t start, uintptr_t end)
 {
-	struct range *last = &mmu.unsynced[mmu.nr_unsynced ? mmu.nr_unsynced - 1 : 0];
+	struct range *last =
+		&mock_mmu.unsynced[mock_mmu.nr_unsynced ? mock_mmu.nr_unsynced - 1 : 0];
 
-	if (mmu.nr_unsynced && last->end == start) {
+	if (mock_mmu.nr_unsynced && last->end == start) {
 		last->end = end;
 		return;
 	}
-	if (mmu.nr_unsynced == MAX_UNSYNCED)
+	if (mock_mmu.nr_unsynced == MAX_UNSYNCED)
 		mock_fail("more than %d ranges were mapped without arch_tlb_map_sync",
 			  MAX_UNSYNCED);
-	mmu.unsynced[mmu.nr_unsynced++] = (struct range){ start, end };
+	mock_mmu.unsynced[mock_mmu.nr_unsynced++] = (struct range){start, end};
 }
 
 static void remove_unsynced(uintptr_t start, uintptr_t end)
 {
-	unsigned nr = mmu.nr_unsynced;
+	unsigned nr = mock_mmu.nr_unsynced;
 
 	for (unsigned i = 0; i < nr; i++) {
-		struct range range = mmu.unsynced[i];
+		struct range range = mock_mmu.unsynced[i];
 
 		if (range.start >= end || range.end <= start)
 			continue;
-		mmu.unsynced[i].end = mmu.unsynced[i].start;
+		mock_mmu.unsynced[i].end = mock_mmu.unsynced[i].start;
 		if (range.start < start)
-			mmu.unsynced[i].end = start;
+			mock_mmu.unsynced[i].end = start;
 		if (range.end > end)
 			add_unsynced(end, range.end);
 	}
 	nr = 0;
-	for (unsigned i = 0; i < mmu.nr_unsynced; i++)
-		if (mmu.unsynced[i].start < mmu.unsynced[i].end)
-			mmu.unsynced[nr++] = mmu.unsynced[i];
-	mmu.nr_unsynced = nr;
+	for (unsigned i = 0; i < mock_mmu.nr_unsynced; i++)
+		if (mock_mmu.unsynced[i].start < mock_mmu.unsynced[i].end)
+			mock_mmu.unsynced[nr++] = mock_mmu.unsynced[i];
+	mock_mmu.nr_unsynced = nr;
 }
 
-static bool is_unsynced(uintptr_t va)
+bool mock_mmu_is_unsynced(uintptr_t va)
 {
-	for (unsigned i = 0; i < mmu.nr_unsynced; i++)
-		if (va >= mmu.unsynced[i].start && va < mmu.unsynced[i].end)
+	for (unsigned i = 0; i < mock_mmu.nr_unsynced; i++)
+		if (va >= mock_mmu.unsynced[i].start && va < mock_mmu.unsynced[i].end)
 			return true;
 	return false;
 }
 
-/* ---- what a store into a linked table means ------------------------------------------------------- */
+/* ---- what a store into a linked table means
+ * ------------------------------------------------------- */
 
 static void learn_leaf(quarry_pte_t value, uintptr_t va, unsigned level, bool sync)
 {
@@ -362,13 +265,14 @@ static void learn_leaf(quarry_pte_t value, uintptr_t va, unsigned level, bool sy
 	unsigned prot = (unsigned)(value >> MOCK_PTE_PROT_SHIFT & 31);
 
 	if (mock_pte_level(value) != level)
-		mock_fail("a leaf made for level %u was stored in a table of level %u (address %#lx)",
+		mock_fail("a leaf made for level %u was stored in a table of level %u "
+			  "(address %#lx)",
 			  mock_pte_level(value), level, (unsigned long)va);
 	if (!in_window(va) || !in_window(va + pages * PAGE_SIZE - 1))
 		mock_fail("a leaf was stored for %#lx, outside the vmalloc range",
 			  (unsigned long)va);
 	for (uint64_t i = 0; i < pages; i++)
-		cache(page_of(va) + (uint32_t)i, frame + i, prot);
+		mock_mmu_cache(page_of(va) + (uint32_t)i, frame + i, prot);
 	if (sync)
 		add_unsynced(va, va + pages * PAGE_SIZE);
 }
@@ -388,10 +292,10 @@ static void learn_table(uint64_t number, uintptr_t va, unsigned level, bool sync
 		mock_fail("the page table in frame %#lx was linked again before a flush",
 			  (unsigned long)number);
 	frame->table = va | (level + 1);
-	if (mmu.nr_tables < MAX_CLEARED)
-		mmu.tables[mmu.nr_tables] = number;
-	mmu.nr_tables++;
-	__atomic_store_n(&mmu.used, true, __ATOMIC_RELAXED);
+	if (mock_mmu.nr_tables < MAX_CLEARED)
+		mock_mmu.tables[mock_mmu.nr_tables] = number;
+	mock_mmu.nr_tables++;
+	__atomic_store_n(&mock_mmu.used, true, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < 512; i++)
 		learn(__atomic_load_n(table_at(number << PAGE_SHIFT) + i, __ATOMIC_ACQUIRE),
 		      va + i * (PAGE_SIZE << 9 * level), level, sync);
@@ -416,11 +320,11 @@ static void learn(quarry_pte_t value, uintptr_t va, unsigned level, bool sync)
 
 static void add_stale(uint64_t number, uintptr_t va, unsigned level)
 {
-	if (mmu.nr_stale == MAX_STALE)
+	if (mock_mmu.nr_stale == MAX_STALE)
 		mock_fail("more than %d page tables were unlinked without a flush", MAX_STALE);
-	mmu.stale[mmu.nr_stale++] =
-		(struct stale_table){ number, va, va + table_span(level), mock_world.running };
-	__atomic_store_n(&mmu.frames[number].stale, 1, __ATOMIC_RELAXED);
+	mock_mmu.stale[mock_mmu.nr_stale++] =
+		(struct stale_table){number, va, va + table_span(level), mock_world.running};
+	__atomic_store_n(&mock_mmu.frames[number].stale, 1, __ATOMIC_RELAXED);
 }
 
 static void forget(quarry_pte_t value, uintptr_t va, unsigned level)
@@ -431,7 +335,7 @@ static void forget(quarry_pte_t value, uintptr_t va, unsigned level)
 		remove_unsynced(va, va + (PAGE_SIZE << 9 * level));
 	if ((value & MOCK_PTE_KIND) != MOCK_PTE_TABLE)
 		return;
-	mmu.frames[number].table = 0;
+	mock_mmu.frames[number].table = 0;
 	add_stale(number, va, level - 1);
 	for (unsigned i = 0; i < 512; i++)
 		forget(__atomic_load_n(table_at(number << PAGE_SHIFT) + i, __ATOMIC_ACQUIRE),
@@ -453,7 +357,7 @@ void mock_pte_write(quarry_pte_t *entry, quarry_pte_t value)
 			  (unsigned long)value);
 	mock_enter();
 	old = __atomic_load_n(entry, __ATOMIC_RELAXED);
-	table = mmu.frames[MOCK_PAGES(at - MOCK_DIRECT)].table;
+	table = mock_mmu.frames[MOCK_PAGES(at - MOCK_DIRECT)].table;
 	new_generation();
 	if (table && old != value) {
 		unsigned level = (unsigned)(table & 7) - 1;
@@ -464,7 +368,8 @@ void mock_pte_write(quarry_pte_t *entry, quarry_pte_t value)
 			mock_fail("an entry of the root table was changed after quarry_init");
 		if (level == mock_world.levels - 1 && value &&
 		    (va >= mock_world.window_end || va + table_span(level - 1) <= MOCK_VMALLOC))
-			mock_fail("an entry of the root table outside the vmalloc range was written");
+			mock_fail("an entry of the root table outside the vmalloc range "
+				  "was written");
 		forget(old, va, level);
 		__atomic_store_n(entry, value, __ATOMIC_RELEASE);
 		learn(value, va, level, true);
@@ -474,23 +379,24 @@ void mock_pte_write(quarry_pte_t *entry, quarry_pte_t value)
 	mock_leave();
 }
 
-/* ---- flushes --------------------------------------------------------------------------------------- */
+/* ---- flushes
+ * --------------------------------------------------------------------------------------- */
 
 static void leave_tables(uintptr_t start, uintptr_t end, unsigned cpu)
 {
 	unsigned nr = 0;
 
-	for (unsigned i = 0; i < mmu.nr_stale; i++) {
-		struct stale_table *table = &mmu.stale[i];
+	for (unsigned i = 0; i < mock_mmu.nr_stale; i++) {
+		struct stale_table *table = &mock_mmu.stale[i];
 
 		if (table->start < end && start < table->end)
 			mock_cpus_remove(&table->cpus, cpu);
 		if (mock_cpus_empty(&table->cpus))
-			__atomic_store_n(&mmu.frames[table->frame].stale, 0, __ATOMIC_RELAXED);
+			__atomic_store_n(&mock_mmu.frames[table->frame].stale, 0, __ATOMIC_RELAXED);
 		else
-			mmu.stale[nr++] = *table;
+			mock_mmu.stale[nr++] = *table;
 	}
-	mmu.nr_stale = nr;
+	mock_mmu.nr_stale = nr;
 }
 
 static void leave_range(uintptr_t start, uintptr_t end, unsigned cpu)
@@ -498,12 +404,12 @@ static void leave_range(uintptr_t start, uintptr_t end, unsigned cpu)
 	uintptr_t from = start < MOCK_VMALLOC ? MOCK_VMALLOC : start & PAGE_MASK;
 	uintptr_t to = end > mock_world.window_end ? mock_world.window_end : end;
 
-	if (from < to && MOCK_PAGES(to - from) <= mmu.nr_entries) {
+	if (from < to && MOCK_PAGES(to - from) <= mock_mmu.nr_entries) {
 		for (uintptr_t va = from; va < to; va += PAGE_SIZE)
 			leave_entry(page_of(va), cpu);
 	} else {
-		for (uint32_t i = mmu.first, next; i; i = next) {
-			next = mmu.entries[i - 1].next;
+		for (uint32_t i = mock_mmu.first, next; i; i = next) {
+			next = mock_mmu.entries[i - 1].next;
 			if (va_of(i - 1) >= from && va_of(i - 1) < to)
 				leave_entry(i - 1, cpu);
 		}
@@ -542,146 +448,8 @@ void mock_tlb_empty(unsigned cpu)
 	mock_leave();
 }
 
-/* ---- accesses ---------------------------------------------------------------------------------------- */
-
-/* The checks of one access by the calling CPU. Return: the entry, present on this CPU. */
-static struct entry *check_access(uintptr_t va, bool write)
-{
-	unsigned cpu = mock_self.now.cpu;
-	struct entry *entry = &mmu.entries[page_of(va)];
-	struct mapping mapping = walk(va);
-	bool cached = mock_cpus_has(&entry->cpus, cpu);
-
-	if (!mapping.present && cached)
-		mock_fail("stale translation: %#lx is no longer mapped, but CPU %u has not flushed it",
-			  (unsigned long)va, cpu);
-	if (!mapping.present)
-		mock_fail("access to %#lx, which is not mapped", (unsigned long)va);
-	if (is_unsynced(va))
-		mock_fail("access to %#lx, mapped without arch_tlb_map_sync", (unsigned long)va);
-	if (!cached)
-		entry = cache(page_of(va), mapping.frame, mapping.prot);
-	if (write && !(mapping.prot & QUARRY_PROT_WRITE))
-		mock_fail("write to %#lx, which is mapped read-only", (unsigned long)va);
-	if (write && !(entry->prot & QUARRY_PROT_WRITE))
-		mock_fail("stale translation: CPU %u still has %#lx read-only", cpu,
-			  (unsigned long)va);
-	return entry;
-}
-
-bool mock_page_fault(uintptr_t va, bool write)
-{
-	struct entry *entry;
-
-	if (in_direct(va))
-		mock_fail("access to %#lx: physical %#lx is in no range of the map",
-			  (unsigned long)va, (unsigned long)(va - MOCK_DIRECT));
-	if (va < MOCK_VMALLOC || va >= MOCK_VMALLOC + MOCK_VMALLOC_MAX)
-		return false;
-	if (!in_window(va))
-		mock_fail("access to %#lx, beyond the vmalloc range", (unsigned long)va);
-	mock_enter();
-	entry = check_access(va, write);
-	if (!entry->shown)
-		show(entry, page_of(va));
-	mock_leave();
-	return true;
-}
-
-static void access_by_tlb(uintptr_t va, bool write)
-{
-	struct mock_thread *self = &mock_self;
-	unsigned long generation = __atomic_load_n(&mmu.generation, __ATOMIC_RELAXED);
-
-	if (self->checked.page == (va & PAGE_MASK) && self->checked.generation == generation &&
-	    self->checked.cpu == self->now.cpu && self->checked.write >= write)
-		return;
-	if (in_direct(va) && mock_backed(va - MOCK_DIRECT))
-		return;
-	if (!in_window(va))
-		mock_fail("access to %#lx, which is not mapped", (unsigned long)va);
-	mock_enter();
-	check_access(va, write);
-	mock_leave();
-	self->checked.page = va & PAGE_MASK;
-	self->checked.generation = generation;
-	self->checked.cpu = self->now.cpu;
-	self->checked.write = write;
-}
-
-uint8_t mock_load(uintptr_t va)
-{
-	access_by_tlb(va, false);
-	return *(const volatile uint8_t *)va;
-}
-
-void mock_store(uintptr_t va, uint8_t value)
-{
-	access_by_tlb(va, true);
-	*(volatile uint8_t *)va = value;
-}
-
-/* ---- memory handed out -------------------------------------------------------------------------------- */
-
-/* One entry of a frame that is being handed out. A live mapping is right only for a part of a page: the
- * owner of the rest may have mapped it. */
-static void check_entry(uint32_t page, bool whole)
-{
-	const struct entry *entry = &mmu.entries[page];
-	struct mapping mapping = walk(va_of(page));
-	bool mapped = mapping.present && mapping.frame == entry->frame;
-
-	if (mapped && whole)
-		mock_fail("frame %#lx is handed out while it is mapped at %#lx",
-			  (unsigned long)entry->frame, (unsigned long)va_of(page));
-	if (!mapped)
-		mock_fail("frame %#lx is handed out before its flush: CPU %u still has it at %#lx",
-			  (unsigned long)entry->frame, first_cpu(&entry->cpus),
-			  (unsigned long)va_of(page));
-}
-
-static void check_frame(uint64_t number, bool whole)
-{
-	const struct frame *frame = &mmu.frames[number];
-
-	if (!__atomic_load_n(&frame->tlb, __ATOMIC_RELAXED) &&
-	    !__atomic_load_n(&frame->stale, __ATOMIC_RELAXED))
-		return;
-	mock_enter();
-	if (frame->stale)
-		mock_fail("frame %#lx is handed out, but CPUs may still walk it as a page table: no flush since it was unlinked",
-			  (unsigned long)number);
-	for (uint32_t i = frame->tlb; i; i = mmu.entries[i - 1].next_of_frame)
-		check_entry(i - 1, whole);
-	mock_leave();
-}
-
-static void check_many(uint64_t first, uint64_t last)
-{
-	mock_enter();
-	for (uint32_t i = mmu.first; i; i = mmu.entries[i - 1].next)
-		if (mmu.entries[i - 1].frame >= first && mmu.entries[i - 1].frame <= last)
-			check_entry(i - 1, true);
-	mock_leave();
-}
-
-void mock_check_handed_out(uintptr_t start, size_t bytes)
-{
-	uint64_t first = MOCK_PAGES(start - MOCK_DIRECT);
-	uint64_t last = MOCK_PAGES(start + bytes - 1 - MOCK_DIRECT);
-	bool whole = start % PAGE_SIZE == 0 && bytes % PAGE_SIZE == 0;
-
-	if (!__atomic_load_n(&mmu.used, __ATOMIC_RELAXED))
-		return;
-	if (last - first < SWEEP_PAGES) {
-		for (uint64_t number = first; number <= last; number++)
-			check_frame(number, whole);
-	} else {
-		check_many(first, last);
-	}
-}
-
-/* ---- start and reset ------------------------------------------------------------------------------------ */
+/* ---- start and reset
+ * ------------------------------------------------------------------------------------ */
 
 static void *sparse(size_t bytes)
 {
@@ -709,40 +477,41 @@ static void hide_window(int extra)
 void mock_mmu_init(void)
 {
 	hide_window(MAP_FIXED_NOREPLACE);
-	mmu.entries = sparse(NR_WINDOW_PAGES * sizeof(struct entry));
-	mmu.frames = sparse(NR_FRAMES * sizeof(struct frame));
+	mock_mmu.entries = sparse(NR_WINDOW_PAGES * sizeof(struct entry));
+	mock_mmu.frames = sparse(NR_FRAMES * sizeof(struct frame));
 }
 
-/* A world that mapped little is cleared piece by piece: that spares the page faults of fresh arrays. */
+/* A world that mapped little is cleared piece by piece: that spares the page faults of fresh
+ * arrays. */
 static void clear(void)
 {
 	new_generation();
-	if (mmu.nr_entries <= MAX_CLEARED && mmu.nr_tables <= MAX_CLEARED) {
-		while (mmu.first)
-			drop_entry(&mmu.entries[mmu.first - 1], mmu.first - 1);
-		for (unsigned i = 0; i < mmu.nr_stale; i++)
-			mmu.frames[mmu.stale[i].frame].stale = 0;
-		for (unsigned i = 0; i < mmu.nr_tables; i++)
-			mmu.frames[mmu.tables[i]].table = 0;
+	if (mock_mmu.nr_entries <= MAX_CLEARED && mock_mmu.nr_tables <= MAX_CLEARED) {
+		while (mock_mmu.first)
+			drop_entry(&mock_mmu.entries[mock_mmu.first - 1], mock_mmu.first - 1);
+		for (unsigned i = 0; i < mock_mmu.nr_stale; i++)
+			mock_mmu.frames[mock_mmu.stale[i].frame].stale = 0;
+		for (unsigned i = 0; i < mock_mmu.nr_tables; i++)
+			mock_mmu.frames[mock_mmu.tables[i]].table = 0;
 	} else {
 		hide_window(MAP_FIXED);
-		syscall(SYS_madvise, mmu.entries, NR_WINDOW_PAGES * sizeof(struct entry),
+		syscall(SYS_madvise, mock_mmu.entries, NR_WINDOW_PAGES * sizeof(struct entry),
 			(long)MADV_DONTNEED);
-		syscall(SYS_madvise, mmu.frames, NR_FRAMES * sizeof(struct frame),
+		syscall(SYS_madvise, mock_mmu.frames, NR_FRAMES * sizeof(struct frame),
 			(long)MADV_DONTNEED);
 	}
-	mmu.first = 0;
-	mmu.nr_entries = 0;
-	mmu.nr_unsynced = 0;
-	mmu.nr_stale = 0;
-	mmu.nr_tables = 0;
-	mmu.used = false;
+	mock_mmu.first = 0;
+	mock_mmu.nr_entries = 0;
+	mock_mmu.nr_unsynced = 0;
+	mock_mmu.nr_stale = 0;
+	mock_mmu.nr_tables = 0;
+	mock_mmu.used = false;
 }
 
 void mock_mmu_reset(void)
 {
 	clear();
-	mmu.frames[MOCK_PAGES(MOCK_ROOT)].table =
+	mock_mmu.frames[MOCK_PAGES(MOCK_ROOT)].table =
 		(MOCK_VMALLOC & ~(table_span(mock_world.levels - 1) - 1)) | mock_world.levels;
 }
 
@@ -750,9 +519,8 @@ void mock_mmu_rebuild(void)
 {
 	mock_enter();
 	clear();
-	mmu.frames[MOCK_PAGES(MOCK_ROOT)].table = 0;
-	learn_table(MOCK_PAGES(MOCK_ROOT),
-		    MOCK_VMALLOC & ~(table_span(mock_world.levels - 1) - 1), mock_world.levels - 1,
-		    false);
+	mock_mmu.frames[MOCK_PAGES(MOCK_ROOT)].table = 0;
+	learn_table(MOCK_PAGES(MOCK_ROOT), MOCK_VMALLOC & ~(table_span(mock_world.levels - 1) - 1),
+		    mock_world.levels - 1, false);
 	mock_leave();
 }

@@ -1,35 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mock.c: the world: memory, start, stop, failures, the text log.
+ * mock.c: the world: start, stop, failures, the text log.
  *
- * Memory is one sparse memfd; its offset is the physical address. The direct map is one fixed piece of
- * address space in which the ranges of the map are mapped (reserved ones too: they exist) and holes are PROT_NONE.
- * A new world gets zeroed memory. Little data is zeroed in place, which costs a tenth of giving pages back and
- * faulting them in again; a lot of data is given back.
+ * A world that did not reach mock_stop (its test failed by an assertion) is noticed at the next
+ * start, which prints its log; one that fails by mock_fail prints it at once.
  *
  * Start at mock_try_start().
  */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "world.h"
 
-#define ZERO_IN_PLACE (4 * MOCK_MIB) /* more data than this is given back instead */
 #define LOG_SIZE 65536u
 #define LOG_SHOWN 6000u
 
-/* The library's state (mm/base/state.h); absent if the library was built without QUARRY_STATE_SECTION. */
+/* The library's state (mm/base/state.h); absent if the library was built without
+ * QUARRY_STATE_SECTION. */
 extern char __start_quarry_state[] __attribute__((weak));
 extern char __stop_quarry_state[] __attribute__((weak));
 
@@ -39,18 +33,15 @@ void vmap_drain(void) QUARRY_API(vmap_drain) __attribute__((weak));
 
 struct mock_world mock_world;
 __thread struct mock_thread mock_self;
-int mock_memory = -1;
 
 static struct {
 	pthread_mutex_t mutex;
 	char *state_image;
-	struct mock_range *ranges;
-	size_t nr_ranges;
 	struct sigaction old_segv, old_bus;
 	char log[LOG_SIZE];
 	size_t log_used;
 	bool verbose;
-} host = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+} host = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 void mock_enter(void)
 {
@@ -70,7 +61,7 @@ void mock_leave(void)
 	mock_deliver();
 }
 
-/* ---- log and failures ------------------------------------------------------------------------ */
+/* ---- log and failures ---- */
 
 void mock_log_text(const char *text)
 {
@@ -139,7 +130,7 @@ const char *mock_failure_of(mock_fn fn, void *arg)
 {
 	static __thread char why[512];
 	struct mock_thread *self = &mock_self;
-	struct mock_catch catch = { .state = self->now, .outer = self->catch };
+	struct mock_catch catch = {.state = self->now, .outer = self->catch};
 
 	catch.why = why;
 	catch.why_size = sizeof(why);
@@ -154,7 +145,7 @@ const char *mock_failure_of(mock_fn fn, void *arg)
 	return NULL;
 }
 
-/* ---- page faults of the host ------------------------------------------------------------------ */
+/* ---- page faults of the host ---- */
 
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
@@ -173,7 +164,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 /* At each start, because cmocka installs its own handlers at each test. */
 static void install_fault_handler(void)
 {
-	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
 	struct sigaction old;
 
 	sigaction(SIGSEGV, &action, &old);
@@ -184,125 +175,8 @@ static void install_fault_handler(void)
 		host.old_bus = old;
 }
 
-/* ---- memory ----------------------------------------------------------------------------------- */
-
-static void *direct(phys_addr_t phys)
-{
-	return (void *)(uintptr_t)(MOCK_DIRECT + phys);
-}
-
-/* Past the sanitizers' interceptors: a mapping is no access of the thread that happens to make it. */
-static void map_fixed(uintptr_t at, uint64_t bytes, int prot, int flags, int fd, phys_addr_t offset)
-{
-	long got = syscall(SYS_mmap, at, bytes, (long)prot, (long)(flags | MAP_NORESERVE), (long)fd,
-			   (long)offset);
-
-	if (got != (long)at) {
-		fprintf(stderr, "mock: cannot map %#lx bytes at %#lx\n", (unsigned long)bytes,
-			(unsigned long)at);
-		abort();
-	}
-}
-
-static void give_back(phys_addr_t start, uint64_t bytes)
-{
-	fallocate(mock_memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)start, (off_t)bytes);
-}
-
-bool mock_backed(phys_addr_t phys)
-{
-	for (size_t i = 0; i < host.nr_ranges; i++)
-		if (phys >= host.ranges[i].start && phys < host.ranges[i].end)
-			return true;
-	return phys >= MOCK_ROOT && phys < MOCK_FILE_SIZE;
-}
-
-static bool same_range(phys_addr_t start, phys_addr_t end)
-{
-	for (size_t i = 0; i < host.nr_ranges; i++)
-		if (start >= host.ranges[i].start && end <= host.ranges[i].end)
-			return true;
-	return start >= MOCK_ROOT;
-}
-
-void mock_zero_memory(void)
-{
-	uint64_t left = ZERO_IN_PLACE;
-	off_t start = 0;
-
-	while ((start = lseek(mock_memory, start, SEEK_DATA)) >= 0) {
-		off_t end = lseek(mock_memory, start, SEEK_HOLE);
-		uint64_t bytes = (uint64_t)(end - start);
-
-		if (bytes > left) {
-			give_back((phys_addr_t)start, MOCK_FILE_SIZE - (uint64_t)start);
-			return;
-		}
-		left -= bytes;
-		if (same_range((phys_addr_t)start, (phys_addr_t)end))
-			memset(direct((phys_addr_t)start), 0, bytes);
-		else
-			give_back((phys_addr_t)start, bytes);
-		start = end;
-	}
-}
-
-/* The part of a range that the direct map can back, in whole pages, outwards. */
-static struct mock_range backing(const struct quarry_mem_range *range)
-{
-	phys_addr_t end = range->base + range->size;
-	struct mock_range result = { 0, 0 };
-
-	if (end < range->base || end > MOCK_DIRECT_SIZE)
-		end = MOCK_DIRECT_SIZE;
-	if (!range->size || range->base >= end)
-		return result;
-	result.start = range->base & PAGE_MASK;
-	result.end = (end + PAGE_SIZE - 1) & PAGE_MASK;
-	return result;
-}
-
-static void lay_out_memory(const struct quarry_mem_range *map, size_t nr_map)
-{
-	struct mock_range *ranges = calloc(nr_map + 1, sizeof(*ranges));
-	size_t nr = 0;
-
-	if (!ranges)
-		abort();
-	for (size_t i = 0; i < nr_map; i++) {
-		struct mock_range range = backing(&map[i]);
-
-		if (range.end)
-			ranges[nr++] = range;
-	}
-	mock_poison_reset();
-	if (nr == host.nr_ranges && memcmp(ranges, host.ranges, nr * sizeof(*ranges)) == 0) {
-		free(ranges);
-		mock_zero_memory();
-		return;
-	}
-	give_back(0, MOCK_FILE_SIZE);
-	map_fixed(MOCK_DIRECT, MOCK_DIRECT_SIZE, PROT_NONE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	for (size_t i = 0; i < nr; i++)
-		map_fixed(MOCK_DIRECT + ranges[i].start, ranges[i].end - ranges[i].start,
-			  PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, mock_memory,
-			  ranges[i].start);
-	free(host.ranges);
-	host.ranges = ranges;
-	host.nr_ranges = nr;
-}
-
-static void fill_with_garbage(void)
-{
-	uint64_t random = 1;
-
-	for (size_t i = 0; i < host.nr_ranges; i++)
-		for (phys_addr_t at = host.ranges[i].start; at < host.ranges[i].end; at += 8)
-			*(uint64_t *)direct(at) = mock_random(&random) | 1;
-}
-
-/* ---- once a program ---------------------------------------------------------------------------- */
+/* ---- once a program
+ * ---------------------------------------------------------------------------- */
 
 void *mock_state(void)
 {
@@ -336,20 +210,13 @@ static void init_once(void)
 	if (mock_memory >= 0)
 		return;
 	host.verbose = verbose && *verbose;
-	mock_memory = memfd_create("quarry-mock", MFD_CLOEXEC);
-	if (mock_memory < 0 || ftruncate(mock_memory, (off_t)MOCK_FILE_SIZE)) {
-		perror("mock: memory");
-		abort();
-	}
-	map_fixed(MOCK_DIRECT, MOCK_FILE_SIZE, PROT_NONE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	map_fixed(MOCK_DIRECT + MOCK_ROOT, PAGE_SIZE, PROT_READ | PROT_WRITE,
-		  MAP_SHARED | MAP_FIXED, mock_memory, MOCK_ROOT);
+	mock_memory_init();
 	mock_mmu_init();
 	atexit(at_exit);
 }
 
-/* ---- start ------------------------------------------------------------------------------------- */
+/* ---- start
+ * ------------------------------------------------------------------------------------- */
 
 static void reset_thread(void)
 {
@@ -364,12 +231,12 @@ static void fresh_world(const struct mock_config *config)
 	static const struct {
 		unsigned levels, max_leaf_level;
 	} formats[] = {
-		[MOCK_PT_LEVELS_4] = { 4, 2 },
-		[MOCK_PT_LEVELS_3] = { 3, 1 },
-		[MOCK_PT_LEVELS_5] = { 5, 2 },
+		[MOCK_PT_LEVELS_4] = {4, 2},
+		[MOCK_PT_LEVELS_3] = {3, 1},
+		[MOCK_PT_LEVELS_5] = {5, 2},
 	};
 	struct mock_world *world = &mock_world;
-	unsigned long expected[QUARRY_NR_RULES] = { 0 };
+	unsigned long expected[QUARRY_NR_RULES] = {0};
 
 	init_once();
 	if (world->live) {
@@ -438,9 +305,9 @@ int mock_try_start(const struct mock_config *config)
 		params.direct_map_limit = MOCK_DIRECT_SIZE;
 	params.nr_cpus = mock_world.cpus;
 	params.ops = &mock_world.ops;
-	lay_out_memory(params.map, params.nr_map);
+	mock_lay_out_memory(params.map, params.nr_map);
 	if (c->dirty_memory)
-		fill_with_garbage();
+		mock_dirty_memory();
 	lay_out_window(c);
 	if (!c->no_vmalloc && !c->bare_window) {
 		params.vmalloc_start = MOCK_VMALLOC;
@@ -471,7 +338,8 @@ void mock_start(const struct mock_config *config)
 		mock_fail("quarry_init failed: %d", error);
 }
 
-/* ---- stop -------------------------------------------------------------------------------------- */
+/* ---- stop
+ * -------------------------------------------------------------------------------------- */
 
 void mock_abandon(void)
 {
@@ -514,9 +382,9 @@ static void check_reports(void)
 		const struct mock_world *world = &mock_world;
 
 		if (world->unexpected[rule])
-			mock_fail("mock_stop: %lu unexpected reports: %s (the last report of all was made by %s)",
-				  world->unexpected[rule],
-				  quarry_rule_text((enum quarry_rule)rule),
+			mock_fail("mock_stop: %lu unexpected reports: %s (the last report of all "
+				  "was made by %s)",
+				  world->unexpected[rule], quarry_rule_text((enum quarry_rule)rule),
 				  world->last_report.call ? world->last_report.call : "?");
 		if (world->expected[rule])
 			mock_fail("mock_stop: %lu expected reports did not come: %s",
@@ -552,11 +420,13 @@ void mock_stop(void)
 	mock_abandon();
 }
 
-/* ---- small things ------------------------------------------------------------------------------ */
+/* ---- small things
+ * ------------------------------------------------------------------------------ */
 
 uint64_t mock_random(uint64_t *state)
 {
-	/* A counter with an odd step, mixed by two rounds of shift and multiply; digits of pi, e and sqrt 2. */
+	/* A counter with an odd step, mixed by two rounds of shift and multiply; digits of pi, e
+	 * and sqrt 2. */
 	uint64_t x = *state += 0x243f6a8885a308d3ull;
 
 	x = (x ^ x >> 32) * 0xb7e151628aed2a6bull;

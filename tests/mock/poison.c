@@ -2,9 +2,10 @@
 /*
  * poison.c: memory that is free in the library's eyes is poisoned for AddressSanitizer.
  *
- * A new world starts without marks, and there may be few marks in terabytes: the chunks that hold some are
- * remembered, and the shadow of exactly those is cleared or copied. Pieces above POISON_MAX are left alone, because their
- * shadow would be real memory of an eighth of their size.
+ * A new world starts without marks, and there may be few marks in terabytes: the chunks that hold
+ * some are remembered, and the shadow of exactly those is cleared or copied. Pieces above
+ * POISON_MAX are left alone, because their shadow would be real memory of an eighth of their
+ * size.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -49,7 +50,8 @@ static volatile uint64_t *chunk_shadow(uint32_t chunk)
 	return (volatile uint64_t *)((address >> shadow_scale) + shadow_offset);
 }
 
-/* Remember that memory of [start, end) gets poisoned. Return: false if there is no room to remember it. */
+/* Remember that memory of [start, end) gets poisoned. Return: false if there is no room to
+ * remember it. */
 static bool mark(uintptr_t start, uintptr_t end)
 {
 	uint32_t first = (uint32_t)((start - MOCK_DIRECT) / CHUNK);

@@ -2,9 +2,10 @@
 /*
  * snapshot.c: the whole state of a world as a hash, saved and put back.
  *
- * State is the library's state section, the data of the memory file, the mock's world, the caller's thread
- * and the shadow marks. Pages that hold only zeros count as untouched, so reading a page changes no hash. The software
- * TLB is a cache: after a restore it is as if all CPUs had just cached every mapping of the tables.
+ * State is the library's state section, the data of the memory file, the mock's world, the
+ * caller's thread and the shadow marks. Pages that hold only zeros count as untouched, so reading
+ * a page changes no hash. The software TLB is a cache: after a restore it is as if all CPUs had
+ * just cached every mapping of the tables.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>

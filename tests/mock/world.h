@@ -2,12 +2,14 @@
 /*
  * world.h: what the files of the mock share.
  *
- * A host thread is a CPU: its changing properties (number, context, masked interrupts) are in thread-local
- * `mock_self`. The rest is one `struct mock_world`, plain data, reset by mock_start and copied by mock_snapshot.
+ * A host thread is a CPU: its changing properties (number, context, masked interrupts) are in
+ * thread-local `mock_self`. The rest is one `struct mock_world`, plain data, reset by mock_start
+ * and copied by mock_snapshot.
  *
- * Locking: one mutex. mock_enter() takes it and holds interrupts of the calling thread off until mock_leave(), so a
- * handler never waits for a mutex that its own thread holds. Hooks on fast paths take no lock and share nothing
- * between threads: a lock there would order the CPUs and hide races of the library from ThreadSanitizer.
+ * Locking: one mutex. mock_enter() takes it and holds interrupts of the calling thread off until
+ * mock_leave(), so a handler never waits for a mutex that its own thread holds. Hooks on fast
+ * paths take no lock and share nothing between threads: a lock there would order the CPUs and
+ * hide races of the library from ThreadSanitizer.
  */
 #ifndef QUARRY_MOCK_WORLD_H
 #define QUARRY_MOCK_WORLD_H
@@ -68,7 +70,7 @@ struct mock_work {
 	void *arg;
 };
 
-/* ---- one host thread ------------------------------------------------------------------------- */
+/* ---- one host thread ---- */
 
 /* What makes up "the caller": saved and put back around interrupts and caught failures. */
 struct mock_state {
@@ -114,11 +116,12 @@ struct mock_thread {
 		bool write;
 	} checked; /* the last access that was found good */
 };
-/* Tests are executables, so its address is a constant offset. That must be said: for the model that gcc would choose,
- * the linker's relaxation drops the flags of an addition that gcc's null checks (UBSan) rely on. */
+/* Tests are executables, so its address is a constant offset. That must be said: for the model
+ * that gcc would choose, the linker's relaxation drops the flags of an addition that gcc's null
+ * checks (UBSan) rely on. */
 extern __thread struct mock_thread mock_self __attribute__((tls_model("local-exec")));
 
-/* ---- the world ------------------------------------------------------------------------------- */
+/* ---- the world ---- */
 
 struct mock_range {
 	phys_addr_t start, end; /* page-aligned, inside the direct map */
@@ -136,7 +139,8 @@ struct mock_world {
 	struct quarry_os_ops ops;
 	unsigned long baseline; /* free pages right after the start */
 
-	unsigned long reports[QUARRY_NR_RULES], expected[QUARRY_NR_RULES], unexpected[QUARRY_NR_RULES];
+	unsigned long reports[QUARRY_NR_RULES];
+	unsigned long expected[QUARRY_NR_RULES], unexpected[QUARRY_NR_RULES];
 	struct quarry_report last_report;
 
 	unsigned long passes[MOCK_SITES];
@@ -151,21 +155,29 @@ struct mock_world {
 };
 extern struct mock_world mock_world;
 
-/* ---- mock.c ---- */
+/* ---- memory.c ---- */
 extern int mock_memory; /* the memfd: offset is the physical address */
-void mock_enter(void);
-void mock_leave(void);
-/* Is the frame in a range of the map? */
-bool mock_backed(phys_addr_t phys);
-void mock_log_text(const char *text);
+void mock_memory_init(void);
+/* The machine has exactly these ranges, and zeroed memory. */
+void mock_lay_out_memory(const struct quarry_mem_range *map, size_t nr_map);
 /* Zero all memory, or give it back. */
 void mock_zero_memory(void);
+/* Fill all memory with garbage. */
+void mock_dirty_memory(void);
+/* Is the frame in a range of the map? */
+bool mock_backed(phys_addr_t phys);
+
+/* ---- mock.c ---- */
+void mock_enter(void);
+void mock_leave(void);
+void mock_log_text(const char *text);
 /* The library's state section; NULL and 0 if the library has none. */
 void *mock_state(void);
 size_t mock_state_size(void);
 
 /* ---- hooks.c ---- */
-/* Every hook passes here: counts, notes, and lets interrupts in. `hook` MOCK_NR_HOOKS: not counted. */
+/* Every hook passes here: counts, notes, and lets interrupts in. `hook` MOCK_NR_HOOKS: not
+ * counted. */
 void mock_point(enum mock_hook hook, const char *what, uint64_t a, uint64_t b);
 void mock_hooks_fill(const struct mock_config *config);
 void mock_ring_print(const struct mock_thread *thread);
@@ -190,7 +202,8 @@ void mock_tlb_empty(unsigned cpu);
 void mock_mmu_rebuild(void);
 /* A page fault of the host. Return: false if the address is not the mock's. */
 bool mock_page_fault(uintptr_t va, bool write);
-/* Memory of the direct map is handed out: fail the test if some CPU can still reach it by an old translation. */
+/* Memory of the direct map is handed out: fail the test if some CPU can still reach it by an old
+ * translation. */
 void mock_check_handed_out(uintptr_t start, size_t bytes);
 
 /* ---- poison.c: shadow marks of the direct map (AddressSanitizer) ---- */

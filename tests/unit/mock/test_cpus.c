@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cpus.c: the mock's CPUs, one host thread in turn or a thread each: cross-calls, masks, failures. */
+/* test_cpus.c: the mock's CPUs, one host thread in turn or a thread each: cross-calls, masks,
+ * failures. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +32,7 @@ static void start(unsigned cpus)
 {
 	memset(called, 0, sizeof(called));
 	wrong = 0;
-	mock_start(&(struct mock_config){ .cpus = cpus });
+	mock_start(&(struct mock_config){.cpus = cpus});
 	mock_hook_reset();
 }
 

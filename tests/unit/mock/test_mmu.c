@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_mmu.c: the mock's page tables, faults and software TLB. The tables are built by hand in a window that the
- * library does not know (bare_window), from pages of the library:
+ * test_mmu.c: the mock's page tables, faults and software TLB. The tables are built by hand in a
+ * window that the library does not know (bare_window), from pages of the library:
  *
  *   root (mock's) -> table[2] -> table[1] -> table[0] -> frames, for the first 2 MiB of the window
  */
@@ -21,7 +21,8 @@ static unsigned long frame[3]; /* addresses of pages to map, in the direct map *
 
 static quarry_pte_t *entry(unsigned level, uintptr_t va)
 {
-	quarry_pte_t *base = level < 3 ? table[level] : (quarry_pte_t *)phys_to_virt(arch_pt_root());
+	quarry_pte_t *base =
+		level < 3 ? table[level] : (quarry_pte_t *)phys_to_virt(arch_pt_root());
 
 	return base + arch_pt_index(va, level);
 }
@@ -58,7 +59,7 @@ static void link_table(unsigned level)
 
 static void start(unsigned cpus)
 {
-	mock_start(&(struct mock_config){ .cpus = cpus, .bare_window = true });
+	mock_start(&(struct mock_config){.cpus = cpus, .bare_window = true});
 	for (unsigned level = 3; level-- > 0;) {
 		table[level] = (quarry_pte_t *)get_zeroed_page(GFP_KERNEL);
 		link_table(level);
@@ -110,7 +111,8 @@ static void t01_one_page_is_visible_at_both_addresses(void **state)
 	assert_string_equal((char *)window + 100, "below");
 	strcpy((char *)window + 200, "above");
 	assert_string_equal((char *)frame[0] + 200, "above");
-	assert_true(mock_translate((uintptr_t)window + 200) == virt_to_phys((void *)frame[0]) + 200);
+	assert_true(mock_translate((uintptr_t)window + 200) ==
+		    virt_to_phys((void *)frame[0]) + 200);
 	mock_store((uintptr_t)window + 4095, 0x5a);
 	assert_int_equal(mock_load((uintptr_t)window + 4095), 0x5a);
 	unmap(5);
@@ -127,7 +129,8 @@ static void t02_a_large_leaf_maps_every_page(void **state)
 	(void)state;
 	start(1);
 	block = (unsigned long)page_address(alloc_pages(GFP_KERNEL, 9));
-	arch_pte_write(entry(1, va), arch_pte_leaf(virt_to_phys((void *)block), QUARRY_PROT_KERNEL, 1));
+	arch_pte_write(entry(1, va),
+		       arch_pte_leaf(virt_to_phys((void *)block), QUARRY_PROT_KERNEL, 1));
 	arch_tlb_map_sync(va, va + (PAGE_SIZE << 9));
 	*(unsigned char *)(va + 300 * PAGE_SIZE + 7) = 9;
 	assert_int_equal(*(unsigned char *)(block + 300 * PAGE_SIZE + 7), 9);
@@ -315,7 +318,7 @@ static void t10_misuse_of_entries_fails(void **state)
 static void t11_a_table_linked_last_is_learned_whole(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .bare_window = true });
+	mock_start(&(struct mock_config){.bare_window = true});
 	for (unsigned level = 0; level < 3; level++) {
 		table[level] = (quarry_pte_t *)get_zeroed_page(GFP_KERNEL);
 		frame[level] = get_zeroed_page(GFP_KERNEL);
@@ -366,11 +369,11 @@ static void t13_tables_survive_a_restore(void **state)
 static void t14_formats_differ_in_levels(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .bare_window = true, .format = MOCK_PT_LEVELS_3 });
+	mock_start(&(struct mock_config){.bare_window = true, .format = MOCK_PT_LEVELS_3});
 	assert_int_equal(arch_pt_levels(), 3);
 	assert_int_equal(arch_pt_max_leaf_level(), 1);
 	mock_stop();
-	mock_start(&(struct mock_config){ .bare_window = true, .format = MOCK_PT_LEVELS_5 });
+	mock_start(&(struct mock_config){.bare_window = true, .format = MOCK_PT_LEVELS_5});
 	assert_int_equal(arch_pt_levels(), 5);
 	assert_true(mock_faults(MOCK_VMALLOC));
 	mock_stop();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_mock.c: the mock machine itself: memory, interrupts, contexts, reports, the end-of-test checks.
- * Page tables and the software TLB are in test_mmu.c, CPU threads in test_cpus.c.
+ * test_mock.c: the mock machine itself: memory, interrupts, contexts, reports, the end-of-test
+ * checks. Page tables and the software TLB are in test_mmu.c, CPU threads in test_cpus.c.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -12,17 +12,18 @@
 
 #include "mock_check.h"
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory
+ * ------------------------------------------------------------------------------------ */
 
 static void m01_a_hole_of_the_map_faults(void **state)
 {
 	const struct quarry_mem_range map[] = {
-		{ MOCK_MIB, 16 * MOCK_MIB, QUARRY_MEM_USABLE, 0 },
-		{ 40 * MOCK_MIB, MOCK_MIB, QUARRY_MEM_RESERVED, 0 },
+		{MOCK_MIB, 16 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+		{40 * MOCK_MIB, MOCK_MIB, QUARRY_MEM_RESERVED, 0},
 	};
 
 	(void)state;
-	mock_start(&(struct mock_config){ .map = map, .nr_map = 2 });
+	mock_start(&(struct mock_config){.map = map, .nr_map = 2});
 	assert_false(mock_faults(MOCK_DIRECT + 17 * MOCK_MIB - 1));
 	assert_true(mock_faults(MOCK_DIRECT + 17 * MOCK_MIB));
 	check_fails(touch, (void *)(MOCK_DIRECT + 17 * MOCK_MIB), "in no range of the map");
@@ -37,7 +38,7 @@ static void m02_a_large_machine_costs_what_is_touched(void **state)
 	struct page *page;
 
 	(void)state;
-	mock_start(&(struct mock_config){ .bytes = MOCK_DIRECT_SIZE / 16 });
+	mock_start(&(struct mock_config){.bytes = MOCK_DIRECT_SIZE / 16});
 	assert_true(nr_free_pages() > MOCK_DIRECT_SIZE / 16 / PAGE_SIZE / 100 * 98);
 	page = alloc_pages(GFP_KERNEL, 10);
 	memset(page_address(page), 1, PAGE_SIZE << 10);
@@ -55,7 +56,7 @@ static void m03_a_new_world_has_zeroed_memory(void **state)
 		struct page *page;
 		unsigned char *bytes;
 
-		mock_start(&(struct mock_config){ .bytes = 8 * MOCK_MIB, .dirty_memory = i == 3 });
+		mock_start(&(struct mock_config){.bytes = 8 * MOCK_MIB, .dirty_memory = i == 3});
 		page = alloc_pages(GFP_KERNEL, 0);
 		bytes = page_address(page);
 		if (!first)
@@ -92,7 +93,8 @@ static void m04_free_memory_is_poisoned_for_asan(void **state)
 	mock_stop();
 }
 
-/* ---- interrupts and contexts -------------------------------------------------------------------- */
+/* ---- interrupts and contexts
+ * -------------------------------------------------------------------- */
 
 static unsigned handled, seen_context;
 
@@ -211,7 +213,7 @@ static void m14_an_unpinned_task_migrates(void **state)
 	unsigned before;
 
 	(void)state;
-	mock_start(&(struct mock_config){ .cpus = 3, .migrate = true });
+	mock_start(&(struct mock_config){.cpus = 3, .migrate = true});
 	before = quarry_os_cpu();
 	quarry_os_pin();
 	assert_int_not_equal(quarry_os_cpu(), before);
@@ -223,7 +225,8 @@ static void m14_an_unpinned_task_migrates(void **state)
 	mock_stop();
 }
 
-/* ---- hooks that are counted, deferred work, reports, failure sites ------------------------------- */
+/* ---- hooks that are counted, deferred work, reports, failure sites
+ * ------------------------------- */
 
 static unsigned order[3], nr_done;
 
@@ -272,7 +275,7 @@ static void stop(void *arg)
 
 static void report(enum quarry_rule rule)
 {
-	const struct quarry_report report = { .rule = rule, .call = "test" };
+	const struct quarry_report report = {.rule = rule, .call = "test"};
 
 	mock_world.ops.report(&report);
 }
@@ -327,7 +330,8 @@ static void m23_the_nth_pass_of_a_site_fails(void **state)
 	mock_stop();
 }
 
-/* ---- the checks at the end ------------------------------------------------------------------------ */
+/* ---- the checks at the end
+ * ------------------------------------------------------------------------ */
 
 static void m30_a_leaked_page_fails_the_stop(void **state)
 {
@@ -361,16 +365,17 @@ static void m31_open_states_fail_the_stop(void **state)
 
 static void m32_a_map_without_memory_is_refused(void **state)
 {
-	const struct quarry_mem_range map = { 0, 0, QUARRY_MEM_USABLE, 0 };
+	const struct quarry_mem_range map = {0, 0, QUARRY_MEM_USABLE, 0};
 
 	(void)state;
 	mock_expect_report(QUARRY_RULE_MAP_EMPTY, 1);
-	assert_int_equal(mock_try_start(&(struct mock_config){ .map = &map, .nr_map = 1 }),
+	assert_int_equal(mock_try_start(&(struct mock_config){.map = &map, .nr_map = 1}),
 			 -QUARRY_EINVAL);
 	mock_stop();
 }
 
-/* ---- state ------------------------------------------------------------------------------------------ */
+/* ---- state
+ * ------------------------------------------------------------------------------------------ */
 
 static void m40_a_restored_world_is_the_saved_one(void **state)
 {

@@ -11,8 +11,9 @@
 
 QUARRY_BEGIN_DECLS
 
-/* Mask interrupts of the calling CPU (a host thread); the state is one of two odd words, so that a
- * restore of something else is noticed. Interrupts that came meanwhile are delivered at the restore. */
+/* Mask interrupts of the calling CPU (a host thread); the state is one of two odd words, so that
+ * a restore of something else is noticed. Interrupts that came meanwhile are delivered at the
+ * restore. */
 unsigned long mock_irq_save(void);
 void mock_irq_restore(unsigned long state);
 /* Let other host threads run; a test failure if this spins for ever with no other thread there. */

@@ -7,9 +7,10 @@
  *  | signature |    frame number    |  0   |  prot  |  0   |level| kind|
  *  +-----------+--------------------+------+--------+------+-----+-----+
  *
- * kind is 0 absent, 5 table, 10 leaf. level is, in a leaf, the level of the table that holds it, plus one: a leaf
- * decoded or stored at another level than it was made for is a test failure. prot is QUARRY_PROT_* as it is. An
- * absent entry is all zeros. Nine bits of the address index each level.
+ * kind is 0 absent, 5 table, 10 leaf. level is, in a leaf, the level of the table that holds it,
+ * plus one: a leaf decoded or stored at another level than it was made for is a test failure.
+ * prot is QUARRY_PROT_* as it is. An absent entry is all zeros. Nine bits of the address index
+ * each level.
  */
 #ifndef QUARRY_ARCH_PGTABLE_H
 #define QUARRY_ARCH_PGTABLE_H
