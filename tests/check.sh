@@ -93,7 +93,7 @@ for part in $parts; do
 		for cc in gcc clang; do
 			CC=$cc step "setup-$cc-tsan" setup "$cc-tsan" -Dport=none -Doptimization=1 \
 				-Db_sanitize=thread -Db_lundef=false &&
-				suites "$cc-tsan" stress
+				suites "$cc-tsan" threaded
 		done
 		;;
 	cross)

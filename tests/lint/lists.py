@@ -64,6 +64,22 @@ def cmake_text(lists):
     return CMAKE.format(lists="\n" + "\n".join(parts))
 
 
+def host_tests():
+    """Every test file is listed, and those that start threads are listed so."""
+    text = (tree.ROOT / "tests/meson.build").read_text()
+    listed, threaded = (
+        set(re.findall(r"'([^']+)'", re.search(rf"{name} = \[(.*?)\]", text, re.S).group(1)))
+        for name in ("host_test_sources", "threaded"))
+    folder = tree.ROOT / "tests"
+    for path in sorted(folder.rglob("test_*.c")):
+        name = str(path.relative_to(folder))
+        if name not in listed:
+            yield f"tests/{name} is not listed in tests/meson.build"
+        starts = re.search(r"\b(mock_run_cpus|pthread_create)\(", path.read_text()) is not None
+        if starts != (name in threaded):
+            yield f"tests/{name}: {'starts threads' if starts else 'starts none'}, unlike its list"
+
+
 def main():
     lists = meson_lists()
     written = {"mm/sources.mk": make_text(lists), "mm/sources.cmake": cmake_text(lists)}
@@ -83,12 +99,7 @@ def main():
         problems += [f"meson.build lists {f}, which is no file of {folder}/"
                      for f in sorted(set(listed) - found)]
         problems += [f"meson.build lists {f} twice" for f in set(listed) if listed.count(f) > 1]
-    tests = (tree.ROOT / "tests/meson.build").read_text()
-    for suite in ("unit", "scenario", "model", "stress"):
-        for path in sorted((tree.ROOT / "tests" / suite).rglob("test_*.c")):
-            name = str(path.relative_to(tree.ROOT / "tests"))
-            if f"'{name}'" not in tests:
-                problems.append(f"tests/{name} is not listed in tests/meson.build")
+    problems += host_tests()
     tree.finish(problems, "lists")
 
 
