@@ -2,13 +2,14 @@
 /*
  * init.c: bringing the memory subsystem up, layer by layer.
  *
- *   map -> plan -> page array and block map -> zones -> buddy -> marks -> this CPU -> objects -> virtual range
+ *   map -> plan -> page array and block map -> zones -> buddy -> marks -> this CPU -> objects ->
+ *   virtual range
  *
- * The only file that knows all layers. No step looks at a frame: boot costs what the map's entries cost, plus the
- * edges of its ranges, plus a byte a pageblock (2 MiB) to clear.
+ * The only file that knows all layers. No step looks at a frame: boot costs what the map's entries
+ * cost, plus the edges of its ranges, plus a byte a pageblock (2 MiB) to clear.
  *
- * LATER memory is kept as a chain of spans through the struct pages of their first frames (lru.next, frames in
- * private_, node in index), so it needs no table of its own.
+ * LATER memory is kept as a chain of spans through the struct pages of their first frames
+ * (lru.next, frames in private_, node in index), so it needs no table of its own.
  *
  * Start at: quarry_init_checked.
  */
@@ -30,7 +31,7 @@ static QUARRY_STATE struct {
 	bool up;
 	unsigned nr_cpus;
 	unsigned long movable_start[QUARRY_MAX_NODES]; /* first frame of ZONE_MOVABLE */
-	uint32_t later;                                /* first frame of the chain, 0: none */
+	uint32_t later;				       /* first frame of the chain, 0: none */
 	struct page_holder holders[2];
 } boot;
 
@@ -77,7 +78,8 @@ static void use_span(unsigned node, unsigned long first, unsigned long end, enum
 			zone_grow(node, type, first, part);
 		} else {
 			struct zone *zone = &zones[node * MAX_NR_ZONES + (unsigned)type];
-			arch_mem_poison(phys_to_virt(PFN_PHYS(first)), (part - first) << PAGE_SHIFT);
+			arch_mem_poison(phys_to_virt(PFN_PHYS(first)), (part - first)
+									       << PAGE_SHIFT);
 			unsigned long irq = zone_lock(zone);
 			buddy_feed(zone, first, part);
 			zone_unlock(zone, irq);
@@ -89,7 +91,7 @@ static void use_span(unsigned node, unsigned long first, unsigned long end, enum
 /* Frame from which each node's top `movable` pages reach, a multiple of the largest block. */
 static void place_movable(const struct quarry_params *params)
 {
-	uint64_t pages[QUARRY_MAX_NODES] = { 0 };
+	uint64_t pages[QUARRY_MAX_NODES] = {0};
 	struct mem_span span;
 
 	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++)
@@ -97,8 +99,9 @@ static void place_movable(const struct quarry_params *params)
 	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);)
 		pages[span_node(&span)] += span.end_pfn - span.start_pfn;
 	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++) {
-		uint64_t want = params->movable_bytes ? params->movable_bytes >> PAGE_SHIFT :
-							pages[node] / 100 * min_u64(params->movable_percent, 100);
+		uint64_t want = params->movable_bytes
+					? params->movable_bytes >> PAGE_SHIFT
+					: pages[node] / 100 * min_u64(params->movable_percent, 100);
 		/* From here on, pages[] counts what stays below ZONE_MOVABLE. */
 		pages[node] -= min_u64(want, pages[node]);
 		if (!want)
@@ -108,8 +111,8 @@ static void place_movable(const struct quarry_params *params)
 		unsigned node = span_node(&span);
 		uint64_t length = span.end_pfn - span.start_pfn;
 		if (boot.movable_start[node] == ~0ul && pages[node] < length)
-			boot.movable_start[node] =
-				(unsigned long)align_up(span.start_pfn + pages[node], MAX_ORDER_NR_PAGES);
+			boot.movable_start[node] = (unsigned long)align_up(
+				span.start_pfn + pages[node], MAX_ORDER_NR_PAGES);
 		pages[node] -= pages[node] == UINT64_MAX ? 0 : min_u64(length, pages[node]);
 	}
 }
@@ -232,7 +235,8 @@ static unsigned map_nodes(const struct quarry_params *params)
 	return nr;
 }
 
-/* What is placed beside the page array. The CPUs' arrays come from the buddy, when each CPU comes online. */
+/* What is placed beside the page array. The CPUs' arrays come from the buddy, when each CPU comes
+ * online. */
 static size_t plan_extra(const struct quarry_params *params)
 {
 	return pcp_nothing_size(map_nodes(params));
@@ -243,7 +247,7 @@ int quarry_footprint(const struct quarry_params *params, struct quarry_cost *res
 	struct memblock_plan plan;
 	int error = memblock_plan(params, plan_extra(params), &plan);
 
-	*result = (struct quarry_cost){ 0 };
+	*result = (struct quarry_cost){0};
 	if (error)
 		return error;
 	result->usable_pages = plan.usable_pages;
@@ -258,7 +262,8 @@ int quarry_footprint(const struct quarry_params *params, struct quarry_cost *res
 static void place_tables(const struct quarry_params *params, const struct memblock_plan *plan)
 {
 	quarry_direct_offset = params->direct_map_offset;
-	quarry_page_array = (struct page *)((uintptr_t)plan->page_array + params->direct_map_offset);
+	quarry_page_array =
+		(struct page *)((uintptr_t)plan->page_array + params->direct_map_offset);
 	pageblock_init(phys_to_virt(plan->block_map), pageblock_of((unsigned long)plan->lo_pfn),
 		       (unsigned long)plan->block_map_bytes);
 }
@@ -272,13 +277,15 @@ static void feed_zones(const struct quarry_params *params)
 	place_movable(params);
 	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);)
 		if (!span.later)
-			use_span(span_node(&span), (unsigned long)span.start_pfn, (unsigned long)span.end_pfn,
-				 SPAN_PRESENT);
+			use_span(span_node(&span), (unsigned long)span.start_pfn,
+				 (unsigned long)span.end_pfn, SPAN_PRESENT);
 	for (uint64_t cursor = 0; memblock_free_next(&cursor, &span);)
-		use_span(span_node(&span), (unsigned long)span.start_pfn, (unsigned long)span.end_pfn, SPAN_FREE);
+		use_span(span_node(&span), (unsigned long)span.start_pfn,
+			 (unsigned long)span.end_pfn, SPAN_FREE);
 	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);)
 		if (span.later)
-			later_add((unsigned long)span.start_pfn, (unsigned long)span.end_pfn, span_node(&span));
+			later_add((unsigned long)span.start_pfn, (unsigned long)span.end_pfn,
+				  span_node(&span));
 	zones_build_order();
 	watermarks_update();
 }
@@ -292,9 +299,10 @@ static void register_holders(void)
 		slowpath_register_holder(&boot.holders[i]);
 }
 
-int quarry_init_checked(const struct quarry_params *params, size_t page_struct_size, unsigned long config_word)
+int quarry_init_checked(const struct quarry_params *params, size_t page_struct_size,
+			unsigned long config_word)
 {
-	struct quarry_params own = { 0 };
+	struct quarry_params own = {0};
 	struct memblock_plan plan;
 
 	__builtin_memset(&boot, 0, sizeof(boot));
@@ -307,15 +315,18 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	}
 	int error = memblock_plan(&own, plan_extra(&own), &plan);
 	if (error) {
-		mm_report_at(error == -QUARRY_ENOMEM ? QUARRY_RULE_MAP_NO_ROOM : QUARRY_RULE_MAP_EMPTY, "quarry_init",
-			     own.map, own.nr_map, plan.usable_pages, 0);
+		mm_report_at(error == -QUARRY_ENOMEM ? QUARRY_RULE_MAP_NO_ROOM
+						     : QUARRY_RULE_MAP_EMPTY,
+			     "quarry_init", own.map, own.nr_map, plan.usable_pages, 0);
 		return error;
 	}
-	boot.nr_cpus = (unsigned)min_u64(own.nr_cpus ? own.nr_cpus : QUARRY_MAX_CPUS, QUARRY_MAX_CPUS);
+	boot.nr_cpus =
+		(unsigned)min_u64(own.nr_cpus ? own.nr_cpus : QUARRY_MAX_CPUS, QUARRY_MAX_CPUS);
 	gfp_init();
 	memblock_commit(&own, &plan);
 	place_tables(&own, &plan);
-	pcp_init(!own.no_parking, own.parking_limit, boot.nr_cpus, phys_to_virt(plan.extra), map_nodes(&own));
+	pcp_init(!own.no_parking, own.parking_limit, boot.nr_cpus, phys_to_virt(plan.extra),
+		 map_nodes(&own));
 	feed_zones(&own);
 	memblock_close();
 

@@ -3,8 +3,9 @@
  * arch.h: the contract with a CPU port.
  *
  * A port is a folder with include/quarry/arch/{page,cpu,pgtable}.h and tlb.c; its headers define
- * the names below, as static inlines or macros unless it says "function". This header includes page.h and cpu.h and
- * checks them; only mm/vmap includes quarry/arch/pgtable.h. A port sees types.h and nothing else of ours.
+ * the names below, as static inlines or macros unless it says "function". This header includes
+ * page.h and cpu.h and checks them; only mm/vmap includes quarry/arch/pgtable.h. A port sees
+ * types.h and nothing else of ours.
  *
  * page.h
  *   PAGE_SHIFT, PAGE_SIZE, PAGE_MASK   under #ifndef: the kernel may have defined the same values
@@ -32,13 +33,16 @@
  *   quarry_pte_t arch_pte_leaf(phys_addr_t, unsigned prot, unsigned level)   prot: QUARRY_PROT_*
  *   quarry_pte_t arch_pte_table(phys_addr_t)
  *   bool arch_pte_present(quarry_pte_t), arch_pte_is_leaf(quarry_pte_t, unsigned level)
- *   phys_addr_t arch_pte_addr(quarry_pte_t, unsigned level); unsigned arch_pte_prot(quarry_pte_t, unsigned level)
+ *   phys_addr_t arch_pte_addr(quarry_pte_t, unsigned level); unsigned arch_pte_prot(quarry_pte_t,
+ *   unsigned level)
  *   phys_addr_t arch_pt_root(void)             root of the kernel's tables on the calling CPU
- *   quarry_pte_t arch_pte_read(const quarry_pte_t *), void arch_pte_write(quarry_pte_t *, quarry_pte_t)
+ *   quarry_pte_t arch_pte_read(const quarry_pte_t *), void arch_pte_write(quarry_pte_t *,
+ *   quarry_pte_t)
  *                                              single-copy atomic; the mock logs them
  * tlb.c
  *   void arch_tlb_flush_range(uintptr_t start, uintptr_t end)   function: this CPU only
- *   void arch_tlb_map_sync(uintptr_t start, uintptr_t end)      function: after new entries were written (sfence on riscv64)
+ *   void arch_tlb_map_sync(uintptr_t start, uintptr_t end)      function: after new entries were
+ *   written (sfence on riscv64)
  */
 #ifndef QUARRY_ARCH_H
 #define QUARRY_ARCH_H

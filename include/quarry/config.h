@@ -33,7 +33,8 @@
 #error "QUARRY_MAX_CPUS must be 1..1024"
 #endif
 
-/* Largest number of NUMA nodes. The zone number (node * 4 + zone) must fit in 8 bits of struct page. */
+/* Largest number of NUMA nodes. The zone number (node * 4 + zone) must fit in 8 bits of struct
+ * page. */
 #ifndef QUARRY_MAX_NODES
 #define QUARRY_MAX_NODES 4
 #endif
@@ -43,8 +44,8 @@
 
 /*
  * Largest block of the page allocator is 2^QUARRY_MAX_ORDER pages; 10 (4 MiB of 4 KiB pages) is
- * Linux's value. At least 9, so that a block can back a 2 MiB huge leaf; at most 14, because the order field
- * in struct page has 4 bits and 15 marks a member page (QUARRY_PG_MEMBER).
+ * Linux's value. At least 9, so that a block can back a 2 MiB huge leaf; at most 14, because the
+ * order field in struct page has 4 bits and 15 marks a member page (QUARRY_PG_MEMBER).
  */
 #ifndef QUARRY_MAX_ORDER
 #define QUARRY_MAX_ORDER 10
@@ -82,7 +83,8 @@
 #define QUARRY_FAULT_INJECTION 0
 #endif
 
-/* Smallest kmalloc object, bytes: 8 as on Linux x86_64, 16 for kernels that link freed objects lazily. */
+/* Smallest kmalloc object, bytes: 8 as on Linux x86_64, 16 for kernels that link freed objects
+ * lazily. */
 #ifndef QUARRY_KMALLOC_MIN_SIZE
 #define QUARRY_KMALLOC_MIN_SIZE 8
 #endif

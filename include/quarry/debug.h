@@ -2,9 +2,9 @@
 /*
  * debug.h: reports of broken rules, and the validator.
  *
- * A report names one rule of the list below, the call that found it broken and what is known. After a
- * report the library goes on: the damaged object is leaked rather than reused, nothing else changes.
- * Tests compare rules, never text.
+ * A report names one rule of the list below, the call that found it broken and what is known. After
+ * a report the library goes on: the damaged object is leaked rather than reused, nothing else
+ * changes. Tests compare rules, never text.
  */
 #ifndef QUARRY_DEBUG_H
 #define QUARRY_DEBUG_H

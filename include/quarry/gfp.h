@@ -3,8 +3,10 @@
  * gfp.h: asking for pages, and decoding a request mask.
  *
  * Rules common to all functions here:
- *   - A block has 2^order pages, physically contiguous, aligned to its size; order <= QUARRY_MAX_ORDER.
- *   - A request whose mask has __GFP_DIRECT_RECLAIM may sleep: task context only. All others may be made
+ *   - A block has 2^order pages, physically contiguous, aligned to its size; order <=
+ *     QUARRY_MAX_ORDER.
+ *   - A request whose mask has __GFP_DIRECT_RECLAIM may sleep: task context only. All others may be
+ *     made
  *     from interrupts too. Freeing never sleeps: any context but NMI.
  *   - Failure is NULL (or 0), reported once unless __GFP_NOWARN. Always check.
  *   - `node` is a node number or NUMA_NO_NODE (the caller's own).
@@ -20,23 +22,25 @@ QUARRY_BEGIN_DECLS
 
 #define NUMA_NO_NODE (-1)
 
-/* Highest zone that a mask may use (G11, G39). Illegal combinations answer as if the bits were absent.
- * Table of 16 rows of 2 bits: index is the mask's low four bits. */
+/* Highest zone that a mask may use (G11, G39). Illegal combinations answer as if the bits were
+ * absent. Table of 16 rows of 2 bits: index is the mask's low four bits. */
 #define QUARRY_ZONE_ROW(bits, zone) ((uint32_t)(zone) << (2 * (bits)))
 /* A CPU family without a DMA zone treats GFP_DMA as no limit (D10). */
 #define QUARRY_ZONE_OF_DMA (QUARRY_ARCH_DMA_LIMIT != 0 ? ZONE_DMA : ZONE_NORMAL)
 #define QUARRY_ZONE_TABLE                                                                          \
-	(QUARRY_ZONE_ROW(0x0, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x1, QUARRY_ZONE_OF_DMA) |           \
+	(QUARRY_ZONE_ROW(0x0, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x1, QUARRY_ZONE_OF_DMA) |            \
 	 QUARRY_ZONE_ROW(0x2, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x3, ZONE_NORMAL) |                   \
 	 QUARRY_ZONE_ROW(0x4, ZONE_DMA32) | QUARRY_ZONE_ROW(0x5, ZONE_NORMAL) |                    \
 	 QUARRY_ZONE_ROW(0x6, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x7, ZONE_NORMAL) |                   \
-	 QUARRY_ZONE_ROW(0x8, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x9, QUARRY_ZONE_OF_DMA) |           \
+	 QUARRY_ZONE_ROW(0x8, ZONE_NORMAL) | QUARRY_ZONE_ROW(0x9, QUARRY_ZONE_OF_DMA) |            \
 	 QUARRY_ZONE_ROW(0xa, ZONE_MOVABLE) | QUARRY_ZONE_ROW(0xb, ZONE_NORMAL) |                  \
 	 QUARRY_ZONE_ROW(0xc, ZONE_DMA32) | QUARRY_ZONE_ROW(0xd, ZONE_NORMAL) |                    \
 	 QUARRY_ZONE_ROW(0xe, ZONE_NORMAL) | QUARRY_ZONE_ROW(0xf, ZONE_NORMAL))
-/* The eight combinations that ask for two disjoint zones: DMA with DMA32 or HIGHMEM, and DMA32 with HIGHMEM. */
+/* The eight combinations that ask for two disjoint zones: DMA with DMA32 or HIGHMEM, and DMA32 with
+ * HIGHMEM. */
 #define QUARRY_ZONE_ILLEGAL                                                                        \
-	(1u << 0x3 | 1u << 0x5 | 1u << 0x6 | 1u << 0x7 | 1u << 0xb | 1u << 0xd | 1u << 0xe | 1u << 0xf)
+	(1u << 0x3 | 1u << 0x5 | 1u << 0x6 | 1u << 0x7 | 1u << 0xb | 1u << 0xd | 1u << 0xe |       \
+	 1u << 0xf)
 
 static QUARRY_ALWAYS_INLINE enum zone_type gfp_zone(gfp_t gfp)
 {
@@ -47,7 +51,8 @@ static QUARRY_ALWAYS_INLINE enum zone_type gfp_zone(gfp_t gfp)
 /* Mobility of a mask: bits 3 and 4 are MOVABLE and RECLAIMABLE, so this is a shift. */
 static QUARRY_ALWAYS_INLINE enum migratetype gfp_migratetype(gfp_t gfp)
 {
-	return (enum migratetype)((QUARRY_FORCE unsigned)(gfp & (__GFP_MOVABLE | __GFP_RECLAIMABLE)) >> 3);
+	return (enum migratetype)(
+		(QUARRY_FORCE unsigned)(gfp & (__GFP_MOVABLE | __GFP_RECLAIMABLE)) >> 3);
 }
 
 /* May this request sleep? */
@@ -64,16 +69,18 @@ static QUARRY_ALWAYS_INLINE bool gfpflags_allow_spinning(gfp_t gfp)
 
 /* Request a block. Return: its first page with reference count 1, or NULL. (G4) */
 struct page *alloc_pages(gfp_t gfp, unsigned order) QUARRY_API_CHECK(alloc_pages);
-struct page *alloc_pages_node(int node, gfp_t gfp, unsigned order) QUARRY_API_CHECK(alloc_pages_node);
+struct page *alloc_pages_node(int node, gfp_t gfp, unsigned order)
+	QUARRY_API_CHECK(alloc_pages_node);
 #define alloc_page(gfp) alloc_pages((gfp), 0)
 #define __alloc_pages(gfp, order, node) alloc_pages_node((node), (gfp), (order))
 
-/* Drop the caller's reference; the last one frees. `order` must be that of the request unless the block
- * is compound. NULL is ignored. (G146) */
+/* Drop the caller's reference; the last one frees. `order` must be that of the request unless the
+ * block is compound. NULL is ignored. (G146) */
 void __free_pages(struct page *page, unsigned order) QUARRY_API(__free_pages);
 #define __free_page(page) __free_pages((page), 0)
 
-/* The same by kernel virtual address; 0 is failure and is ignored by the free side. HIGHMEM is stripped. (G8) */
+/* The same by kernel virtual address; 0 is failure and is ignored by the free side. HIGHMEM is
+ * stripped. (G8) */
 unsigned long __get_free_pages(gfp_t gfp, unsigned order) QUARRY_API_CHECK(__get_free_pages);
 unsigned long get_zeroed_page(gfp_t gfp) QUARRY_API_CHECK(get_zeroed_page);
 #define __get_free_page(gfp) __get_free_pages((gfp), 0)
@@ -84,32 +91,61 @@ void free_pages(unsigned long address, unsigned order) QUARRY_API(free_pages);
 /* Exactly PAGE_ALIGN(size) bytes of contiguous pages; the rest of the block goes back. (G124)
  * Return: address or NULL. */
 void *alloc_pages_exact(size_t size, gfp_t gfp) QUARRY_API_CHECK(alloc_pages_exact);
-void *alloc_pages_exact_nid(int node, size_t size, gfp_t gfp) QUARRY_API_CHECK(alloc_pages_exact_nid);
+void *alloc_pages_exact_nid(int node, size_t size, gfp_t gfp)
+	QUARRY_API_CHECK(alloc_pages_exact_nid);
 void free_pages_exact(void *address, size_t size) QUARRY_API(free_pages_exact);
 
-/* Fill the NULL slots of pages[0..nr) with single pages. Return: number of leading slots filled; may be
- * fewer than nr. */
-unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct page **pages) QUARRY_API(alloc_pages_bulk);
+/* Fill the NULL slots of pages[0..nr) with single pages. Return: number of leading slots filled;
+ * may be fewer than nr. */
+unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct page **pages)
+	QUARRY_API(alloc_pages_bulk);
 unsigned long alloc_pages_bulk_node(gfp_t gfp, int node, unsigned long nr, struct page **pages)
 	QUARRY_API(alloc_pages_bulk_node);
-/* Drop one reference of each single page of the array; NULL slots are skipped. Linux has no such call. */
+/* Drop one reference of each single page of the array; NULL slots are skipped. Linux has no such
+ * call. */
 void free_pages_bulk(unsigned long nr, struct page **pages) QUARRY_API(free_pages_bulk);
 
-/* Turn a block that is not compound into 2^order independent single pages with reference count 1 each. */
+/* Turn a block that is not compound into 2^order independent single pages with reference count 1
+ * each. */
 void split_page(struct page *page, unsigned order) QUARRY_API(split_page);
 
 /*
- * Take exactly the frames [start, end), all of one zone, as single pages with one reference each; free them singly or with
- * free_contig_range(). `migratetype` is MIGRATE_MOVABLE.
+ * Free pages [first, first + nr) of a block that is not compound and has one reference; the others
+ * become independent single pages, as after split_page(). A run of single pages is freed in part by
+ * free_contig_range().
+ * Context: any but NMI. A wrong order, a second reference or a part outside the block is reported;
+ * nothing is freed then.
+ */
+void free_pages_partial(struct page *page, unsigned order, unsigned long first, unsigned long nr)
+	QUARRY_API(free_pages_partial);
+
+/*
+ * Take exactly the frames [start, end), all of one zone, as single pages with one reference each;
+ * free them singly or with free_contig_range(). `migratetype` is MIGRATE_MOVABLE.
  * Context: task, may sleep (the mask must say so). Return: 0, -EBUSY (a frame is in use), -EINVAL.
  */
 int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratetype, gfp_t gfp)
 	QUARRY_API_CHECK(alloc_contig_range);
-/* The same for any free run of `nr` frames that starts at a multiple of nr rounded down to a power of two. */
-struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node) QUARRY_API_CHECK(alloc_contig_pages);
+/* The same for any free run of `nr` frames that starts at a multiple of nr rounded down to a power
+ * of two. */
+struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node)
+	QUARRY_API_CHECK(alloc_contig_pages);
 void free_contig_range(unsigned long pfn, unsigned long nr) QUARRY_API(free_contig_range);
 
-/* Give this CPU's / every CPU's parked pages back to the buddy. drain_all_pages: task context, irqs on. */
+/*
+ * Take the frames that hold physical memory [base, base + size), whoever had them in mind at boot:
+ * for a device's fixed buffer, a second kernel, a bad frame. They may lie in several zones and may
+ * never have been handed out. Each becomes a single page with one reference.
+ * Context: task, may sleep. Return: 0; -EBUSY: a frame is in use, nothing was taken; -EINVAL: not
+ * our memory (reported).
+ */
+int quarry_claim(phys_addr_t base, uint64_t size) QUARRY_API_CHECK(claim);
+/* Give claimed memory back, all of it or a part. If a frame of it is no single page in use, that is
+ * reported and nothing is given back. Context: any but NMI. */
+void quarry_release(phys_addr_t base, uint64_t size) QUARRY_API(release);
+
+/* Give this CPU's / every CPU's parked pages back to the buddy. drain_all_pages: task context, irqs
+ * on. */
 void drain_local_pages(void) QUARRY_API(drain_local_pages);
 void drain_all_pages(void) QUARRY_API(drain_all_pages);
 

@@ -2,8 +2,8 @@
 /*
  * gfp_types.h: the request mask, bit by bit, for callers (spec G7, G11-G17).
  *
- * A mask answers four questions: which memory (zone bits), how it is grouped (mobility bits), how hard
- * to try (reserve and reclaim bits), and what to do with the result (zero, compound, account).
+ * A mask answers four questions: which memory (zone bits), how it is grouped (mobility bits), how
+ * hard to try (reserve and reclaim bits), and what to do with the result (zero, compound, account).
  * Pick one of the GFP_* combinations at the end; add single bits only for a reason.
  * Values of single bits are Linux's where Linux's are stable; do not store masks across builds.
  */
@@ -16,12 +16,14 @@
 
 /* ---- which memory: the low four bits index a table (16 rows, 8 legal) ---- */
 #define __GFP_DMA QUARRY_GFP(0)     /* below the DMA limit of the CPU port (16 MiB on x86_64) */
-#define __GFP_HIGHMEM QUARRY_GFP(1) /* need not be in the direct map; with MOVABLE opens ZONE_MOVABLE */
+/* need not be in the direct map; with MOVABLE opens ZONE_MOVABLE */
+#define __GFP_HIGHMEM QUARRY_GFP(1)
 #define __GFP_DMA32 QUARRY_GFP(2)   /* below 4 GiB */
 #define __GFP_MOVABLE QUARRY_GFP(3) /* the owner can move it (migrate.h) */
 #define GFP_ZONEMASK (__GFP_DMA | __GFP_HIGHMEM | __GFP_DMA32 | __GFP_MOVABLE)
 
-/* ---- how it is grouped: with MOVABLE selects the pageblock type; both together are illegal ---- */
+/* ---- how it is grouped: with MOVABLE selects the pageblock type; both together are illegal ----
+ * */
 #define __GFP_RECLAIMABLE QUARRY_GFP(4) /* a shrinker can free it */
 
 /* ---- how hard to try ---- */
@@ -43,7 +45,8 @@
 #define __GFP_COMP QUARRY_GFP(17)       /* compound: any page of the block finds the head */
 #define __GFP_ACCOUNT QUARRY_GFP(18)    /* charged to the current group */
 #define __GFP_THISNODE QUARRY_GFP(19)   /* this node or fail */
-#define __GFP_HARDWALL QUARRY_GFP(20)   /* obey the OS's set of allowed nodes; no effect by itself */
+/* obey the OS's set of allowed nodes; no effect by itself */
+#define __GFP_HARDWALL QUARRY_GFP(20)
 #define __GFP_WRITE QUARRY_GFP(21)      /* will be dirtied; no effect */
 #define __GFP_NOLOCKDEP QUARRY_GFP(22)  /* the context lint looks away */
 #define __GFP_NO_OBJ_EXT QUARRY_GFP(23) /* left out of per-call-site totals */

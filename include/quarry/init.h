@@ -3,8 +3,10 @@
  * init.h: the boot calls in order, and what works after each.
  *
  *   1 quarry_footprint()   optional: what the metadata will cost, before anything is placed
- *   2 quarry_init()        on CPU 0. After it: pages, kmalloc, caches, vmalloc (if a virtual range was
- *                          given), reports. Until step 4 reclaim bits are masked off: nothing sleeps.
+ *   2 quarry_init()        on CPU 0. After it: pages, kmalloc, caches, vmalloc (if a virtual range
+ *     was
+ *                          given), reports. Until step 4 reclaim bits are masked off: nothing
+ *                          sleeps.
  *   3 quarry_cpu_online()  on each further CPU, before its first call
  *   4 quarry_sleeping_works()  the scheduler runs: requests may sleep from now on
  *   5 quarry_add_memory()  any time later: a range that the map announced as LATER
@@ -20,8 +22,10 @@ QUARRY_BEGIN_DECLS
 
 enum quarry_mem_type {
 	QUARRY_MEM_USABLE = 1, /* ours from the start */
-	QUARRY_MEM_RESERVED,   /* firmware, devices, the kernel image, the boot information: wins over USABLE */
-	QUARRY_MEM_LATER,      /* usable after quarry_add_memory(); its page array is laid out at init */
+	/* firmware, devices, the kernel image, the boot information: wins over USABLE */
+	QUARRY_MEM_RESERVED,
+	/* usable after quarry_add_memory(); its page array is laid out at init */
+	QUARRY_MEM_LATER,
 };
 
 /* One entry of the memory map: any order, overlap, alignment or size (G: hostile input). */
@@ -33,24 +37,26 @@ struct quarry_mem_range {
 };
 
 struct quarry_params {
-	size_t size; /* sizeof(struct quarry_params): newer libraries see the missing tail as zero */
+	/* sizeof(struct quarry_params): newer libraries see the missing tail as zero */
+	size_t size;
 
 	const struct quarry_mem_range *map; /* read during quarry_init only */
 	size_t nr_map;
 
-	/* The direct map: virtual = physical + direct_map_offset, for every usable byte of the map below
-	 * direct_map_limit (a physical address; 0: no limit). Identity map: offset 0. */
+	/* The direct map: virtual = physical + direct_map_offset, for every usable byte of the map
+	 * below direct_map_limit (a physical address; 0: no limit). Identity map: offset 0. */
 	uintptr_t direct_map_offset;
 	phys_addr_t direct_map_limit;
 
-	/* Virtual range for vmalloc, page-aligned; both 0: the vmalloc family returns NULL. The kernel's
-	 * top-level table entries of this range must be shared by all address spaces; we fill them all
-	 * at init, so they never change later. */
+	/* Virtual range for vmalloc, page-aligned; both 0: the vmalloc family returns NULL. The
+	 * kernel's top-level table entries of this range must be shared by all address spaces; we
+	 * fill them all at init, so they never change later. */
 	uintptr_t vmalloc_start, vmalloc_end;
 	/* Root table that holds it, physical; 0: the one that the CPU uses during quarry_init. */
 	phys_addr_t page_table_root;
 
-	/* ZONE_MOVABLE: this many bytes at the top of each node, or this percentage of it; 0 none. */
+	/* ZONE_MOVABLE: this many bytes at the top of each node, or this percentage of it; 0 none.
+	 * */
 	uint64_t movable_bytes;
 	unsigned movable_percent;
 
@@ -59,8 +65,8 @@ struct quarry_params {
 	const uint8_t *distance;
 	unsigned nr_nodes;
 
-	/* Keep no pages in per-CPU arrays: every request reaches the zones and the floors hold to the page.
-	 * For tests and for machines of a few pages; costs speed. */
+	/* Keep no pages in per-CPU arrays: every request reaches the zones and the floors hold to
+	 * the page. For tests and for machines of a few pages; costs speed. */
 	bool no_parking;
 	/* Blocks that one such array may hold at most; 0: by the size of the zone. */
 	unsigned parking_limit;
@@ -89,9 +95,9 @@ int quarry_footprint(const struct quarry_params *params, struct quarry_cost *res
 	QUARRY_API(footprint);
 
 /*
- * Take over the memory of the map (spec 3.1 H1, H2). Bad maps are clipped and reported, not refused; only a
- * map with no usable page or a configuration mismatch fails. May be called again: the whole state
- * starts anew (tests do).
+ * Take over the memory of the map (spec 3.1 H1, H2). Bad maps are clipped and reported, not
+ * refused; only a map with no usable page or a configuration mismatch fails. May be called again:
+ * the whole state starts anew (tests do).
  * Context: CPU 0, one thread. Return: 0, -EINVAL, -ENOMEM (the map cannot hold its own page array).
  */
 int quarry_init_checked(const struct quarry_params *params, size_t page_struct_size,
@@ -99,23 +105,27 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 #define quarry_init(params)                                                                        \
 	quarry_init_checked((params), sizeof(struct page), QUARRY_CONFIG_WORD)
 
-/* The calling CPU will use the library. Context: that CPU, irqs may be off. Return: 0, -EINVAL (number too large). */
+/* The calling CPU will use the library. Context: that CPU, irqs may be off. Return: 0, -EINVAL
+ * (number too large). */
 int quarry_cpu_online(void) QUARRY_API(cpu_online);
 
-/* `cpu`, not running any more, gives back its parked pages and objects. Context: task on another CPU. */
+/* `cpu`, not running any more, gives back its parked pages and objects. Context: task on another
+ * CPU. */
 int quarry_cpu_offline(unsigned cpu) QUARRY_API(cpu_offline);
 
 /* Requests may sleep from now on (spec H35). Context: task. */
 void quarry_sleeping_works(void) QUARRY_API(sleeping_works);
 
 /*
- * Add memory that the map announced as QUARRY_MEM_LATER: whole pages inside [base, base + size), all at once
- * or in parts.
- * Context: task, any CPU, one caller at a time. Return: 0, -EINVAL (nothing announced is left in that range).
+ * Add memory that the map announced as QUARRY_MEM_LATER: whole pages inside [base, base + size),
+ * all at once or in parts.
+ * Context: task, any CPU, one caller at a time. Return: 0, -EINVAL (nothing announced is left in
+ * that range).
  */
 int quarry_add_memory(phys_addr_t base, uint64_t size) QUARRY_API(add_memory);
 
-/* What this build and this boot can do, and why not. One line each: "vmalloc: off (no virtual range given)". */
+/* What this build and this boot can do, and why not. One line each: "vmalloc: off (no virtual range
+ * given)". */
 void quarry_features(quarry_write_fn write, void *ctx) QUARRY_API(features);
 
 /* Name, version, page struct size. Return: constant. */

@@ -2,9 +2,9 @@
 /*
  * mm.h: from address to page and back, references, compound pages, page lists.
  *
- * All conversions are O(1) arithmetic on two words of the library: the direct-map offset and the page
- * array, which is biased so that it is indexed by frame number. They do not check: pfn_valid() and
- * virt_addr_valid() do.
+ * All conversions are O(1) arithmetic on two words of the library: the direct-map offset and the
+ * page array, which is biased so that it is indexed by frame number. They do not check: pfn_valid()
+ * and virt_addr_valid() do.
  */
 #ifndef QUARRY_MM_H
 #define QUARRY_MM_H
@@ -28,7 +28,8 @@ extern uintptr_t quarry_direct_offset QUARRY_API(direct_offset);
 
 static inline unsigned long page_to_pfn(const struct page *page)
 {
-	return (unsigned long)(((uintptr_t)page - (uintptr_t)quarry_page_array) / sizeof(struct page));
+	return (unsigned long)(((uintptr_t)page - (uintptr_t)quarry_page_array) /
+			       sizeof(struct page));
 }
 static inline struct page *pfn_to_page(unsigned long pfn)
 {
@@ -66,12 +67,14 @@ bool pfn_valid(unsigned long pfn) QUARRY_API(pfn_valid);
 /* Is the address in the direct map of memory of ours? False for vmalloc addresses. Context: any. */
 bool virt_addr_valid(const void *address) QUARRY_API(virt_addr_valid);
 
-/* Smallest order whose block holds `size` bytes; size 0 is treated as 1. A constant for constant sizes. */
+/* Smallest order whose block holds `size` bytes; size 0 is treated as 1. A constant for constant
+ * sizes. */
 static QUARRY_ALWAYS_INLINE unsigned get_order(size_t size)
 {
 	size_t pages = size ? (size - 1) >> PAGE_SHIFT : 0;
 #if defined(__riscv) && !defined(__riscv_zbb)
-	/* No instruction counts zeros, and the builtin would call libgcc. Unrolled to fold constants. */
+	/* No instruction counts zeros, and the builtin would call libgcc. Unrolled to fold
+	 * constants. */
 	unsigned order = pages != 0, step;
 	step = pages >> 32 ? 32u : 0;
 	order += step;
@@ -98,7 +101,8 @@ static QUARRY_ALWAYS_INLINE unsigned get_order(size_t size)
 
 /* ---- blocks ---- */
 
-/* Head of the block that `page` belongs to; `page` itself if it is one. O(order), no memory written at allocation.
+/* Head of the block that `page` belongs to; `page` itself if it is one. O(order), no memory written
+ * at allocation.
  * Context: any, by somebody who holds a reference to the block. */
 struct page *compound_head(const struct page *page) QUARRY_API(compound_head);
 /* Order of a block's head. */

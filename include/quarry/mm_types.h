@@ -2,21 +2,27 @@
 /*
  * mm_types.h: struct page, and who owns which field when.
  *
- * One struct page of 32 bytes stands for each page frame: 0.78 % of memory (Linux: 64 bytes, 1.56 %).
- * The array is dense by frame number, but a struct page is only meaningful if its kind says so:
+ * One struct page of 32 bytes stands for each page frame: 0.78 % of memory (Linux: 64 bytes, 1.56
+ * %). The array is dense by frame number, but a struct page is only meaningful if its kind says so:
  *
- *   - A BLOCK of 2^order pages has a HEAD, its first page. The head's struct page holds kind, order,
+ *   - A BLOCK of 2^order pages has a HEAD, its first page. The head's struct page holds kind,
+ *     order,
  *     zone, mobility. The other pages are INNER: nothing is written to them when a block is
  *     split off, merged, allocated or freed, so the cost of a block does not depend on its size.
- *   - The head of an inner page is found by clearing low bits of its frame number (`compound_head`).
- *   - The struct pages of a whole pageblock (2 MiB) are left untouched, even at boot, until the block
+ *   - The head of an inner page is found by clearing low bits of its frame number
+ *     (`compound_head`).
+ *   - The struct pages of a whole pageblock (2 MiB) are left untouched, even at boot, until the
+ *     block
  *     is first split (mm/phys/pageblock.h).
  *
- *  field     block allocated        free in the buddy   parked on a CPU   slab page        vmalloc page
+ *  field     block allocated        free in the buddy   parked on a CPU   slab page        vmalloc
+ *            page
  *  flags     ours                   ours                ours              ours             ours
  *  refcount  owner through get/put  0                   0                 ours             ours
- *  lru       owner                  free-list link      -                 partial list     page chain
- *  mapping   owner                  -                   -                 cache            virtual page
+ *  lru       owner                  free-list link      -                 partial list     page
+ *            chain
+ *  mapping   owner                  -                   -                 cache            virtual
+ *            page
  *  private   owner                  -                   -                 free bitmap      -
  */
 #ifndef QUARRY_MM_TYPES_H
@@ -46,12 +52,14 @@ QUARRY_STATIC_ASSERT(sizeof(struct page) == 32, "struct page is 32 bytes: metada
 
 /*
  * Layout of page->flags:
- *   0-3 kind   4-7 order   8-10 mobility   11-18 zone number (node * 4 + zone)   19-23 bits   24-31 owner
+ *   0-3 kind   4-7 order   8-10 mobility   11-18 zone number (node * 4 + zone)   19-23 bits   24-31
+ *   owner
  * Bits 4-18 together (order, mobility, zone) select the per-CPU array that a freed block goes to.
  */
 #define QUARRY_PG_KIND_MASK 0xfu
 #define QUARRY_PG_ORDER_SHIFT 4
-#define QUARRY_PG_MEMBER (15u << QUARRY_PG_ORDER_SHIFT) /* order 15: not a head but marked like one */
+/* order 15: not a head but marked like one */
+#define QUARRY_PG_MEMBER (15u << QUARRY_PG_ORDER_SHIFT)
 #define QUARRY_PG_MOBILITY_SHIFT 8
 #define QUARRY_PG_ZONE_SHIFT 11
 #define QUARRY_PG_COMPOUND (1u << 19)   /* allocated with __GFP_COMP */
@@ -65,7 +73,8 @@ enum quarry_page_kind {
 	QUARRY_PAGE_FREE,      /* head of a free block of the buddy */
 	QUARRY_PAGE_PARKED,    /* head of a free block in a CPU's array */
 	QUARRY_PAGE_USED,      /* head of a block that alloc_pages handed out */
-	QUARRY_PAGE_RESERVED,  /* exists but is not ours: kernel image, page array, hole in a block */
+	/* exists but is not ours: kernel image, page array, hole in a block */
+	QUARRY_PAGE_RESERVED,
 	QUARRY_PAGE_SLAB,      /* any page of a slab: mapping is the cache */
 	QUARRY_PAGE_LARGE,     /* head of a large kmalloc block */
 	QUARRY_PAGE_VMALLOC,   /* backs a vmalloc area */

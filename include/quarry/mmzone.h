@@ -10,7 +10,8 @@
 
 QUARRY_BEGIN_DECLS
 
-/* Zones of a node, lowest address first. A zone may be empty; a CPU port may lack one (its limit is 0). */
+/* Zones of a node, lowest address first. A zone may be empty; a CPU port may lack one (its limit is
+ * 0). */
 enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONE_MOVABLE, MAX_NR_ZONES };
 
 /* How the pages of a pageblock are grouped. The first three are what a request asks for. */

@@ -5,7 +5,8 @@
  * Two binding styles. HOT hooks are plain functions, found by the linker: a missing one is a link
  * error that names it. A kernel that wants one inlined writes it in a header of its own, names the
  * header in -DQUARRY_OS_HEADER='"my_os.h"', and defines QUARRY_OS_HAVE_<NAME> there. COLD hooks are
- * pointers in `struct quarry_os_ops`, given at `quarry_init`; a NULL pointer has the documented default.
+ * pointers in `struct quarry_os_ops`, given at `quarry_init`; a NULL pointer has the documented
+ * default.
  *
  * Profiles   tiny  QUARRY_MAX_CPUS == 1: log and panic are the only functions to write (the memory
  *                  map and the direct-map offset are arguments of quarry_init; interrupt masking
@@ -61,7 +62,8 @@ QUARRY_NORETURN void quarry_os_panic(const char *why);
 /*
  * Number of the calling CPU, 0 .. QUARRY_MAX_CPUS - 1, dense. Constant while pinned, in an
  * interrupt, or with irqs masked.
- * Context: any. Sleep, Allocate, Lock: no. From: the first call of quarry_init (must answer 0 there).
+ * Context: any. Sleep, Allocate, Lock: no. From: the first call of quarry_init (must answer 0
+ * there).
  */
 #ifndef QUARRY_OS_HAVE_CPU
 unsigned quarry_os_cpu(void);
@@ -126,28 +128,30 @@ struct quarry_os_ops {
 	/* 64 random bits. Any context; no sleep, allocation or lock. Default: a fixed sequence. */
 	uint64_t (*random)(void);
 
-	/* Run fn(arg) soon in task context with irqs on. Called from any context but NMI, irqs possibly
-	 * masked; must not sleep or allocate; the same pending (fn, arg) may be coalesced.
+	/* Run fn(arg) soon in task context with irqs on. Called from any context but NMI, irqs
+	 * possibly masked; must not sleep or allocate; the same pending (fn, arg) may be coalesced.
 	 * Default: done at the next call of ours that may sleep. */
 	void (*defer)(void (*fn)(void *arg), void *arg);
 
-	/* Flush [start, end) from every *other* CPU's TLB and wait. Task context, irqs on, no lock of
-	 * ours held; no allocation. Default: quarry_os_call_others with the CPU port's local flush. */
+	/* Flush [start, end) from every *other* CPU's TLB and wait. Task context, irqs on, no lock
+	 * of ours held; no allocation. Default: quarry_os_call_others with the CPU port's local
+	 * flush. */
 	void (*flush_tlb_others)(uintptr_t start, uintptr_t end);
 
 	/* Sees each report after it was logged (quarry/debug.h). Any context, a lock of ours may be
 	 * held; must not sleep, lock or allocate. Default: none. */
 	void (*report)(const struct quarry_report *report);
 
-	/* Name of a code address into buf, for reports and vmallocinfo; false if unknown. Any context;
-	 * no sleep or allocation. Default: raw addresses. */
+	/* Name of a code address into buf, for reports and vmallocinfo; false if unknown. Any
+	 * context; no sleep or allocation. Default: raw addresses. */
 	bool (*symbol)(uintptr_t address, char *buf, size_t size);
 
-	/* Node of a CPU. At quarry_init and quarry_cpu_online; no sleep or allocation. Default: node 0. */
+	/* Node of a CPU. At quarry_init and quarry_cpu_online; no sleep or allocation. Default:
+	 * node 0. */
 	unsigned (*cpu_node)(unsigned cpu);
 
-	/* Should this failure site fail now? (QUARRY_FAULT_INJECTION builds.) Any context; no sleep,
-	 * allocation or lock. Default: never. */
+	/* Should this failure site fail now? (QUARRY_FAULT_INJECTION builds.) Any context; no
+	 * sleep, allocation or lock. Default: never. */
 	bool (*fault)(unsigned site);
 };
 

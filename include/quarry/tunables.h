@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tunables.h: what a machine's owner may change while it runs. Names and defaults are those of Linux's vm sysctls.
+ * tunables.h: what a machine's owner may change while it runs. Names and defaults are those of
+ * Linux's vm sysctls.
  */
 #ifndef QUARRY_TUNABLES_H
 #define QUARRY_TUNABLES_H
@@ -10,15 +11,18 @@
 QUARRY_BEGIN_DECLS
 
 struct quarry_tunables {
-	/* KiB that all zones together try to keep free for requests that cannot wait; 0: sqrt(16 * lowmem KiB), between
+	/* KiB that all zones together try to keep free for requests that cannot wait; 0: sqrt(16 *
+	 * lowmem KiB), between
 	 * 128 KiB and 256 MiB. */
 	unsigned long min_free_kbytes;
-	/* Distance between the min, low and high marks in 1/10000 of a zone; 1..3000. Default 10. */
+	/* Distance between the min, low and high marks in 1/10000 of a zone; 1..3000. Default 10.
+	 * */
 	unsigned watermark_scale_factor;
-	/* Of the zones above, one page in this many is kept in the zone for requests that need it; 0: none.
-	 * Defaults 256, 256, 32, 0. */
+	/* Of the zones above, one page in this many is kept in the zone for requests that need it;
+	 * 0: none. Defaults 256, 256, 32, 0. */
 	unsigned lowmem_reserve_ratio[MAX_NR_ZONES];
-	/* CPUs together park at most 1/this of a zone in single pages; 0: the built-in rule; else at least 8. */
+	/* CPUs together park at most 1/this of a zone in single pages; 0: the built-in rule; else
+	 * at least 8. */
 	unsigned percpu_pagelist_high_fraction;
 };
 
@@ -27,7 +31,8 @@ void quarry_get_tunables(struct quarry_tunables *tunables) QUARRY_API(get_tunabl
 
 /*
  * Set all values; marks, reserves and stocks change before it returns.
- * Context: task, irqs on; one caller at a time. Return: 0, -EINVAL (a value out of range; nothing is changed).
+ * Context: task, irqs on; one caller at a time. Return: 0, -EINVAL (a value out of range; nothing
+ * is changed).
  */
 int quarry_set_tunables(const struct quarry_tunables *tunables) QUARRY_API(set_tunables);
 

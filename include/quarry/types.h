@@ -31,8 +31,8 @@
 
 /*
  * Every function and object that the library defines is declared with one of these two: the C name
- * is the argument, the ELF symbol is the prefix and the argument (a function whose C name carries the prefix already is named without
- * it). QUARRY_INT symbols are internal:
+ * is the argument, the ELF symbol is the prefix and the argument (a function whose C name carries
+ * the prefix already is named without it). QUARRY_INT symbols are internal:
  * hidden from a shared object or a relocatable link.
  */
 #define QUARRY_API(name) __asm__(QUARRY_STR(QUARRY_SYMBOL_PREFIX) #name)

@@ -3,8 +3,8 @@
  * assert.h: three levels of checking.
  *
  * Broken promises of callers are reports (log.h), in every build. Broken promises of our own are
- * assertions: MM_ASSERT in debug builds (QUARRY_DEBUG >= 1), MM_ASSERT_SLOW for walks (>= 2). An assertion
- * has no side effect and panics, because our own state is then unknown.
+ * assertions: MM_ASSERT in debug builds (QUARRY_DEBUG >= 1), MM_ASSERT_SLOW for walks (>= 2). An
+ * assertion has no side effect and panics, because our own state is then unknown.
  */
 #ifndef QUARRY_MM_ASSERT_H
 #define QUARRY_MM_ASSERT_H

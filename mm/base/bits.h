@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bits.h: alignment, logarithms, first set bit. No memory words, no calls: riscv64 without Zbb turns the
- * compiler's builtins for counting bits into libgcc calls, so there we count by hand.
+ * bits.h: alignment, logarithms, first set bit. No memory words, no calls: riscv64 without Zbb
+ * turns the compiler's builtins for counting bits into libgcc calls, so there we count by hand.
  */
 #ifndef QUARRY_MM_BITS_H
 #define QUARRY_MM_BITS_H
@@ -29,7 +29,8 @@ static inline uint64_t align_up(uint64_t x, uint64_t align)
 }
 
 #if defined(__riscv) && !defined(__riscv_zbb)
-/* Index of the lowest set bit; x is not 0. Isolate it, then look up its position by a de Bruijn product. */
+/* Index of the lowest set bit; x is not 0. Isolate it, then look up its position by a de Bruijn
+ * product. */
 static inline unsigned lowest_bit(uint64_t x)
 {
 	static const unsigned char position[64] = {

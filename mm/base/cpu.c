@@ -15,7 +15,7 @@ QUARRY_STATE unsigned long mm_task_word;
 
 void cpu_init(void)
 {
-	cpus_online = (struct cpu_set){ { 0 } };
+	cpus_online = (struct cpu_set){{0}};
 }
 
 void cpu_set_online(unsigned cpu, bool online)

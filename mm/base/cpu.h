@@ -76,8 +76,8 @@ static inline bool cpu_is_online(unsigned cpu)
 void cpu_set_online(unsigned cpu, bool online) QUARRY_INT(cpu_set_online);
 /* Are CPUs other than the caller's online? */
 bool cpu_others_online(void) QUARRY_INT(cpu_others_online);
-/* Run fn(arg) on every online CPU including this one; the caller may wait (task context, irqs on, no lock).
- * With one CPU online it is a call. */
+/* Run fn(arg) on every online CPU including this one; the caller may wait (task context, irqs on,
+ * no lock). With one CPU online it is a call. */
 void cpu_call_all(void (*fn)(void *arg), void *arg) QUARRY_INT(cpu_call_all);
 void cpu_init(void) QUARRY_INT(cpu_init);
 

@@ -2,8 +2,8 @@
 /*
  * fault.h: named places where an allocation of ours can fail, for failure sweeps.
  *
- * A site is asked before the step it names. In builds without QUARRY_FAULT_INJECTION the question is the
- * constant false and leaves no code.
+ * A site is asked before the step it names. In builds without QUARRY_FAULT_INJECTION the question
+ * is the constant false and leaves no code.
  */
 #ifndef QUARRY_MM_FAULT_H
 #define QUARRY_MM_FAULT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * list.h: intrusive doubly linked lists. A head is a link that points to itself when the list is empty.
- * Unlinked links are NULL on both sides, so using one again faults instead of corrupting.
+ * list.h: intrusive doubly linked lists. A head is a link that points to itself when the list is
+ * empty. Unlinked links are NULL on both sides, so using one again faults instead of corrupting.
  */
 #ifndef QUARRY_MM_LIST_H
 #define QUARRY_MM_LIST_H

@@ -2,9 +2,10 @@
 /*
  * lock.h: the spin lock that protects every shared structure of ours.
  *
- * A lock lives in its owner's storage, is unlocked when zero, and is always taken with interrupts masked, because
- * every shared structure may be touched from an interrupt. Test-and-test-and-set: locks here are
- * held for tens of instructions and are off every fast path. NMI context only ever tries.
+ * A lock lives in its owner's storage, is unlocked when zero, and is always taken with interrupts
+ * masked, because every shared structure may be touched from an interrupt. Test-and-test-and-set:
+ * locks here are held for tens of instructions and are off every fast path. NMI context only ever
+ * tries.
  *
  * Lock order (outer first); a debug build checks it by rank:
  *   1 cache list   2 vmap space   3 page table   4 slab node   5 zone   6 report
@@ -48,7 +49,8 @@ static inline void mm_unlock(struct mm_lock *lock, unsigned long irq)
 	arch_irq_restore(irq);
 }
 
-/* Keep the compiler from moving memory accesses across this point: ordering against an interrupt on this CPU. */
+/* Keep the compiler from moving memory accesses across this point: ordering against an interrupt on
+ * this CPU. */
 static inline void irq_order(void)
 {
 	/* Not __atomic_signal_fence: clang 14 makes a real fence of it on riscv64. */

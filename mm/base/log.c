@@ -2,8 +2,9 @@
 /*
  * log.c: reports of broken rules, and the formatter behind every line we print.
  *
- * A report is counted, logged and shown to the OS's report hook. Lines are limited, counts are not: each rule may
- * log LOG_BURST lines per second where the OS has a clock, LOG_BURST lines in all where it has none.
+ * A report is counted, logged and shown to the OS's report hook. Lines are limited, counts are not:
+ * each rule may log LOG_BURST lines per second where the OS has a clock, LOG_BURST lines in all
+ * where it has none.
  *
  * Locking  none: counters are atomic, lines are built on the stack (LINE bytes).
  * Start at mm_report_at, mm_vformat.
@@ -19,12 +20,10 @@
 
 static const char *const rule_texts[QUARRY_NR_RULES] = {
 #define RULE_TEXT(name, text) text,
-	QUARRY_RULES(RULE_TEXT)
-};
+	QUARRY_RULES(RULE_TEXT)};
 static const char *const rule_names[QUARRY_NR_RULES] = {
 #define RULE_NAME(name, text) #name,
-	QUARRY_RULES(RULE_NAME)
-};
+	QUARRY_RULES(RULE_NAME)};
 
 static QUARRY_STATE struct {
 	unsigned long count[QUARRY_NR_RULES];
@@ -86,7 +85,7 @@ static unsigned text_length(const char *text)
 
 unsigned mm_vformat(char *buf, unsigned size, const char *fmt, va_list args)
 {
-	struct out out = { buf, size, 0 };
+	struct out out = {buf, size, 0};
 
 	for (; *fmt; fmt++) {
 		if (*fmt != '%') {
@@ -108,22 +107,24 @@ unsigned mm_vformat(char *buf, unsigned size, const char *fmt, va_list args)
 			longs++;
 		switch (*fmt) {
 		case 'd': {
-			int64_t v = longs > 1 ? (int64_t)va_arg(args, long long) :
-				    longs     ? (int64_t)va_arg(args, long) :
-						va_arg(args, int);
-			put_number(&out, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0, 10, width, left, pad);
+			int64_t v = longs > 1 ? (int64_t)va_arg(args, long long)
+				    : longs   ? (int64_t)va_arg(args, long)
+					      : va_arg(args, int);
+			put_number(&out, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0, 10, width,
+				   left, pad);
 			break;
 		}
 		case 'u':
 		case 'x': {
-			uint64_t v = longs > 1 ? va_arg(args, unsigned long long) :
-				     longs     ? va_arg(args, unsigned long) :
-						 va_arg(args, unsigned);
+			uint64_t v = longs > 1 ? va_arg(args, unsigned long long)
+				     : longs   ? va_arg(args, unsigned long)
+					       : va_arg(args, unsigned);
 			put_number(&out, v, false, *fmt == 'x' ? 16 : 10, width, left, pad);
 			break;
 		}
 		case 'p':
-			put_number(&out, (uintptr_t)va_arg(args, void *), false, 16, 16, false, '0');
+			put_number(&out, (uintptr_t)va_arg(args, void *), false, 16, 16, false,
+				   '0');
 			break;
 		case 's': {
 			const char *text = va_arg(args, const char *);
@@ -192,13 +193,13 @@ static bool line_allowed(enum quarry_rule rule)
 bool mm_report_at(enum quarry_rule rule, const char *call, const void *subject, unsigned long a,
 		  unsigned long b, uintptr_t caller)
 {
-	struct quarry_report report = { rule, call, subject, a, b, caller };
+	struct quarry_report report = {rule, call, subject, a, b, caller};
 
 	__atomic_fetch_add(&reports.count[rule], 1ul, __ATOMIC_RELAXED);
 	bool logged = line_allowed(rule);
 	if (logged)
-		mm_log(QUARRY_LOG_ERR, "quarry: %s: %s [%s] (subject %p, %lx, %lx, caller %p)", call,
-		       rule_texts[rule], rule_names[rule], subject, a, b, (void *)caller);
+		mm_log(QUARRY_LOG_ERR, "quarry: %s: %s [%s] (subject %p, %lx, %lx, caller %p)",
+		       call, rule_texts[rule], rule_names[rule], subject, a, b, (void *)caller);
 	if (mm_ops.report)
 		mm_ops.report(&report);
 	return logged;
@@ -211,9 +212,9 @@ const char *quarry_rule_text(enum quarry_rule rule)
 
 unsigned long quarry_report_count(enum quarry_rule rule)
 {
-	return (unsigned)rule < QUARRY_NR_RULES ?
-		       __atomic_load_n(&reports.count[rule], __ATOMIC_RELAXED) :
-		       0;
+	return (unsigned)rule < QUARRY_NR_RULES
+		       ? __atomic_load_n(&reports.count[rule], __ATOMIC_RELAXED)
+		       : 0;
 }
 
 void log_init(const struct quarry_os_ops *ops)

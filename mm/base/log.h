@@ -13,7 +13,8 @@
 #include <quarry/os.h>
 
 /*
- * Formats: %s %c %d %u %x %lu %ld %lx %llu %llx %p %%, flags '-' and '0', a width, and '*' as width.
+ * Formats: %s %c %d %u %x %lu %ld %lx %llu %llx %p %%, flags '-' and '0', a width, and '*' as
+ * width.
  * Return: characters written without the NUL; the text is cut to size - 1.
  */
 unsigned mm_vformat(char *buf, unsigned size, const char *fmt, va_list args) QUARRY_INT(mm_vformat);
@@ -25,8 +26,9 @@ void mm_print(quarry_write_fn write, void *ctx, const char *fmt, ...) QUARRY_INT
 /* One line to the OS's log. */
 void mm_log(int level, const char *fmt, ...) QUARRY_INT(mm_log) QUARRY_PRINTF(2, 3);
 
-/* Report a broken rule; each is counted, logged (at most 10 lines a second and rule, where there is a clock;
- * else the first 10) and shown to quarry_os_ops.report. Use the macro: it adds the caller. */
+/* Report a broken rule; each is counted, logged (at most 10 lines a second and rule, where there is
+ * a clock; else the first 10) and shown to quarry_os_ops.report. Use the macro: it adds the caller.
+ * */
 /* Return: was a line logged? Then the caller may add lines of detail. */
 bool mm_report_at(enum quarry_rule rule, const char *call, const void *subject, unsigned long a,
 		  unsigned long b, uintptr_t caller) QUARRY_INT(mm_report_at) QUARRY_COLD;

@@ -3,7 +3,8 @@
  * gfp.c: decoding request masks.
  *
  * Before the OS announces that sleeping works, reclaim, IO and FS bits are masked off silently: an
- * early kernel uses GFP_KERNEL like everybody else and gets what a request without reclaim gets (spec H35).
+ * early kernel uses GFP_KERNEL like everybody else and gets what a request without reclaim gets
+ * (spec H35).
  */
 #include "mm/gfp/gfp.h"
 
@@ -17,38 +18,38 @@ static const struct {
 	const char *name;
 } names[] = {
 	/* combinations first, largest first: gfp_name takes them off the mask as it goes */
-	{ GFP_HIGHUSER_MOVABLE, "GFP_HIGHUSER_MOVABLE" },
-	{ GFP_HIGHUSER, "GFP_HIGHUSER" },
-	{ GFP_USER, "GFP_USER" },
-	{ GFP_KERNEL, "GFP_KERNEL" },
-	{ GFP_NOFS, "GFP_NOFS" },
-	{ GFP_NOIO, "GFP_NOIO" },
-	{ GFP_ATOMIC, "GFP_ATOMIC" },
-	{ GFP_NOWAIT, "GFP_NOWAIT" },
-	{ __GFP_DMA, "GFP_DMA" },
-	{ __GFP_HIGHMEM, "__GFP_HIGHMEM" },
-	{ __GFP_DMA32, "GFP_DMA32" },
-	{ __GFP_MOVABLE, "__GFP_MOVABLE" },
-	{ __GFP_RECLAIMABLE, "__GFP_RECLAIMABLE" },
-	{ __GFP_HIGH, "__GFP_HIGH" },
-	{ __GFP_IO, "__GFP_IO" },
-	{ __GFP_FS, "__GFP_FS" },
-	{ __GFP_DIRECT_RECLAIM, "__GFP_DIRECT_RECLAIM" },
-	{ __GFP_KSWAPD_RECLAIM, "__GFP_KSWAPD_RECLAIM" },
-	{ __GFP_RETRY_MAYFAIL, "__GFP_RETRY_MAYFAIL" },
-	{ __GFP_NOFAIL, "__GFP_NOFAIL" },
-	{ __GFP_NORETRY, "__GFP_NORETRY" },
-	{ __GFP_MEMALLOC, "__GFP_MEMALLOC" },
-	{ __GFP_NOMEMALLOC, "__GFP_NOMEMALLOC" },
-	{ __GFP_NOWARN, "__GFP_NOWARN" },
-	{ __GFP_ZERO, "__GFP_ZERO" },
-	{ __GFP_COMP, "__GFP_COMP" },
-	{ __GFP_ACCOUNT, "__GFP_ACCOUNT" },
-	{ __GFP_THISNODE, "__GFP_THISNODE" },
-	{ __GFP_HARDWALL, "__GFP_HARDWALL" },
-	{ __GFP_WRITE, "__GFP_WRITE" },
-	{ __GFP_NOLOCKDEP, "__GFP_NOLOCKDEP" },
-	{ __GFP_NO_OBJ_EXT, "__GFP_NO_OBJ_EXT" },
+	{GFP_HIGHUSER_MOVABLE, "GFP_HIGHUSER_MOVABLE"},
+	{GFP_HIGHUSER, "GFP_HIGHUSER"},
+	{GFP_USER, "GFP_USER"},
+	{GFP_KERNEL, "GFP_KERNEL"},
+	{GFP_NOFS, "GFP_NOFS"},
+	{GFP_NOIO, "GFP_NOIO"},
+	{GFP_ATOMIC, "GFP_ATOMIC"},
+	{GFP_NOWAIT, "GFP_NOWAIT"},
+	{__GFP_DMA, "GFP_DMA"},
+	{__GFP_HIGHMEM, "__GFP_HIGHMEM"},
+	{__GFP_DMA32, "GFP_DMA32"},
+	{__GFP_MOVABLE, "__GFP_MOVABLE"},
+	{__GFP_RECLAIMABLE, "__GFP_RECLAIMABLE"},
+	{__GFP_HIGH, "__GFP_HIGH"},
+	{__GFP_IO, "__GFP_IO"},
+	{__GFP_FS, "__GFP_FS"},
+	{__GFP_DIRECT_RECLAIM, "__GFP_DIRECT_RECLAIM"},
+	{__GFP_KSWAPD_RECLAIM, "__GFP_KSWAPD_RECLAIM"},
+	{__GFP_RETRY_MAYFAIL, "__GFP_RETRY_MAYFAIL"},
+	{__GFP_NOFAIL, "__GFP_NOFAIL"},
+	{__GFP_NORETRY, "__GFP_NORETRY"},
+	{__GFP_MEMALLOC, "__GFP_MEMALLOC"},
+	{__GFP_NOMEMALLOC, "__GFP_NOMEMALLOC"},
+	{__GFP_NOWARN, "__GFP_NOWARN"},
+	{__GFP_ZERO, "__GFP_ZERO"},
+	{__GFP_COMP, "__GFP_COMP"},
+	{__GFP_ACCOUNT, "__GFP_ACCOUNT"},
+	{__GFP_THISNODE, "__GFP_THISNODE"},
+	{__GFP_HARDWALL, "__GFP_HARDWALL"},
+	{__GFP_WRITE, "__GFP_WRITE"},
+	{__GFP_NOLOCKDEP, "__GFP_NOLOCKDEP"},
+	{__GFP_NO_OBJ_EXT, "__GFP_NO_OBJ_EXT"},
 };
 
 enum gfp_reserve_depth gfp_reserve(gfp_t gfp)
@@ -71,7 +72,8 @@ gfp_t gfp_legal(gfp_t gfp, const char *call, uintptr_t caller)
 	if ((legal & both_mobilities) == both_mobilities)
 		legal &= ~__GFP_RECLAIMABLE;
 	if (legal != gfp)
-		mm_report_at(QUARRY_RULE_BAD_GFP, call, NULL, gfp_bits(gfp), gfp_bits(legal), caller);
+		mm_report_at(QUARRY_RULE_BAD_GFP, call, NULL, gfp_bits(gfp), gfp_bits(legal),
+			     caller);
 	return legal & gfp_allowed_mask;
 }
 
@@ -80,7 +82,8 @@ gfp_t gfp_context_report(gfp_t gfp, const char *call, uintptr_t caller)
 	bool stage = gfp_has(gfp_allowed_mask, __GFP_DIRECT_RECLAIM);
 
 	if (stage && !gfp_has(gfp, __GFP_NOLOCKDEP))
-		mm_report_at(QUARRY_RULE_BAD_CONTEXT, call, NULL, gfp_bits(gfp), cpu_context(), caller);
+		mm_report_at(QUARRY_RULE_BAD_CONTEXT, call, NULL, gfp_bits(gfp), cpu_context(),
+			     caller);
 	return gfp & ~__GFP_DIRECT_RECLAIM;
 }
 

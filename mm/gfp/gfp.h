@@ -15,21 +15,23 @@
 #define gfp_has(gfp, bits) (((gfp) & (bits)) != (QUARRY_FORCE gfp_t)0)
 #define gfp_bits(gfp) ((QUARRY_FORCE unsigned)(gfp))
 
-/* Bits that a request may use in this boot stage: no reclaim before the OS says that sleeping works. */
+/* Bits that a request may use in this boot stage: no reclaim before the OS says that sleeping
+ * works. */
 extern gfp_t gfp_allowed_mask QUARRY_INT(gfp_allowed_mask);
 
 /* How deep below the minimum mark a request may go; a table row of watermark.c. */
 enum gfp_reserve_depth {
-	RESERVE_NONE,     /* down to min */
-	RESERVE_HIGH,     /* __GFP_HIGH that can reclaim: half of min */
-	RESERVE_ATOMIC,   /* __GFP_HIGH that cannot reclaim: 3/8 of min */
-	RESERVE_ALL,      /* __GFP_MEMALLOC: everything */
+	RESERVE_NONE,	/* down to min */
+	RESERVE_HIGH,	/* __GFP_HIGH that can reclaim: half of min */
+	RESERVE_ATOMIC, /* __GFP_HIGH that cannot reclaim: 3/8 of min */
+	RESERVE_ALL,	/* __GFP_MEMALLOC: everything */
 	NR_RESERVE_DEPTHS
 };
 enum gfp_reserve_depth gfp_reserve(gfp_t gfp) QUARRY_INT(gfp_reserve);
 
 /*
- * The mask without unknown bits, illegal zone combinations and mobility pairs; each is reported once a call (G11, G17).
+ * The mask without unknown bits, illegal zone combinations and mobility pairs; each is reported
+ * once a call (G11, G17).
  */
 gfp_t gfp_legal(gfp_t gfp, const char *call, uintptr_t caller) QUARRY_INT(gfp_legal);
 
@@ -45,8 +47,8 @@ static inline bool gfp_context_ok(gfp_t gfp)
 }
 
 /*
- * The answer to gfp_context_ok() was no: report it (unless __GFP_NOLOCKDEP, or before sleeping works) and return
- * the mask of a request that cannot sleep, so that the caller can go on (G23).
+ * The answer to gfp_context_ok() was no: report it (unless __GFP_NOLOCKDEP, or before sleeping
+ * works) and return the mask of a request that cannot sleep, so that the caller can go on (G23).
  */
 gfp_t gfp_context_report(gfp_t gfp, const char *call, uintptr_t caller)
 	QUARRY_INT(gfp_context_report) QUARRY_COLD;

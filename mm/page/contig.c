@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * contig.c: given frames, and contiguous runs of any length.
+ * contig.c: given frames, by frame number or address, and contiguous runs of any length.
  *
- * A range is isolated, everybody's parked pages are asked back, and if all of it is free it is taken. Pages in use make it fail:
- * nothing is moved.
+ * A range is isolated, everybody's parked pages are asked back, and if all of it is free it is
+ * taken. Pages in use make it fail: nothing is moved.
  *
- * Start at: alloc_contig_range.
+ * Start at: alloc_contig_range, frames_take.
  */
 #include <quarry/mm.h>
 
 #include "mm/base/bits.h"
 #include "mm/base/log.h"
+#include "mm/page/contig.h"
 #include "mm/page/slowpath.h"
+#include "mm/phys/extent.h"
 #include "mm/phys/isolate.h"
+#include "mm/phys/pageblock.h"
 
 /* The zone that holds all of [first, end), or NULL. */
 static struct zone *zone_of_frames(unsigned long first, unsigned long end)
 {
-	for_each_populated_zone(zone)
-		if (first >= zone->first && end <= zone->end)
-			return zone;
+	for_each_populated_zone(zone) if (first >= zone->first && end <= zone->end) return zone;
 	return NULL;
 }
 
@@ -37,6 +38,96 @@ static int take_frames(struct zone *zone, unsigned long first, unsigned long end
 	isolate_end(zone, first, end);
 	return error;
 }
+
+/* ---- frames of any zone ---- */
+
+struct zone *frame_zone(unsigned long pfn)
+{
+	for_each_populated_zone(zone) {
+		if (pfn < zone->first || pfn >= zone->end)
+			continue;
+		unsigned long irq = zone_lock(zone);
+		bool found = pageblock_state(pfn) ? page_zone_number(compound_head(pfn_to_page(pfn))) == zone->number :
+						    extent_holds(zone, pfn);
+		zone_unlock(zone, irq);
+		if (found)
+			return zone;
+	}
+	return NULL;
+}
+
+unsigned long frame_run(const struct zone *zone, unsigned long pfn, unsigned long end)
+{
+	do
+		pfn = pageblock_start(pfn) + pageblock_nr_pages;
+	while (pfn < end && frame_zone(pfn) == zone);
+	return pfn < end ? pfn : end;
+}
+
+int frames_take(unsigned long first, unsigned long end)
+{
+	unsigned long at = first;
+	int error = 0;
+
+	while (at < end && !error) {
+		struct zone *zone = frame_zone(at);
+		unsigned long stop = zone ? frame_run(zone, at, end) : at;
+		error = zone ? take_frames(zone, at, stop) : -QUARRY_EINVAL;
+		if (!error)
+			at = stop;
+	}
+	if (error)
+		free_contig_range(first, at - first);
+	return error;
+}
+
+/* Frames of a physical range. Return: false if it is empty or wraps. */
+static bool frames_of_range(phys_addr_t base, uint64_t size, unsigned long *first, unsigned long *end)
+{
+	if (!size || base + size - 1 < base)
+		return false;
+	*first = (unsigned long)(base >> PAGE_SHIFT);
+	*end = (unsigned long)((base + size - 1) >> PAGE_SHIFT) + 1;
+	return true;
+}
+
+int quarry_claim(phys_addr_t base, uint64_t size)
+{
+	unsigned long first, end;
+	int error = -QUARRY_EINVAL;
+
+	if (!gfp_context_ok(GFP_KERNEL)) {
+		gfp_context_report(GFP_KERNEL, "quarry_claim", (uintptr_t)__builtin_return_address(0));
+		return error;
+	}
+	if (frames_of_range(base, size, &first, &end))
+		error = frames_take(first, end);
+	if (error == -QUARRY_EINVAL)
+		mm_report(BAD_ARGUMENT, "quarry_claim", NULL, base, size);
+	if (!error)
+		arch_mem_unpoison(page_address(pfn_to_page(first)), (end - first) << PAGE_SHIFT);
+	return error;
+}
+
+void quarry_release(phys_addr_t base, uint64_t size)
+{
+	unsigned long first, end;
+
+	if (!frames_of_range(base, size, &first, &end)) {
+		mm_report(BAD_ARGUMENT, "quarry_release", NULL, base, size);
+		return;
+	}
+	for (unsigned long pfn = first; pfn < end; pfn++) {
+		const struct page *page = page_if_known(pfn);
+		if (page && (page_flags(page) & PAGE_TYPE_MASK) == QUARRY_PAGE_USED)
+			continue;
+		mm_report(FREE_UNKNOWN, "quarry_release", pfn_to_page(pfn), page ? page_flags(page) : 0, pfn);
+		return;
+	}
+	free_contig_range(first, end - first);
+}
+
+/* ---- ranges and runs ---- */
 
 static void zero_frames(unsigned long first, unsigned long end)
 {
@@ -67,7 +158,8 @@ int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratet
 	return 0;
 }
 
-/* Runs are tried at multiples of their length rounded down to a power of two, at least a pageblock apart. */
+/* Runs are tried at multiples of their length rounded down to a power of two, at least a pageblock
+ * apart. */
 struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node)
 {
 	if (!nr || nr > totalram_pages()) {

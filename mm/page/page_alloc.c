@@ -2,10 +2,11 @@
 /*
  * page_alloc.c: asking for a block of pages and giving it back.
  *
- * The fast path of a request is one pop from this CPU's stock: four questions (context, order, legal bits, anything to
- * do afterwards) and no lock, locked instruction or interrupt masking. The fast path of a free is one
- * comparison that proves a dozen things at once: the word of flags and reference count says "head of a block handed
- * out by us, of this order, with one reference"; then one push.
+ * The fast path of a request is one pop from this CPU's stock: four questions (context, order,
+ * legal bits, anything to do afterwards) and no lock, locked instruction or interrupt masking. The
+ * fast path of a free is one comparison that proves a dozen things at once: the word of flags and
+ * reference count says "head of a block handed out by us, of this order, with one reference"; then
+ * one push.
  *
  * Every bad free is judged in report_free(), off the path; the block is left as it was.
  *
@@ -18,7 +19,8 @@
 #include "mm/page/slowpath.h"
 #include "mm/phys/pageblock.h"
 
-/* Bits after which there is something left to do when a block was found, and bits that must not be there. */
+/* Bits after which there is something left to do when a block was found, and bits that must not be
+ * there. */
 #define FINISH_BITS (__GFP_ZERO | __GFP_COMP | ~__GFP_BITS_MASK)
 
 /* ---- taking ---- */
@@ -42,12 +44,14 @@ static struct page *finish(struct page *head, gfp_t gfp, unsigned order)
 }
 
 /* The same for a mask that was not looked at yet. */
-static QUARRY_NOINLINE struct page *finish_checked(struct page *head, gfp_t gfp, unsigned order, uintptr_t caller)
+static QUARRY_NOINLINE struct page *finish_checked(struct page *head, gfp_t gfp, unsigned order,
+						   uintptr_t caller)
 {
 	return finish(head, gfp_legal(gfp, "alloc_pages", caller), order);
 }
 
-static QUARRY_NOINLINE struct page *take_slow(int node, gfp_t gfp, unsigned order, const char *call, uintptr_t caller)
+static QUARRY_NOINLINE struct page *take_slow(int node, gfp_t gfp, unsigned order, const char *call,
+					      uintptr_t caller)
 {
 	if (order > MAX_PAGE_ORDER) {
 		mm_report_at(QUARRY_RULE_BAD_ORDER, call, NULL, order, gfp_bits(gfp), caller);
@@ -98,7 +102,8 @@ struct page *alloc_pages(gfp_t gfp, unsigned order)
 		return take_slow(NUMA_NO_NODE, gfp, order, "alloc_pages", CALLER());
 	page_hand_out(head);
 	arch_mem_unpoison(page_address(head), PAGE_SIZE << order);
-	return likely(!gfp_has(gfp, FINISH_BITS)) ? head : finish_checked(head, gfp, order, CALLER());
+	return likely(!gfp_has(gfp, FINISH_BITS)) ? head
+						  : finish_checked(head, gfp, order, CALLER());
 }
 
 struct page *alloc_pages_node(int node, gfp_t gfp, unsigned order)
@@ -171,8 +176,8 @@ static void free_slow(const char *call, struct page *page, unsigned order, uintp
 
 	if (!page_is_known(page)) {
 		bool inner = pageblock_state(pfn) & BLOCK_WHOLE && pfn_to_page(pfn) == page;
-		mm_report_at(inner ? QUARRY_RULE_FREE_TAIL : QUARRY_RULE_FREE_UNKNOWN, call, page, order, pfn,
-			     caller);
+		mm_report_at(inner ? QUARRY_RULE_FREE_TAIL : QUARRY_RULE_FREE_UNKNOWN, call, page,
+			     order, pfn, caller);
 		return;
 	}
 	uint32_t flags = page_flags(page);
@@ -186,12 +191,13 @@ static void free_slow(const char *call, struct page *page, unsigned order, uintp
 }
 
 /*
- * Is this the word of a head of `order`, handed out, with one reference? An order above 15 would reach into the mobility bits, so
- * it is compared in full width.
+ * Is this the word of a head of `order`, handed out, with one reference? An order above 15 would
+ * reach into the mobility bits, so it is compared in full width.
  */
 static inline bool free_is_plain(const struct page *page, uint32_t flags, unsigned order)
 {
-	return (flags & PAGE_TYPE_MASK) == ((unsigned long)order << QUARRY_PG_ORDER_SHIFT | QUARRY_PAGE_USED) &&
+	return (flags & PAGE_TYPE_MASK) ==
+		       ((unsigned long)order << QUARRY_PG_ORDER_SHIFT | QUARRY_PAGE_USED) &&
 	       page_ref_count(page) == 1;
 }
 
@@ -199,7 +205,8 @@ void __free_pages(struct page *page, unsigned order)
 {
 	if (unlikely(!page))
 		return;
-	/* A frame that was never handed out has a struct page full of anything: where it could lie is checked first. */
+	/* A frame that was never handed out has a struct page full of anything: where it could lie
+	 * is checked first. */
 	if (likely(page_is_known(page))) {
 		uint32_t flags = page_flags(page);
 		if (likely(free_is_plain(page, flags, order))) {
@@ -216,8 +223,8 @@ void free_pages(unsigned long address, unsigned order)
 		return;
 	struct page *page = page_of_address((const void *)address);
 	if (unlikely(!page || !PAGE_ALIGNED(address)))
-		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, "free_pages", (const void *)address, order, 0,
-			     CALLER());
+		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, "free_pages", (const void *)address, order,
+			     0, CALLER());
 	else if (likely(free_is_plain(page, page_flags(page), order)))
 		give(page, page_flags(page));
 	else
@@ -249,8 +256,7 @@ unsigned long totalram_pages(void)
 {
 	unsigned long pages = 0;
 
-	for_each_populated_zone(zone)
-		pages += zone->managed;
+	for_each_populated_zone(zone) pages += zone->managed;
 	return pages;
 }
 
@@ -258,8 +264,7 @@ unsigned long nr_free_pages(void)
 {
 	unsigned long pages = 0;
 
-	for_each_populated_zone(zone)
-		pages += zone_free(zone);
+	for_each_populated_zone(zone) pages += zone_free(zone);
 	return pages;
 }
 

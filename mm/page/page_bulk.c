@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * page_bulk.c: many pages in one call, exact sizes, splitting a block.
+ * page_bulk.c: many pages in one call, exact sizes, splitting a block and freeing part of it.
  *
  * Start at: alloc_pages_bulk_node, split_page.
  */
@@ -11,8 +11,10 @@
 
 #include <quarry/mm.h>
 
-/* Fill NULL slots of pages[i .. nr) from this CPU's stock. Return: the first slot that is still NULL. */
-static unsigned long fill_from_stock(gfp_t gfp, unsigned long i, unsigned long nr, struct page **pages)
+/* Fill NULL slots of pages[i .. nr) from this CPU's stock. Return: the first slot that is still
+ * NULL. */
+static unsigned long fill_from_stock(gfp_t gfp, unsigned long i, unsigned long nr,
+				     struct page **pages)
 {
 	const struct page_cpu *cpu = page_cpus[cpu_pin()];
 	struct page_stock *stock = cpu->take[gfp_bits(gfp) & 31u];
@@ -34,7 +36,8 @@ static unsigned long fill_from_stock(gfp_t gfp, unsigned long i, unsigned long n
 unsigned long alloc_pages_bulk_node(gfp_t gfp, int node, unsigned long nr, struct page **pages)
 {
 	/* Only what needs no look at the mask: the rest goes page by page. */
-	bool plain = node < 0 && !gfp_has(gfp, __GFP_ZERO | ~__GFP_BITS_MASK) && gfp_context_ok(gfp);
+	bool plain =
+		node < 0 && !gfp_has(gfp, __GFP_ZERO | ~__GFP_BITS_MASK) && gfp_context_ok(gfp);
 	unsigned long i = 0;
 
 	while (i < nr) {
@@ -61,16 +64,35 @@ void free_pages_bulk(unsigned long nr, struct page **pages)
 			__free_page(pages[i]);
 }
 
+/* Is this the head of a block of `order` in use that is not compound? */
+static bool block_is_plain(const struct page *page, unsigned order)
+{
+	const uint32_t mask = PAGE_TYPE_MASK | QUARRY_PG_COMPOUND;
+
+	return order <= MAX_PAGE_ORDER && page_is_known(page) &&
+	       (page_flags(page) & mask) == page_state(QUARRY_PAGE_USED, order, 0, 0);
+}
+
+static void report_block(const char *call, const struct page *page, unsigned order)
+{
+	uint32_t flags = page_is_known(page) ? page_flags(page) : 0;
+
+	if (order <= MAX_PAGE_ORDER && block_is_plain(page, order))
+		mm_report(REF_COUNT, call, page, page_ref_count(page), 1);
+	else
+		mm_report(FREE_ORDER, call, page, order, flags);
+}
+
 void split_page(struct page *page, unsigned order)
 {
-	uint32_t flags = page_flags(page);
+	uint32_t flags;
 	unsigned long pfn = page_to_pfn(page);
-	bool ours = page_is_known(page) && flags_kind(flags) == QUARRY_PAGE_USED;
 
-	if (!ours || flags_order(flags) != order || flags & QUARRY_PG_COMPOUND) {
-		mm_report(FREE_ORDER, "split_page", page, order, ours ? flags : 0);
+	if (!block_is_plain(page, order)) {
+		report_block("split_page", page, order);
 		return;
 	}
+	flags = page_flags(page);
 	struct zone *zone = page_zone(page);
 	if (order >= pageblock_order) {
 		unsigned long irq = zone_lock(zone);
@@ -82,6 +104,39 @@ void split_page(struct page *page, unsigned order)
 	uint32_t single = flags & ~(0xfu << QUARRY_PG_ORDER_SHIFT);
 	for (unsigned long i = 0; i < 1ul << order; i++)
 		page_set_word(page + i, single, references);
+}
+
+/* Single pages become one block of 2^order again, with one reference. */
+static void join_pages(struct page *head, unsigned order)
+{
+	uint32_t single = page_flags(head);
+	uint32_t inner = page_state(QUARRY_PAGE_INNER, 0, 0, page_zone_number(head));
+
+	for (unsigned long i = 1; i < 1ul << order; i++)
+		page_set_word(head + i, inner, 0);
+	page_set_word(head, single | order << QUARRY_PG_ORDER_SHIFT, 1);
+}
+
+void free_pages_partial(struct page *page, unsigned order, unsigned long first, unsigned long nr)
+{
+	unsigned long end = first + nr;
+	unsigned part;
+
+	if (!block_is_plain(page, order) || page_ref_count(page) != 1) {
+		report_block("free_pages_partial", page, order);
+		return;
+	}
+	if (first > 1ul << order || nr > (1ul << order) - first) {
+		mm_report(BAD_ARGUMENT, "free_pages_partial", page, first, nr);
+		return;
+	}
+	split_page(page, order);
+	/* The largest aligned blocks that fit, so that the buddy has little to merge. */
+	for (; first < end; first += 1ul << part) {
+		part = (unsigned)min_u64(first ? lowest_bit(first) : order, highest_bit(end - first));
+		join_pages(page + first, part);
+		__free_pages(page + first, part);
+	}
 }
 
 void *alloc_pages_exact_nid(int node, size_t size, gfp_t gfp)
@@ -96,9 +151,7 @@ void *alloc_pages_exact_nid(int node, size_t size, gfp_t gfp)
 	struct page *head = alloc_pages_node(node, gfp & ~(__GFP_COMP | __GFP_HIGHMEM), order);
 	if (!head)
 		return NULL;
-	split_page(head, order);
-	for (size_t i = nr; i < 1ul << order; i++)
-		__free_page(head + i);
+	free_pages_partial(head, order, nr, (1ul << order) - nr);
 	return page_address(head);
 }
 

@@ -4,12 +4,16 @@
  *
  *   rung        for whom                    what
  *   1 low       everybody                   (the fast try: above the low mark of some zone)
- *   2 reserve   everybody                   down to the minimum mark, deeper with __GFP_HIGH / __GFP_MEMALLOC
- *   3 local     everybody                   this CPU's own stocks back to the buddy: its pages may be of the wrong order
- *   4 collect   requests that may sleep     all CPUs' stocks, all holders and the atomic reserve give back, then rung 2 again
+ *   2 reserve   everybody                   down to the minimum mark, deeper with __GFP_HIGH /
+ *     __GFP_MEMALLOC
+ *   3 local     everybody                   this CPU's own stocks back to the buddy: its pages may
+ *     be of the wrong order
+ *   4 collect   requests that may sleep     all CPUs' stocks, all holders and the atomic reserve
+ *     give back, then rung 2 again
  *   5 fail      everybody                   one report, unless __GFP_NOWARN
  *
- * No lock is held between rungs. Rung 4 is what makes "count free pages by allocating until failure" exact.
+ * No lock is held between rungs. Rung 4 is what makes "count free pages by allocating until
+ * failure" exact.
  *
  * Start at: slowpath_take.
  */
@@ -48,7 +52,8 @@ static void reserve_atomic(const struct page *head)
 /* Before a request that may sleep fails, that reserve is given up. */
 static void release_atomic(const struct page_request *request)
 {
-	for (struct zone *const *zone = nodes.order[request->node][request->highest]; *zone; zone++) {
+	for (struct zone *const *zone = nodes.order[request->node][request->highest]; *zone;
+	     zone++) {
 		unsigned long irq = zone_lock(*zone);
 		buddy_release_atomic(*zone, request->type);
 		zone_unlock(*zone, irq);

@@ -9,13 +9,15 @@
 
 /*
  * The ladder: each rung ends in freepage_take().
- * Context: any but NMI; may sleep if the mask says so. Return: a USED head, or NULL, reported unless __GFP_NOWARN.
+ * Context: any but NMI; may sleep if the mask says so. Return: a USED head, or NULL, reported
+ * unless __GFP_NOWARN.
  */
 struct page *slowpath_take(const struct page_request *request) QUARRY_INT(slowpath_take);
 
 /*
- * Upper layers hold pages that they can give back at once (empty slabs, areas waiting for a flush): they register
- * a function that does so, and a request that may sleep calls it before it fails. It may wait; it must not allocate.
+ * Upper layers hold pages that they can give back at once (empty slabs, areas waiting for a flush):
+ * they register a function that does so, and a request that may sleep calls it before it fails. It
+ * may wait; it must not allocate.
  */
 struct page_holder {
 	void (*give_back)(void);

@@ -3,22 +3,28 @@
  * buddy.c: splitting and merging free blocks.
  *
  * Terms
- *   block of order o   2^o pages, aligned to its size; its BUDDY differs in bit o of the frame number
- *   type               mobility of the pages inside; free blocks are listed under the type of their pageblock
- *   extent             whole maximum-order blocks never handed out (zone.h); they join the lists one at a time, when
+ *   block of order o   2^o pages, aligned to its size; its BUDDY differs in bit o of the frame
+ *   number
+ *   type               mobility of the pages inside; free blocks are listed under the type of their
+ *                      pageblock
+ *   extent             whole maximum-order blocks never handed out (zone.h); they join the lists
+ *                      one at a time, when
  *                      the lists cannot serve, and take the type of the request: so types mix last
  *
  *      order 3   |               A               |      take order 0 from A:
- *      order 2   |       A       |    free       |      split 3 times, give the upper half back each time
+ *      order 2   |       A       |    free       |      split 3 times, give the upper half back
+ *      each time
  *      order 1   |   A   | free  |               |
  *      order 0   | A |fre|                       |      give A back: merge 3 times
  *
  * Invariants: zone.h I2-I5.
- * A struct page is written only if it is the head of a block: splitting writes the upper half's head,
- * merging marks the absorbed head inner. So all heads are found by clearing low bits of a frame number.
+ * A struct page is written only if it is the head of a block: splitting writes the upper half's
+ * head, merging marks the absorbed head inner. So all heads are found by clearing low bits of a
+ * frame number.
  *
  * Locking  the caller holds the zone's lock.
- * Cost     list operations are O(1): a bit map of non-empty orders for each type replaces searching.
+ * Cost     list operations are O(1): a bit map of non-empty orders for each type replaces
+ *          searching.
  *          A take or give of order o costs O(MAX_PAGE_ORDER - o) list operations at most.
  * Start at buddy_take, buddy_give.
  */
@@ -28,15 +34,17 @@
 #include "mm/phys/extent.h"
 #include "mm/phys/free_list.h"
 
-/* Where to steal when the own lists and extents are empty. Reclaimable and unmovable stay together as long as
- * possible: both are hard to clear; movable last of all for unmovable requests' sake would be worse for large blocks. */
+/* Where to steal when the own lists and extents are empty. Reclaimable and unmovable stay together
+ * as long as possible: both are hard to clear; movable last of all for unmovable requests' sake
+ * would be worse for large blocks. */
 static const uint8_t fallback[MIGRATE_PCPTYPES][2] = {
-	[MIGRATE_UNMOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE },
-	[MIGRATE_MOVABLE] = { MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE },
-	[MIGRATE_RECLAIMABLE] = { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE },
+	[MIGRATE_UNMOVABLE] = {MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE},
+	[MIGRATE_MOVABLE] = {MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE},
+	[MIGRATE_RECLAIMABLE] = {MIGRATE_UNMOVABLE, MIGRATE_MOVABLE},
 };
 
-#define ATOMIC_SHARE 100u /* 1 % of a zone (Linux's bound): one unlucky driver's bursts, not its whole memory */
+#define ATOMIC_SHARE                                                                               \
+	100u /* 1 % of a zone (Linux's bound): one unlucky driver's bursts, not its whole memory */
 
 /* ---- lists ---- */
 
@@ -70,7 +78,8 @@ static void split_down(struct zone *zone, struct page *head, unsigned have, unsi
 
 /* ---- pageblock types ---- */
 
-/* Give every pageblock of a free block of at least pageblock size the type: nothing lives in it, so nothing mixes. */
+/* Give every pageblock of a free block of at least pageblock size the type: nothing lives in it, so
+ * nothing mixes. */
 static void retype(unsigned long pfn, unsigned order, unsigned type)
 {
 	for (unsigned long b = 0; b < 1ul << (order - pageblock_order); b++)
@@ -86,13 +95,17 @@ static struct page *free_buddy(const struct zone *zone, unsigned long pfn, unsig
 	unsigned long buddy_pfn = pfn ^ 1ul << order;
 	struct page *buddy = pfn_to_page(buddy_pfn);
 
-	/* Inside the pageblock every struct page is meaningful; the next pageblock may be a hole. */
+	/* Inside the pageblock every struct page is meaningful; the next pageblock may be a hole.
+	 * */
 	if (order >= pageblock_order && !pageblock_state(buddy_pfn))
 		return NULL;
-	return (page_flags(buddy) & mask) == page_state(QUARRY_PAGE_FREE, order, 0, zone->number) ? buddy : NULL;
+	return (page_flags(buddy) & mask) == page_state(QUARRY_PAGE_FREE, order, 0, zone->number)
+		       ? buddy
+		       : NULL;
 }
 
-/* May blocks of pageblock size or more with these types merge? Special types keep their borders (H6). */
+/* May blocks of pageblock size or more with these types merge? Special types keep their borders
+ * (H6). */
 static bool may_merge(unsigned a, unsigned b)
 {
 	return a < MIGRATE_PCPTYPES && b < MIGRATE_PCPTYPES;
@@ -152,19 +165,20 @@ void pageblock_relist(struct zone *zone, unsigned long start)
 /* ---- stealing ---- */
 
 /*
- * A block smaller than a pageblock is being stolen for `type`: if at least half of its pageblock is free, the
- * whole pageblock changes type and its free blocks move to the new lists, so that later requests of `type` find
- * room there instead of mixing into one more pageblock.
+ * A block smaller than a pageblock is being stolen for `type`: if at least half of its pageblock is
+ * free, the whole pageblock changes type and its free blocks move to the new lists, so that later
+ * requests of `type` find room there instead of mixing into one more pageblock.
  * Return: the type under which the rest of the stolen block is to be listed.
  */
-static unsigned claim_pageblock(struct zone *zone, unsigned long pfn, unsigned stolen_order, unsigned from,
-				unsigned type)
+static unsigned claim_pageblock(struct zone *zone, unsigned long pfn, unsigned stolen_order,
+				unsigned from, unsigned type)
 {
 	unsigned long start = pageblock_start(pfn);
 	unsigned long free = 1ul << stolen_order;
 	const struct page *page;
 
-	for (unsigned long at = start; at < start + pageblock_nr_pages; at += 1ul << page_order(page)) {
+	for (unsigned long at = start; at < start + pageblock_nr_pages;
+	     at += 1ul << page_order(page)) {
 		page = pfn_to_page(at);
 		if (page_is_inner(page) || page_order(page) >= pageblock_order)
 			return from; /* hole or odd block: leave the pageblock alone */
@@ -181,7 +195,8 @@ static unsigned claim_pageblock(struct zone *zone, unsigned long pfn, unsigned s
 
 /* ---- where a block can come from ---- */
 
-/* Take the largest block of another type: large blocks move whole pageblocks between types and leave fewer mixed. */
+/* Take the largest block of another type: large blocks move whole pageblocks between types and
+ * leave fewer mixed. */
 static struct page *steal(struct zone *zone, unsigned order, unsigned type)
 {
 	for (unsigned i = 0; i < 2; i++) {
@@ -240,13 +255,14 @@ struct page *buddy_take(struct zone *zone, unsigned order, unsigned type)
 	return head;
 }
 
-unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsigned want, struct page **heads,
-			 uint32_t state)
+unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsigned want,
+			 struct page **heads, uint32_t state)
 {
 	unsigned got = 0;
 
 	while (got < want) {
-		/* The largest block that is needed in full: cut up here, its parts never see a list. */
+		/* The largest block that is needed in full: cut up here, its parts never see a
+		 * list. */
 		unsigned have = smallest_listed(zone, order, type);
 		unsigned fits = order + highest_bit(want - got);
 		unsigned cut = have < NR_PAGE_ORDERS && have < fits ? have : fits;
@@ -317,7 +333,8 @@ unsigned long buddy_count(const struct zone *zone, unsigned order)
 
 /* ---- feeding ---- */
 
-/* Frames of one pageblock that belong to no block yet: every struct page RESERVED, so that no merge runs into a hole. */
+/* Frames of one pageblock that belong to no block yet: every struct page RESERVED, so that no merge
+ * runs into a hole. */
 static void reserve_pageblock(struct zone *zone, unsigned long pfn)
 {
 	struct page *page = pfn_to_page(pageblock_start(pfn));

@@ -12,37 +12,42 @@
 #include "mm/phys/zone.h"
 
 /*
- * Take a block of 2^order pages for mobility `type`: from its own lists, from an extent, or stolen from
- * another type. Return: its head, whose state the caller sets; NULL if no block is large enough.
+ * Take a block of 2^order pages for mobility `type`: from its own lists, from an extent, or stolen
+ * from another type. Return: its head, whose state the caller sets; NULL if no block is large
+ * enough.
  */
 struct page *buddy_take(struct zone *zone, unsigned order, unsigned type) QUARRY_INT(buddy_take);
 
 /*
- * Take up to `want` blocks of 2^order pages; each head is given `state`. Cheaper than as many single takes: a
- * large block is cut up at once. Return: number taken.
+ * Take up to `want` blocks of 2^order pages; each head is given `state`. Cheaper than as many
+ * single takes: a large block is cut up at once. Return: number taken.
  */
-unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsigned want, struct page **heads,
-			 uint32_t state) QUARRY_INT(buddy_take_many);
+unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsigned want,
+			 struct page **heads, uint32_t state) QUARRY_INT(buddy_take_many);
 
 /*
- * The reserve for atomic requests of more than one page: pageblocks of type HIGHATOMIC, at most 1 % of the zone and at least one.
- * Taken from only by such requests, filled by the first that had to use the emergency reserve (G77).
+ * The reserve for atomic requests of more than one page: pageblocks of type HIGHATOMIC, at most 1 %
+ * of the zone and at least one. Taken from only by such requests, filled by the first that had to
+ * use the emergency reserve (G77).
  */
 struct page *buddy_take_atomic(struct zone *zone, unsigned order) QUARRY_INT(buddy_take_atomic);
 /* Make the pageblock that holds `head` part of that reserve, unless it is full. */
-void buddy_reserve_atomic(struct zone *zone, const struct page *head) QUARRY_INT(buddy_reserve_atomic);
+void buddy_reserve_atomic(struct zone *zone, const struct page *head)
+	QUARRY_INT(buddy_reserve_atomic);
 /* Give the pageblocks of the reserve that have free pages to mobility `type`. */
 void buddy_release_atomic(struct zone *zone, unsigned type) QUARRY_INT(buddy_release_atomic);
 
 /* Give a block back; merges with its buddies as far as they are free. */
 void buddy_give(struct zone *zone, struct page *head, unsigned order) QUARRY_INT(buddy_give);
 
-/* The pageblock at `start` changed its type or isolation: list its free blocks anew, and let them merge. */
+/* The pageblock at `start` changed its type or isolation: list its free blocks anew, and let them
+ * merge. */
 void pageblock_relist(struct zone *zone, unsigned long start) QUARRY_INT(pageblock_relist);
 
 /*
- * Hand frames [first, end) of the zone to the buddy at boot or when memory is added: whole maximum-order blocks become an
- * extent, the edges single blocks. Cost: O(1) for the extent, O(pageblock) for each edge.
+ * Hand frames [first, end) of the zone to the buddy at boot or when memory is added: whole
+ * maximum-order blocks become an extent, the edges single blocks. Cost: O(1) for the extent,
+ * O(pageblock) for each edge.
  */
 void buddy_feed(struct zone *zone, unsigned long first, unsigned long end) QUARRY_INT(buddy_feed);
 

@@ -2,9 +2,10 @@
 /*
  * extent.c: memory that nobody ever had.
  *
- * An extent is described in the struct page of its first frame: lru.next is the first frame of the next extent, private_ its
- * length in maximum-order blocks. Nothing else of it is touched, so taking over a terabyte costs as much as a megabyte.
- * Blocks leave from the end, so the description stays where it is.
+ * An extent is described in the struct page of its first frame: lru.next is the first frame of the
+ * next extent, private_ its length in maximum-order blocks. Nothing else of it is touched, so
+ * taking over a terabyte costs as much as a megabyte. Blocks leave from the end, so the description
+ * stays where it is.
  *
  * Start at: extent_take.
  */
@@ -52,6 +53,14 @@ struct page *extent_take(struct zone *zone, unsigned type)
 	return touch_block(zone, pfn, type);
 }
 
+bool extent_holds(const struct zone *zone, unsigned long pfn)
+{
+	for (uint32_t first = zone->extent; first; first = pfn_to_page(first)->lru.next)
+		if (pfn >= first && pfn - first < pfn_to_page(first)->private_ << MAX_PAGE_ORDER)
+			return true;
+	return false;
+}
+
 void extent_open(struct zone *zone, unsigned long pfn)
 {
 	unsigned long block = pfn & ~(MAX_ORDER_NR_PAGES - 1);
@@ -78,7 +87,8 @@ void extent_open(struct zone *zone, unsigned long pfn)
 			rest->lru.next = next;
 			*(block > first ? &header->lru.next : link) = (uint32_t)upper;
 		}
-		free_list_push(zone, touch_block(zone, block, MIGRATE_MOVABLE), MAX_PAGE_ORDER, MIGRATE_MOVABLE);
+		free_list_push(zone, touch_block(zone, block, MIGRATE_MOVABLE), MAX_PAGE_ORDER,
+			       MIGRATE_MOVABLE);
 		return;
 	}
 }

@@ -2,15 +2,16 @@
 /*
  * free_list.h: putting a free block on its zone's list and taking it off. The zone's lock is held.
  *
- * A block is listed by order and by list type: the mobility of its pageblock, or MIGRATE_ISOLATE. The head's flags
- * name the list.
+ * A block is listed by order and by list type: the mobility of its pageblock, or MIGRATE_ISOLATE.
+ * The head's flags name the list.
  */
 #ifndef QUARRY_MM_PHYS_FREE_LIST_H
 #define QUARRY_MM_PHYS_FREE_LIST_H
 
 #include "mm/phys/zone.h"
 
-static inline void free_list_push(struct zone *zone, struct page *head, unsigned order, unsigned type)
+static inline void free_list_push(struct zone *zone, struct page *head, unsigned order,
+				  unsigned type)
 {
 	uint32_t pfn = (uint32_t)page_to_pfn(head);
 	uint32_t next = zone->list[order][type];
@@ -26,7 +27,8 @@ static inline void free_list_push(struct zone *zone, struct page *head, unsigned
 }
 
 /* Take a listed block off its list; the head's state is the caller's to set. */
-static inline void free_list_unlink(struct zone *zone, struct page *head, unsigned order, unsigned type)
+static inline void free_list_unlink(struct zone *zone, struct page *head, unsigned order,
+				    unsigned type)
 {
 	uint32_t next = head->lru.next, prev = head->lru.prev;
 

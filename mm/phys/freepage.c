@@ -2,8 +2,8 @@
 /*
  * freepage.c: walk the zones, take from the CPU's stock or the buddy; give back.
  *
- * The watermark is tested when a zone's buddy is asked, not when a parked page is: parked pages passed
- * it when they were taken, in the same batch (architecture: pay at the refill).
+ * The watermark is tested when a zone's buddy is asked, not when a parked page is: parked pages
+ * passed it when they were taken, in the same batch (architecture: pay at the refill).
  *
  * Start at: freepage_take, freepage_give.
  */
@@ -11,14 +11,16 @@
 
 #include "mm/phys/buddy.h"
 
-/* May it take from the reserve of atomic requests? Only what that is for, and whoever may take everything. */
+/* May it take from the reserve of atomic requests? Only what that is for, and whoever may take
+ * everything. */
 static bool may_use_atomic(const struct page_request *request)
 {
 	return request->order && gfp_reserve(request->gfp) >= RESERVE_ATOMIC;
 }
 
 /* A block from the zone itself, past the stocks. */
-static struct page *take_from_buddy(struct zone *zone, const struct page_request *request, unsigned long floor)
+static struct page *take_from_buddy(struct zone *zone, const struct page_request *request,
+				    unsigned long floor)
 {
 	struct page *head = NULL;
 	unsigned long irq = zone_lock(zone);
@@ -31,23 +33,29 @@ static struct page *take_from_buddy(struct zone *zone, const struct page_request
 		if (!head)
 			head = buddy_take(zone, request->order, type = request->type);
 		if (head)
-			page_set_word(head, page_state(QUARRY_PAGE_PARKED, request->order, type, zone->number), 0);
+			page_set_word(
+				head,
+				page_state(QUARRY_PAGE_PARKED, request->order, type, zone->number),
+				0);
 	}
 	zone_unlock(zone, irq);
 	return head;
 }
 
-static struct page *take_from_zone(struct zone *zone, const struct page_request *request, unsigned long floor)
+static struct page *take_from_zone(struct zone *zone, const struct page_request *request,
+				   unsigned long floor)
 {
 	struct page_cpu *pages = page_cpus[cpu_pin()];
 	struct page_stock *stock = stock_of_zone(pages, zone, request->type, request->order);
 	struct page *head = stock_pop(stock);
 	unsigned long free = zone_free(zone);
 
-	/* The request itself may go down to the floor; what it takes along in a batch leaves as much again. */
+	/* The request itself may go down to the floor; what it takes along in a batch leaves as
+	 * much again. */
 	if (!head && free >= floor + (1ul << request->order)) {
 		unsigned long spare = (free - floor) >> request->order;
-		head = stock_refill_and_pop(zone, stock, request->order, request->type, (spare + 1) / 2);
+		head = stock_refill_and_pop(zone, stock, request->order, request->type,
+					    (spare + 1) / 2);
 		if (!head)
 			head = take_from_buddy(zone, request, floor);
 	}
@@ -55,7 +63,8 @@ static struct page *take_from_zone(struct zone *zone, const struct page_request 
 	return head;
 }
 
-struct page *freepage_take(const struct page_request *request, enum zone_mark mark, enum gfp_reserve_depth depth)
+struct page *freepage_take(const struct page_request *request, enum zone_mark mark,
+			   enum gfp_reserve_depth depth)
 {
 	struct zone *const *zone = nodes.order[request->node][request->highest];
 

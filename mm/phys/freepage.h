@@ -15,7 +15,7 @@ struct page_request {
 	unsigned node;
 	enum zone_type highest;
 	unsigned type;
-	const char *call;  /* for reports */
+	const char *call; /* for reports */
 	uintptr_t caller;
 };
 
@@ -23,13 +23,14 @@ struct page_request {
  * Try every zone of the request against `mark` with `depth` of reserves, nearest and highest first.
  * Context: any but NMI; pins and locks inside. Return: a USED head with reference count 1, or NULL.
  */
-struct page *freepage_take(const struct page_request *request, enum zone_mark mark, enum gfp_reserve_depth depth)
-	QUARRY_INT(freepage_take);
+struct page *freepage_take(const struct page_request *request, enum zone_mark mark,
+			   enum gfp_reserve_depth depth) QUARRY_INT(freepage_take);
 
 /* A parked head becomes the caller's: USED, reference count 1, the owner's words cleared. */
 static QUARRY_ALWAYS_INLINE void page_hand_out(struct page *head)
 {
-	uint32_t flags = page_flags(head) ^ ((unsigned)QUARRY_PAGE_PARKED ^ (unsigned)QUARRY_PAGE_USED);
+	uint32_t flags =
+		page_flags(head) ^ ((unsigned)QUARRY_PAGE_PARKED ^ (unsigned)QUARRY_PAGE_USED);
 
 	page_set_word(head, flags, 1);
 	head->mapping = NULL;
@@ -43,7 +44,8 @@ static QUARRY_ALWAYS_INLINE void page_hand_out(struct page *head)
 void freepage_give(struct page *head, uint32_t flags) QUARRY_INT(freepage_give);
 
 /* Parks a block on the pinned CPU if its stock takes it at once. */
-static QUARRY_ALWAYS_INLINE bool freepage_park(struct page_cpu *pages, struct page *head, uint32_t flags)
+static QUARRY_ALWAYS_INLINE bool freepage_park(struct page_cpu *pages, struct page *head,
+					       uint32_t flags)
 {
 	page_set_word(head, (flags & PAGE_PLACE_MASK) | QUARRY_PAGE_PARKED, 0);
 	return stock_push(stock_of_flags(pages, flags), head);

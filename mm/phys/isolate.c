@@ -2,9 +2,10 @@
 /*
  * isolate.c: pageblocks set apart, so that given frames can be taken.
  *
- * An isolated pageblock's free blocks are listed under MIGRATE_ISOLATE, from which no request is served, and are not counted as
- * free. Blocks merge inside it, but not across its border. So between begin and end the free pages of the range only grow in number,
- * and the lock is needed for one pageblock at a time.
+ * An isolated pageblock's free blocks are listed under MIGRATE_ISOLATE, from which no request is
+ * served, and are not counted as free. Blocks merge inside it, but not across its border. So
+ * between begin and end the free pages of the range only grow in number, and the lock is needed for
+ * one pageblock at a time.
  *
  * Start at: isolate_begin.
  */
@@ -20,7 +21,8 @@
 
 /* ---- begin ---- */
 
-/* If a free block larger than a pageblock holds the one at `start`, split it so that no list entry crosses the border. */
+/* If a free block larger than a pageblock holds the one at `start`, split it so that no list entry
+ * crosses the border. */
 static void cut_out(struct zone *zone, unsigned long start)
 {
 	unsigned order = MAX_PAGE_ORDER;
@@ -30,7 +32,8 @@ static void cut_out(struct zone *zone, unsigned long start)
 	for (; order > pageblock_order; order--) {
 		unsigned long pfn = start & ~((1ul << order) - 1);
 		head = pfn_to_page(pfn);
-		if (pageblock_state(pfn) && page_kind(head) == QUARRY_PAGE_FREE && page_order(head) == order)
+		if (pageblock_state(pfn) && page_kind(head) == QUARRY_PAGE_FREE &&
+		    page_order(head) == order)
 			break;
 	}
 	if (order == pageblock_order)
@@ -68,7 +71,8 @@ static int isolate_pageblock(struct zone *zone, unsigned long start)
 
 int isolate_begin(struct zone *zone, unsigned long first, unsigned long end)
 {
-	for_each_pageblock(at, first, end) {
+	for_each_pageblock(at, first, end)
+	{
 		int error = isolate_pageblock(zone, at);
 		if (error) {
 			if (at > first)
@@ -88,7 +92,8 @@ static unsigned long clip(unsigned long pfn, unsigned long first)
 }
 
 /* Is every frame of [first, end) in this pageblock inside a free block of the zone? */
-static bool all_free(const struct zone *zone, unsigned long start, unsigned long first, unsigned long end)
+static bool all_free(const struct zone *zone, unsigned long start, unsigned long first,
+		     unsigned long end)
 {
 	unsigned long stop = (unsigned long)min_u64(start + pageblock_nr_pages, end);
 
@@ -97,7 +102,8 @@ static bool all_free(const struct zone *zone, unsigned long start, unsigned long
 	for (unsigned long at = start; at < stop; at += 1ul << page_order(pfn_to_page(at))) {
 		const struct page *head = pfn_to_page(at);
 		bool wanted = at + (1ul << page_order(head)) > first;
-		if (wanted && (page_kind(head) != QUARRY_PAGE_FREE || page_zone_number(head) != zone->number))
+		if (wanted &&
+		    (page_kind(head) != QUARRY_PAGE_FREE || page_zone_number(head) != zone->number))
 			return false;
 	}
 	return true;
@@ -113,7 +119,8 @@ static void take_block(struct zone *zone, unsigned long pfn, unsigned long first
 	pageblock_make_ready(pfn, zone->number);
 	for (unsigned long at = pfn; at < pfn + (1ul << order); at++) {
 		struct page *page = pfn_to_page(at);
-		page_set_word(page, page_state(QUARRY_PAGE_USED, 0, MIGRATE_MOVABLE, zone->number), 1);
+		page_set_word(page, page_state(QUARRY_PAGE_USED, 0, MIGRATE_MOVABLE, zone->number),
+			      1);
 		page->mapping = NULL;
 		page->private_ = 0;
 	}
@@ -122,7 +129,8 @@ static void take_block(struct zone *zone, unsigned long pfn, unsigned long first
 			buddy_give(zone, pfn_to_page(at), 0);
 }
 
-static void take_pageblock(struct zone *zone, unsigned long start, unsigned long first, unsigned long end)
+static void take_pageblock(struct zone *zone, unsigned long start, unsigned long first,
+			   unsigned long end)
 {
 	unsigned long stop = (unsigned long)min_u64(start + pageblock_nr_pages, end);
 
@@ -136,7 +144,8 @@ static void take_pageblock(struct zone *zone, unsigned long start, unsigned long
 
 int isolate_take(struct zone *zone, unsigned long first, unsigned long end)
 {
-	for_each_pageblock(at, first, end) {
+	for_each_pageblock(at, first, end)
+	{
 		unsigned long irq = zone_lock(zone);
 		bool free = all_free(zone, at, first, end);
 		zone_unlock(zone, irq);
@@ -144,7 +153,8 @@ int isolate_take(struct zone *zone, unsigned long first, unsigned long end)
 			return -QUARRY_EBUSY;
 	}
 	/* What was free stays free while it is isolated: the second pass cannot fail. */
-	for_each_pageblock(at, first, end) {
+	for_each_pageblock(at, first, end)
+	{
 		unsigned long irq = zone_lock(zone);
 		take_pageblock(zone, at, first, end);
 		zone_unlock(zone, irq);
@@ -165,6 +175,5 @@ static void release_pageblock(struct zone *zone, unsigned long start)
 
 void isolate_end(struct zone *zone, unsigned long first, unsigned long end)
 {
-	for_each_pageblock(at, first, end)
-		release_pageblock(zone, at);
+	for_each_pageblock(at, first, end) release_pageblock(zone, at);
 }

@@ -8,17 +8,21 @@
 #include "mm/phys/zone.h"
 
 /*
- * Keep the free pages of every pageblock that frames [first, end) touch from being handed out; what is freed there
- * meanwhile is kept too. The frames must be of one zone. Locks inside.
- * Return: 0; -EINVAL if a frame is not ours; -EBUSY if a pageblock is isolated already (nothing is isolated then).
+ * Keep the free pages of every pageblock that frames [first, end) touch from being handed out; what
+ * is freed there meanwhile is kept too. The frames must be of one zone. Locks inside.
+ * Return: 0; -EINVAL if a frame is not ours; -EBUSY if a pageblock is isolated already (nothing is
+ * isolated then).
  */
-int isolate_begin(struct zone *zone, unsigned long first, unsigned long end) QUARRY_INT(isolate_begin);
+int isolate_begin(struct zone *zone, unsigned long first, unsigned long end)
+	QUARRY_INT(isolate_begin);
 
 /*
- * If all of [first, end) is free, take it: every frame becomes a USED single page with one reference.
+ * If all of [first, end) is free, take it: every frame becomes a USED single page with one
+ * reference.
  * Return: 0, -EBUSY (nothing taken).
  */
-int isolate_take(struct zone *zone, unsigned long first, unsigned long end) QUARRY_INT(isolate_take);
+int isolate_take(struct zone *zone, unsigned long first, unsigned long end)
+	QUARRY_INT(isolate_take);
 
 /* End what isolate_begin() began. */
 void isolate_end(struct zone *zone, unsigned long first, unsigned long end) QUARRY_INT(isolate_end);

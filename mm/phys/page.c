@@ -2,12 +2,14 @@
 /*
  * page.c: heads of blocks, references.
  *
- * Finding the head. The head of a block that holds frame p, of order k, has frame number p with the low k bits cleared.
- * So the candidates are p with 0, 1, 2 ... low bits cleared; those between p and the head are inner pages of
- * the same block, which its owner keeps stable; the first candidate that is a head of sufficient order is the answer. In a whole
- * pageblock only the first struct page is meaningful, so the search starts there.
+ * Finding the head. The head of a block that holds frame p, of order k, has frame number p with the
+ * low k bits cleared. So the candidates are p with 0, 1, 2 ... low bits cleared; those between p
+ * and the head are inner pages of the same block, which its owner keeps stable; the first candidate
+ * that is a head of sufficient order is the answer. In a whole pageblock only the first struct page
+ * is meaningful, so the search starts there.
  *
- * References. Taking one requires holding one, so a holder who reads 1 is alone and may free with plain stores.
+ * References. Taking one requires holding one, so a holder who reads 1 is alone and may free with
+ * plain stores.
  *
  * Start at: compound_head.
  */
@@ -70,7 +72,8 @@ void get_page(struct page *page)
 	int before = __atomic_fetch_add(&head->refcount, 1, __ATOMIC_RELAXED);
 
 	if (unlikely(before <= 0 || before == INT32_MAX)) {
-		/* Not held, or saturated: take it back; a page that nobody owns must not gain an owner. */
+		/* Not held, or saturated: take it back; a page that nobody owns must not gain an
+		 * owner. */
 		__atomic_fetch_sub(&head->refcount, 1, __ATOMIC_RELAXED);
 		mm_report(REF_COUNT, "get_page", page, before, page_flags(head));
 	}

@@ -14,7 +14,8 @@
 #include "mm/base/state.h"
 
 #define PAGE_TYPE_MASK (QUARRY_PG_KIND_MASK | 0xfu << QUARRY_PG_ORDER_SHIFT)
-#define PAGE_PLACE_MASK (0x7fffu << QUARRY_PG_ORDER_SHIFT) /* order (4), mobility (3) and zone number (8) */
+#define PAGE_PLACE_MASK                                                                            \
+	(0x7fffu << QUARRY_PG_ORDER_SHIFT) /* order (4), mobility (3) and zone number (8) */
 
 static inline uint32_t page_state(enum quarry_page_kind kind, unsigned order, unsigned mobility,
 				  unsigned zone)
@@ -23,8 +24,9 @@ static inline uint32_t page_state(enum quarry_page_kind kind, unsigned order, un
 	       mobility << QUARRY_PG_MOBILITY_SHIFT | zone << QUARRY_PG_ZONE_SHIFT;
 }
 /*
- * The owner of a block writes its flags without a lock while a neighbour's merge may read them, so both
- * sides are relaxed atomics. A reader can only act on FREE, which changes under the zone's lock alone.
+ * The owner of a block writes its flags without a lock while a neighbour's merge may read them, so
+ * both sides are relaxed atomics. A reader can only act on FREE, which changes under the zone's
+ * lock alone.
  */
 static inline uint32_t page_flags(const struct page *page)
 {
@@ -42,7 +44,8 @@ static inline uint64_t page_word(const struct page *page)
 }
 static inline void page_set_word(struct page *page, uint32_t flags, unsigned refcount)
 {
-	__atomic_store_n((page_word_t *)(void *)page, flags | (uint64_t)refcount << 32, __ATOMIC_RELAXED);
+	__atomic_store_n((page_word_t *)(void *)page, flags | (uint64_t)refcount << 32,
+			 __ATOMIC_RELAXED);
 }
 static inline enum quarry_page_kind flags_kind(uint32_t flags)
 {
@@ -68,7 +71,8 @@ static inline unsigned page_mobility(const struct page *page)
 static inline bool page_is_inner(const struct page *page)
 {
 	uint32_t flags = page_flags(page);
-	return flags_kind(flags) == QUARRY_PAGE_INNER || (flags & QUARRY_PG_MEMBER) == QUARRY_PG_MEMBER;
+	return flags_kind(flags) == QUARRY_PAGE_INNER ||
+	       (flags & QUARRY_PG_MEMBER) == QUARRY_PG_MEMBER;
 }
 /* Zone number: node * MAX_NR_ZONES + zone type. */
 static inline unsigned page_zone_number(const struct page *page)
@@ -77,19 +81,21 @@ static inline unsigned page_zone_number(const struct page *page)
 }
 
 /*
- * Change the kind of an allocated block's head (USED <-> SLAB, LARGE, VMALLOC, TABLE), keeping order,
- * mobility and zone. The owner of the block may call it at any time; no lock.
+ * Change the kind of an allocated block's head (USED <-> SLAB, LARGE, VMALLOC, TABLE), keeping
+ * order, mobility and zone. The owner of the block may call it at any time; no lock.
  */
 static inline void page_set_kind(struct page *page, enum quarry_page_kind kind)
 {
 	page_set_flags(page, (page_flags(page) & ~QUARRY_PG_KIND_MASK) | (uint32_t)kind);
 }
-/* Give an inner page of an allocated block a kind of its own, with the head's place: slabs mark every page, so that
- * any address finds its cache in one step. Must be set back to INNER (page_set_inner) before the block is freed. */
+/* Give an inner page of an allocated block a kind of its own, with the head's place: slabs mark
+ * every page, so that any address finds its cache in one step. Must be set back to INNER
+ * (page_set_inner) before the block is freed. */
 static inline void page_set_member(struct page *inner, const struct page *head,
 				   enum quarry_page_kind kind)
 {
-	page_set_flags(inner, (page_flags(head) & ~PAGE_TYPE_MASK) | QUARRY_PG_MEMBER | (uint32_t)kind);
+	page_set_flags(inner,
+		       (page_flags(head) & ~PAGE_TYPE_MASK) | QUARRY_PG_MEMBER | (uint32_t)kind);
 }
 static inline void page_set_inner(struct page *inner)
 {

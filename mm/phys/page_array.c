@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * page_array.c: the two words behind every conversion between address, frame number and struct page.
+ * page_array.c: the two words behind every conversion between address, frame number and struct
+ * page.
  *
  * The array is biased: element 0 would be frame 0, whether that frame exists or not (quarry/mm.h).
  */

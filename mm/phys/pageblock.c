@@ -2,7 +2,8 @@
 /*
  * pageblock.c: the byte map of pageblocks, and making one ready.
  *
- * Cost  pageblock_make_ready writes 512 flag words once in a block's life: 8 bytes a page, when the block is first split.
+ * Cost  pageblock_make_ready writes 512 flag words once in a block's life: 8 bytes a page, when the
+ * block is first split.
  */
 #include "mm/phys/pageblock.h"
 
@@ -25,6 +26,6 @@ void pageblock_make_ready(unsigned long pfn, unsigned zone)
 
 void pageblock_init(uint8_t *state, unsigned long first, unsigned long count)
 {
-	pageblocks = (struct pageblock_map){ state, first, count };
+	pageblocks = (struct pageblock_map){state, first, count};
 	__builtin_memset(state, 0, count);
 }

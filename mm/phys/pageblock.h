@@ -3,17 +3,22 @@
  * pageblock.h: one byte of state per pageblock (512 pages, 2 MiB).
  *
  * Terms
- *   untouched  byte 0: no struct page of the block is meaningful. A hole, or memory that was never handed out.
- *   whole      WHOLE: only the first struct page is meaningful; the block has never been split below its size.
+ *   untouched  byte 0: no struct page of the block is meaningful. A hole, or memory that was never
+ *   handed out.
+ *   whole      WHOLE: only the first struct page is meaningful; the block has never been split
+ *              below its size.
  *   ready      READY: every struct page of the block is meaningful. Once ready, always ready.
- *   isolated   ISOLATED: its free blocks are listed apart and not handed out; what is freed joins them
+ *   isolated   ISOLATED: its free blocks are listed apart and not handed out; what is freed joins
+ *              them
  * The low three bits hold the mobility type of the block's pages.
  *
  * Invariants
  *   I1  state(b) == 0  or exactly one of WHOLE, READY is set
- *   I2  WHOLE => every page but the first belongs to a block that starts at or before the pageblock's first page
+ *   I2  WHOLE => every page but the first belongs to a block that starts at or before the
+ *       pageblock's first page
  *
- * Locking  a byte changes under the lock of the zone that owns the pageblock's pages; bytes are read without it.
+ * Locking  a byte changes under the lock of the zone that owns the pageblock's pages; bytes are
+ * read without it.
  */
 #ifndef QUARRY_MM_PHYS_PAGEBLOCK_H
 #define QUARRY_MM_PHYS_PAGEBLOCK_H
@@ -26,7 +31,7 @@
 #define BLOCK_ISOLATED 32u
 
 struct pageblock_map {
-	uint8_t *state;              /* one for each pageblock from `first` */
+	uint8_t *state; /* one for each pageblock from `first` */
 	unsigned long first, count;
 };
 extern struct pageblock_map pageblocks QUARRY_INT(pageblocks);
@@ -91,8 +96,9 @@ static inline bool page_is_known(const struct page *page)
 }
 
 /*
- * The struct page for `address` if it lies in the direct map and its struct page is meaningful; NULL for every
- * other address (vmalloc, stack, user, hole, memory never handed out). Hot: kfree asks this first.
+ * The struct page for `address` if it lies in the direct map and its struct page is meaningful;
+ * NULL for every other address (vmalloc, stack, user, hole, memory never handed out). Hot: kfree
+ * asks this first.
  */
 static inline struct page *page_of_address(const void *address)
 {
@@ -100,8 +106,9 @@ static inline struct page *page_of_address(const void *address)
 }
 
 /*
- * Make every struct page of the pageblock meaningful: inner pages of zone number `zone`. The first one is left
- * alone if the block was whole. Context: the zone lock is held, or nobody else knows the block.
+ * Make every struct page of the pageblock meaningful: inner pages of zone number `zone`. The first
+ * one is left alone if the block was whole. Context: the zone lock is held, or nobody else knows
+ * the block.
  */
 void pageblock_make_ready(unsigned long pfn, unsigned zone) QUARRY_INT(pageblock_make_ready);
 

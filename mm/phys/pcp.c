@@ -2,9 +2,12 @@
 /*
  * pcp.c: filling, draining and sizing the CPUs' stocks of pages.
  *
- * Size  A stock of single pages holds at most 1/PARK_SHARE of the zone divided by the number of CPUs, and never more
- *       than CAP_MAX pages; those of larger orders hold fewer. Small zones park nothing, so that a tiny machine has its last page at hand.
- * Cost  pop and push: about ten instructions. A refill takes the zone's lock once for at most REFILL_MAX
+ * Size  A stock of single pages holds at most 1/PARK_SHARE of the zone divided by the number of
+ * CPUs, and never more
+ *       than CAP_MAX pages; those of larger orders hold fewer. Small zones park nothing, so that a
+ *       tiny machine has its last page at hand.
+ * Cost  pop and push: about ten instructions. A refill takes the zone's lock once for at most
+ * REFILL_MAX
  *       blocks, a drain once for DRAIN_CHUNK blocks: the bound on work with interrupts masked.
  *
  * Locking  none of its own; zone locks inside refill and drain, with the stock marked busy.
@@ -15,25 +18,27 @@
 #include "mm/base/log.h"
 #include "mm/phys/buddy.h"
 
-#define CAP_MAX 4096u    /* single pages a stock: covers the burst of a 16 MiB mapping */
-#define CAP_MIN 8u       /* below this a stock of single pages does not pay: park nothing */
-#define PARK_SHARE 64u   /* pages of a CPU's share of the zone for each page of a stock: about 5 % parked if all stocks are
+#define CAP_MAX 4096u /* single pages a stock: covers the burst of a 16 MiB mapping */
+#define CAP_MIN 8u    /* below this a stock of single pages does not pay: park nothing */
+#define PARK_SHARE                                                                                 \
+	64u /* pages of a CPU's share of the zone for each page of a stock: about 5 % parked if all stocks are
 			    full, and 0.013 % of memory for the slots */
-#define SHRINK_AFTER 3u  /* orders 0-3 serve bursts; larger ones only alternating take and give */
-#define HUGE_SHARE 64u   /* a CPU parks one block for each 64 of its order in its share of the zone */
+#define SHRINK_AFTER 3u /* orders 0-3 serve bursts; larger ones only alternating take and give */
+#define HUGE_SHARE 64u /* a CPU parks one block for each 64 of its order in its share of the zone */
 #define HUGE_CAP_MAX 4u
 #define DRAIN_CHUNK 32u
-#define DRAIN_MAX 256u   /* blocks that one free may have to give back: bounds its time; half a stock if that is less */
+#define DRAIN_MAX                                                                                  \
+	256u /* blocks that one free may have to give back: bounds its time; half a stock if that is less */
 #define DRAIN_TRIES 1000u /* a CPU is busy for microseconds; only a broken cross-call gets here */
 
 QUARRY_STATE struct page_cpu *page_cpus[QUARRY_MAX_CPUS];
 
 static QUARRY_STATE struct {
 	bool on;
-	unsigned limit;           /* of blocks in a stock */
-	unsigned share;           /* a stock of single pages holds 1/share of the zone */
+	unsigned limit; /* of blocks in a stock */
+	unsigned share; /* a stock of single pages holds 1/share of the zone */
 	unsigned nr_cpus;
-	unsigned nr_nodes;        /* rows exist for the zones of these */
+	unsigned nr_nodes;	  /* rows exist for the zones of these */
 	struct page_cpu *nothing; /* what page_cpus points to for a CPU that is not started */
 } parking;
 
@@ -51,7 +56,8 @@ static uint16_t stock_capacity(const struct zone *zone, unsigned order)
 	if (!parking.on || single < CAP_MIN)
 		return 0;
 	if (order > SHRINK_AFTER)
-		return (uint16_t)min_u64(min_u64((share >> order) / HUGE_SHARE, HUGE_CAP_MAX), parking.limit);
+		return (uint16_t)min_u64(min_u64((share >> order) / HUGE_SHARE, HUGE_CAP_MAX),
+					 parking.limit);
 	return (uint16_t)min_u64(order ? single >> (order + 1) : single, parking.limit);
 }
 
@@ -97,7 +103,8 @@ struct page *stock_refill_and_pop(struct zone *zone, struct page_stock *stock, u
 	return head;
 }
 
-bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct page *head, unsigned order)
+bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct page *head,
+			  unsigned order)
 {
 	if (!stock->cap || !stock_mark(stock))
 		return false;
@@ -119,7 +126,8 @@ static bool drain_pages(struct page_cpu *pages)
 {
 	bool all = true;
 
-	for_each_populated_zone(zone) {
+	for_each_populated_zone(zone)
+	{
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
 			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
 				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
@@ -130,7 +138,8 @@ static bool drain_pages(struct page_cpu *pages)
 					continue;
 				}
 				give_slots(zone, stock->slot, stock->n, order);
-				stock->cap = (uint16_t)min_u64(stock_capacity(zone, order), stock->room);
+				stock->cap =
+					(uint16_t)min_u64(stock_capacity(zone, order), stock->room);
 				stock_end(stock, 0);
 			}
 		}
@@ -185,15 +194,18 @@ unsigned long pcp_parked(const struct zone *only)
 {
 	unsigned long parked = 0;
 
-	for_each_online_cpu(cpu) {
-		for_each_populated_zone(zone) {
+	for_each_online_cpu (cpu) {
+		for_each_populated_zone(zone)
+		{
 			if (only && zone != only)
 				continue;
 			for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
 				unsigned order = i % NR_PAGE_ORDERS;
-				const struct page_stock *stock =
-					stock_of_zone(page_cpus[cpu], zone, i / NR_PAGE_ORDERS, order);
-				parked += (unsigned long)__atomic_load_n(&stock->n, __ATOMIC_RELAXED) << order;
+				const struct page_stock *stock = stock_of_zone(
+					page_cpus[cpu], zone, i / NR_PAGE_ORDERS, order);
+				parked +=
+					(unsigned long)__atomic_load_n(&stock->n, __ATOMIC_RELAXED)
+					<< order;
 			}
 		}
 	}
@@ -204,7 +216,8 @@ unsigned long pcp_parked(const struct zone *only)
 
 static size_t rows_size(unsigned nr_nodes)
 {
-	return (size_t)nr_nodes * MAX_NR_ZONES * STOCK_MOBILITIES * STOCK_COLUMNS * sizeof(struct page_stock);
+	return (size_t)nr_nodes * MAX_NR_ZONES * STOCK_MOBILITIES * STOCK_COLUMNS *
+	       sizeof(struct page_stock);
 }
 
 size_t pcp_nothing_size(unsigned nr_nodes)
@@ -216,9 +229,8 @@ size_t pcp_area_size(void)
 {
 	size_t slots = 0;
 
-	for_each_populated_zone(zone)
-		for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
-			slots += MIGRATE_PCPTYPES * stock_capacity(zone, order);
+	for_each_populated_zone(zone) for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
+		slots += MIGRATE_PCPTYPES * stock_capacity(zone, order);
 	return slots ? pcp_nothing_size(parking.nr_nodes) + slots * sizeof(struct page *) : 0;
 }
 
@@ -229,7 +241,8 @@ void pcp_cpu_start(unsigned cpu, unsigned node, void *area)
 	struct page **slot = (struct page **)((char *)area + head_size);
 
 	__builtin_memset(area, 0, head_size);
-	for_each_populated_zone(zone) {
+	for_each_populated_zone(zone)
+	{
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
 			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
 				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
@@ -239,15 +252,16 @@ void pcp_cpu_start(unsigned cpu, unsigned node, void *area)
 			}
 		}
 	}
-	/* A mask's row: the best zone's stocks for its mobility. Illegal masks get a row that parks nothing. */
+	/* A mask's row: the best zone's stocks for its mobility. Illegal masks get a row that parks
+	 * nothing. */
 	for (unsigned bits = 0; bits < 32; bits++) {
 		gfp_t gfp = (QUARRY_FORCE gfp_t)bits;
 		const struct zone *zone = nodes.order[node][gfp_zone(gfp)][0];
 		unsigned type = gfp_migratetype(gfp);
 		bool legal = zone && type < MIGRATE_PCPTYPES &&
 			     !(QUARRY_ZONE_ILLEGAL >> gfp_bits(gfp & GFP_ZONEMASK) & 1u);
-		pages->take[bits] = legal ? stock_of_zone(pages, zone, type, 0) :
-					    pages->give[STOCK_MOBILITIES - 1];
+		pages->take[bits] = legal ? stock_of_zone(pages, zone, type, 0)
+					  : pages->give[STOCK_MOBILITIES - 1];
 	}
 	page_cpus[cpu] = pages;
 }
@@ -270,8 +284,8 @@ void pcp_init(bool park, unsigned limit, unsigned nr_cpus, void *nothing, unsign
 /* ---- validator ---- */
 
 /* Slots of one stock: I2. */
-static unsigned long check_slots(const struct zone *zone, const struct page_stock *stock, unsigned type,
-				 unsigned order)
+static unsigned long check_slots(const struct zone *zone, const struct page_stock *stock,
+				 unsigned type, unsigned order)
 {
 	const uint32_t expected = page_state(QUARRY_PAGE_PARKED, order, type, zone->number);
 	unsigned long broken = 0;
@@ -280,7 +294,8 @@ static unsigned long check_slots(const struct zone *zone, const struct page_stoc
 		if (page_flags(stock->slot[i]) == expected)
 			continue;
 		broken++;
-		mm_report(VALIDATE, "pcp_check I2", stock->slot[i], page_flags(stock->slot[i]), expected);
+		mm_report(VALIDATE, "pcp_check I2", stock->slot[i], page_flags(stock->slot[i]),
+			  expected);
 	}
 	return broken;
 }
@@ -289,14 +304,17 @@ unsigned long pcp_check(void)
 {
 	unsigned long broken = 0;
 
-	for_each_online_cpu(cpu) {
-		for_each_populated_zone(zone) {
+	for_each_online_cpu (cpu) {
+		for_each_populated_zone(zone)
+		{
 			for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
 				unsigned order = i % NR_PAGE_ORDERS, type = i / NR_PAGE_ORDERS;
-				const struct page_stock *stock = stock_of_zone(page_cpus[cpu], zone, type, order);
+				const struct page_stock *stock =
+					stock_of_zone(page_cpus[cpu], zone, type, order);
 				if (stock->n > stock->cap || stock->cap > stock->room) {
 					broken++;
-					mm_report(VALIDATE, "pcp_check I1", stock, stock->n, stock->cap);
+					mm_report(VALIDATE, "pcp_check I1", stock, stock->n,
+						  stock->cap);
 				} else {
 					broken += check_slots(zone, stock, type, order);
 				}

@@ -4,19 +4,24 @@
  *
  * Terms
  *   stock    an array of heads of PARKED blocks: one for each CPU, zone, mobility and small order
- *   place    order (4 bits), mobility (3 bits) and zone number (8 bits) as they stand in a head's flags: selects where a
- *            freed block goes. A stock is 16 bytes and bits 0-3 of the flags are the kind, so the place bits in
- *            their place are the stock's offset in bytes: finding it is one AND. Large orders hold few blocks.
+ *   place    order (4 bits), mobility (3 bits) and zone number (8 bits) as they stand in a head's
+ *            flags: selects where a
+ *            freed block goes. A stock is 16 bytes and bits 0-3 of the flags are the kind, so the
+ *            place bits in
+ *            their place are the stock's offset in bytes: finding it is one AND. Large orders hold
+ *            few blocks.
  *
- * Exclusion. Only its own CPU touches a stock, kept there by a pin. Against interrupts on that CPU the owner first sets
- * `busy`, then reads n, works, and clears `busy` last. An interrupt before the mark runs to its end before the owner
- * reads anything; one that finds the mark takes or gives at the zone itself. (Were the mark a value of n, an interrupt between
- * reading n and marking would be undone.) So the fast path has no lock, no locked instruction and no interrupt
- * masking. Remote drains are calls to the CPU (cpu_call_all), never accesses from outside.
+ * Exclusion. Only its own CPU touches a stock, kept there by a pin. Against interrupts on that CPU
+ * the owner first sets `busy`, then reads n, works, and clears `busy` last. An interrupt before the
+ * mark runs to its end before the owner reads anything; one that finds the mark takes or gives at
+ * the zone itself. (Were the mark a value of n, an interrupt between reading n and marking would be
+ * undone.) So the fast path has no lock, no locked instruction and no interrupt masking. Remote
+ * drains are calls to the CPU (cpu_call_all), never accesses from outside.
  *
  * Invariants (validator: pcp_check)
  *   I1  n <= cap <= room; busy only while the owner works
- *   I2  slot[0 .. n) are heads of PARKED blocks of the stock's order, zone and mobility, each in one stock once
+ *   I2  slot[0 .. n) are heads of PARKED blocks of the stock's order, zone and mobility, each in
+ *       one stock once
  *   I3  parked pages are not counted in zone->free: they passed the watermark when they were taken
  *
  * Start at: stock_pop, stock_push.
@@ -34,14 +39,17 @@ struct page_stock {
 	struct page **slot;
 };
 
-#define STOCK_COLUMNS 16u /* the 4 order bits of a flags word */
+#define STOCK_COLUMNS 16u   /* the 4 order bits of a flags word */
 #define STOCK_MOBILITIES 8u /* rows of a zone: the 3 mobility bits of a flags word */
 
-QUARRY_STATIC_ASSERT(sizeof(struct page_stock) == 1u << QUARRY_PG_ORDER_SHIFT, "a stock's offset is its place");
+QUARRY_STATIC_ASSERT(sizeof(struct page_stock) == 1u << QUARRY_PG_ORDER_SHIFT,
+		     "a stock's offset is its place");
 
-/* What a CPU parks. `give` is indexed by place; rows and columns that nothing is parked in have cap 0. */
+/* What a CPU parks. `give` is indexed by place; rows and columns that nothing is parked in have cap
+ * 0. */
 struct page_cpu {
-	struct page_stock *take[32]; /* by the low five bits of a mask: row of the preferred zone's stocks */
+	struct page_stock
+		*take[32]; /* by the low five bits of a mask: row of the preferred zone's stocks */
 	struct page_stock give[][STOCK_COLUMNS];
 };
 
@@ -95,14 +103,15 @@ static QUARRY_ALWAYS_INLINE bool stock_push(struct page_stock *stock, struct pag
 }
 
 /* Stock that a freed block with these flags belongs to. */
-static QUARRY_ALWAYS_INLINE struct page_stock *stock_of_flags(struct page_cpu *pages, uint32_t flags)
+static QUARRY_ALWAYS_INLINE struct page_stock *stock_of_flags(struct page_cpu *pages,
+							      uint32_t flags)
 {
 	return (struct page_stock *)((char *)pages->give + (flags & PAGE_PLACE_MASK));
 }
 
 /* Stock of zone, mobility and order on `pages`. */
-static inline struct page_stock *stock_of_zone(struct page_cpu *pages, const struct zone *zone, unsigned type,
-					       unsigned order)
+static inline struct page_stock *stock_of_zone(struct page_cpu *pages, const struct zone *zone,
+					       unsigned type, unsigned order)
 {
 	return &pages->give[(unsigned)zone->number * STOCK_MOBILITIES + type][order];
 }
@@ -118,35 +127,41 @@ static inline uint32_t stock_batch(const struct page_stock *stock)
 
 /*
  * Refill an empty stock with at most `most` blocks and take one. Pinned; the zone is not locked.
- * Return: a PARKED head, or NULL: stock busy or nothing parked here (go to the buddy), or the zone has no block.
+ * Return: a PARKED head, or NULL: stock busy or nothing parked here (go to the buddy), or the zone
+ * has no block.
  */
 struct page *stock_refill_and_pop(struct zone *zone, struct page_stock *stock, unsigned order,
-				  unsigned type, unsigned long most) QUARRY_INT(stock_refill_and_pop);
+				  unsigned type, unsigned long most)
+	QUARRY_INT(stock_refill_and_pop);
 
-/* Make room in a full stock by giving its oldest blocks to the buddy, then park `head`. Pinned. Return: false: busy or nothing parked here. */
-bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct page *head, unsigned order)
-	QUARRY_INT(stock_drain_and_push);
+/* Make room in a full stock by giving its oldest blocks to the buddy, then park `head`. Pinned.
+ * Return: false: busy or nothing parked here. */
+bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct page *head,
+			  unsigned order) QUARRY_INT(stock_drain_and_push);
 
-/* Give back what the calling CPU parks. Pinned. Return: false if a stock was busy (an interrupted owner). */
+/* Give back what the calling CPU parks. Pinned. Return: false if a stock was busy (an interrupted
+ * owner). */
 bool pcp_drain_local(void) QUARRY_INT(pcp_drain_local);
 /* The same for all CPUs. Context: task, irqs on, no lock. */
 void pcp_drain_all(void) QUARRY_INT(pcp_drain_all);
 /* Give back what `cpu`, which is not running, parks, and its own arrays. */
 void pcp_drain_dead(unsigned cpu) QUARRY_INT(pcp_drain_dead);
 
-/* All CPUs together park at most 1/fraction of a zone in each mobility's single pages (0: the built-in rule). Context: as
- * pcp_drain_all. */
+/* All CPUs together park at most 1/fraction of a zone in each mobility's single pages (0: the
+ * built-in rule). Context: as pcp_drain_all. */
 void pcp_tune(unsigned fraction) QUARRY_INT(pcp_tune);
 
 /* Pages parked on all CPUs / in one zone (zone NULL: all). */
 unsigned long pcp_parked(const struct zone *zone) QUARRY_INT(pcp_parked);
 
 /*
- * No CPU parks anything until it is started; if `park` is false not then either: every request reaches the
- * zones, so that floors are page-exact. No stock holds more than `limit` blocks (0: no such limit). `nothing` is pcp_nothing_size() bytes, for rows without room, to which all
- * CPUs that are not started point.
+ * No CPU parks anything until it is started; if `park` is false not then either: every request
+ * reaches the zones, so that floors are page-exact. No stock holds more than `limit` blocks (0: no
+ * such limit). `nothing` is pcp_nothing_size() bytes, for rows without room, to which all CPUs that
+ * are not started point.
  */
-void pcp_init(bool park, unsigned limit, unsigned nr_cpus, void *nothing, unsigned nr_nodes) QUARRY_INT(pcp_init);
+void pcp_init(bool park, unsigned limit, unsigned nr_cpus, void *nothing, unsigned nr_nodes)
+	QUARRY_INT(pcp_init);
 size_t pcp_nothing_size(unsigned nr_nodes) QUARRY_INT(pcp_nothing_size);
 /* Bytes that one CPU's arrays take; 0 if it would park nothing. */
 size_t pcp_area_size(void) QUARRY_INT(pcp_area_size);

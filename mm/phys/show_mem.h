@@ -5,7 +5,8 @@
 
 #include "mm/phys/freepage.h"
 
-/* Log why `request` failed: its mask, then each zone that it may use. Context: any; no lock held. */
+/* Log why `request` failed: its mask, then each zone that it may use. Context: any; no lock held.
+ * */
 void show_mem_failure(const struct page_request *request) QUARRY_INT(show_mem_failure);
 
 #endif

@@ -22,7 +22,8 @@ int quarry_set_tunables(const struct quarry_tunables *tunables)
 	unsigned fraction = tunables->percpu_pagelist_high_fraction;
 
 	if ((fraction && fraction < HIGH_FRACTION_MIN) || !watermarks_tune(tunables)) {
-		mm_report(BAD_ARGUMENT, "quarry_set_tunables", tunables, fraction, tunables->watermark_scale_factor);
+		mm_report(BAD_ARGUMENT, "quarry_set_tunables", tunables, fraction,
+			  tunables->watermark_scale_factor);
 		return -QUARRY_EINVAL;
 	}
 	pcp_tune(fraction);

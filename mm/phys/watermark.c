@@ -2,9 +2,11 @@
 /*
  * watermark.c: computing the marks and the lowmem reserves.
  *
- *   target   sqrt(16 * lowmem KiB) KiB, between 128 KiB and 256 MiB: grows slower than memory, as the
+ *   target   sqrt(16 * lowmem KiB) KiB, between 128 KiB and 256 MiB: grows slower than memory, as
+ *            the
  *            need for emergency pages does
- *   min      the zone's share of the target, by managed pages (ZONE_MOVABLE: no share, it serves no kernel need)
+ *   min      the zone's share of the target, by managed pages (ZONE_MOVABLE: no share, it serves no
+ *            kernel need)
  *   step     max(min / 4, managed * scale / 10 000); low = min + step, high = low + step
  *   reserve  against a request that could use higher zones: managed pages of those zones / ratio
  *
@@ -18,11 +20,12 @@
 
 #include "mm/base/bits.h"
 
-#define SCALE_FACTOR 10u /* ten-thousandths of the zone between two marks: 0.1 % (Linux's default) */
+#define SCALE_FACTOR                                                                               \
+	10u /* ten-thousandths of the zone between two marks: 0.1 % (Linux's default) */
 #define SCALE_FACTOR_MAX 3000u
 #define TARGET_MIN_KIB 128ull
 #define TARGET_MAX_KIB 262144ull
-#define MOVABLE_MIN_PAGES 32ul  /* a little room to move pages within ZONE_MOVABLE ... */
+#define MOVABLE_MIN_PAGES 32ul	/* a little room to move pages within ZONE_MOVABLE ... */
 #define MOVABLE_MAX_PAGES 128ul /* ... but no emergency reserve */
 
 /* In force now. */
@@ -30,7 +33,9 @@ static QUARRY_STATE struct quarry_tunables tunables;
 
 static const struct quarry_tunables defaults = {
 	.watermark_scale_factor = SCALE_FACTOR,
-	.lowmem_reserve_ratio = { 256, 256, 32, 0 }, /* Linux's: a share of the larger memory that would else eat the smaller */
+	.lowmem_reserve_ratio =
+		{256, 256, 32,
+		 0}, /* Linux's: a share of the larger memory that would else eat the smaller */
 };
 
 /* floor(sqrt(x)), bit by bit from above. */
@@ -44,8 +49,8 @@ static uint64_t square_root(uint64_t x)
 	return root;
 }
 
-unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark, enum gfp_reserve_depth depth,
-			      enum zone_type highest)
+unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark,
+			      enum gfp_reserve_depth depth, enum zone_type highest)
 {
 	unsigned long floor = zone->mark[mark];
 
@@ -67,14 +72,16 @@ unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark, enum
 
 static void set_marks(struct zone *zone, unsigned long min)
 {
-	unsigned long step = (unsigned long)max_u64(min / 4, (uint64_t)zone->managed * tunables.watermark_scale_factor / 10000);
+	unsigned long step = (unsigned long)max_u64(
+		min / 4, (uint64_t)zone->managed * tunables.watermark_scale_factor / 10000);
 
 	zone->mark[MARK_MIN] = min;
 	zone->mark[MARK_LOW] = min + step;
 	zone->mark[MARK_HIGH] = min + 2 * step;
 }
 
-/* reserve[highest] of a zone: what the zones above it, up to `highest`, hold on this node / ratio. */
+/* reserve[highest] of a zone: what the zones above it, up to `highest`, hold on this node / ratio.
+ * */
 static void set_reserves(struct zone *zone)
 {
 	unsigned ratio = tunables.lowmem_reserve_ratio[zone->type];
@@ -110,9 +117,7 @@ void watermarks_update(void)
 {
 	unsigned long lowmem = 0;
 
-	for_each_populated_zone(zone)
-		if (zone->type != ZONE_MOVABLE)
-			lowmem += zone->managed;
+	for_each_populated_zone(zone) if (zone->type != ZONE_MOVABLE) lowmem += zone->managed;
 
 	uint64_t target_kib = square_root(16 * ((uint64_t)lowmem << (PAGE_SHIFT - 10)));
 	target_kib = min_u64(max_u64(target_kib, TARGET_MIN_KIB), TARGET_MAX_KIB);
@@ -122,13 +127,16 @@ void watermarks_update(void)
 	/* A machine smaller than the target's lower bound keeps at most 1/16 of itself. */
 	target = min_u64(target, lowmem / 16);
 
-	for_each_populated_zone(zone) {
+	for_each_populated_zone(zone)
+	{
 		unsigned long irq = zone_lock(zone);
 		if (zone->type == ZONE_MOVABLE)
-			set_marks(zone, (unsigned long)min_u64(max_u64(zone->managed / 1024, MOVABLE_MIN_PAGES),
-							       MOVABLE_MAX_PAGES));
+			set_marks(zone, (unsigned long)min_u64(
+						max_u64(zone->managed / 1024, MOVABLE_MIN_PAGES),
+						MOVABLE_MAX_PAGES));
 		else
-			set_marks(zone, lowmem ? (unsigned long)(target * zone->managed / lowmem) : 0);
+			set_marks(zone,
+				  lowmem ? (unsigned long)(target * zone->managed / lowmem) : 0);
 		set_reserves(zone);
 		zone_unlock(zone, irq);
 	}

@@ -2,8 +2,8 @@
 /*
  * watermark.h: how much of a zone must stay free, and for whom.
  *
- * A request succeeds in a zone only while free > floor, with floor = a mark, made smaller by the right to
- * reserves, plus the zone's reserve against requests that could have used a higher zone.
+ * A request succeeds in a zone only while free > floor, with floor = a mark, made smaller by the
+ * right to reserves, plus the zone's reserve against requests that could have used a higher zone.
  */
 #ifndef QUARRY_MM_PHYS_WATERMARK_H
 #define QUARRY_MM_PHYS_WATERMARK_H
@@ -13,11 +13,13 @@
 #include "mm/phys/zone.h"
 
 /*
- * Pages that must stay free after a request of `highest` zone type with `depth` against `mark` (spec part 0:
+ * Pages that must stay free after a request of `highest` zone type with `depth` against `mark`
+ * (spec part 0:
  * 640 / 512 / 256 / 192 / 0 for the reference zone of 65 536 pages).
  */
-unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark, enum gfp_reserve_depth depth,
-			      enum zone_type highest) QUARRY_INT(watermark_floor);
+unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark,
+			      enum gfp_reserve_depth depth, enum zone_type highest)
+	QUARRY_INT(watermark_floor);
 
 /* Back to the defaults; before the first watermarks_update(). */
 void watermarks_init(void) QUARRY_INT(watermarks_init);
@@ -26,7 +28,8 @@ const struct quarry_tunables *watermarks_tunables(void) QUARRY_INT(watermarks_tu
 /* Take over and recompute. Return: false if a value is out of range. */
 bool watermarks_tune(const struct quarry_tunables *new) QUARRY_INT(watermarks_tune);
 
-/* Recompute marks and reserves of all zones. After boot, after memory was added, after a tunable changed. */
+/* Recompute marks and reserves of all zones. After boot, after memory was added, after a tunable
+ * changed. */
 void watermarks_update(void) QUARRY_INT(watermarks_update);
 
 #endif

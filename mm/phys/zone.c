@@ -2,8 +2,9 @@
 /*
  * zone.c: the table of zones and the order in which requests look at them.
  *
- * Fallback goes node by node, nearest first, and inside a node downward from the highest zone that the
- * request allows (G15): a far page is slower, a low page is rarer, and a page of the own node that is rarer is still the better answer.
+ * Fallback goes node by node, nearest first, and inside a node downward from the highest zone that
+ * the request allows (G15): a far page is slower, a low page is rarer, and a page of the own node
+ * that is rarer is still the better answer.
  *
  * Start at: zones_build_order.
  */
@@ -20,7 +21,7 @@ QUARRY_STATE struct mm_nodes nodes;
 
 const char *zone_name(enum zone_type type)
 {
-	static const char *const names[MAX_NR_ZONES] = { "DMA", "DMA32", "Normal", "Movable" };
+	static const char *const names[MAX_NR_ZONES] = {"DMA", "DMA32", "Normal", "Movable"};
 	return names[type];
 }
 
@@ -36,9 +37,9 @@ void zones_init(const uint8_t *distance, unsigned nr_nodes)
 	for (unsigned a = 0; a < QUARRY_MAX_NODES; a++) {
 		for (unsigned b = 0; b < QUARRY_MAX_NODES; b++) {
 			bool told = distance && a < nr_nodes && b < nr_nodes;
-			nodes.distance[a][b] = told	? distance[a * nr_nodes + b] :
-					       a == b ? LOCAL_DISTANCE :
-							REMOTE_DISTANCE;
+			nodes.distance[a][b] = told	? distance[a * nr_nodes + b]
+					       : a == b ? LOCAL_DISTANCE
+							: REMOTE_DISTANCE;
 		}
 	}
 }
@@ -84,7 +85,7 @@ static unsigned next_nearest(unsigned from, uint64_t seen)
 void zones_build_order(void)
 {
 	for (unsigned from = 0; from < QUARRY_MAX_NODES; from++) {
-		unsigned length[MAX_NR_ZONES] = { 0 };
+		unsigned length[MAX_NR_ZONES] = {0};
 		uint64_t seen = 0;
 		unsigned node;
 		while ((node = next_nearest(from, seen)) < QUARRY_MAX_NODES) {
@@ -93,7 +94,8 @@ void zones_build_order(void)
 				for (unsigned t = highest + 1; t-- > 0;) {
 					struct zone *zone = &zones[node * MAX_NR_ZONES + t];
 					if (zone_populated(zone))
-						nodes.order[from][highest][length[highest]++] = zone;
+						nodes.order[from][highest][length[highest]++] =
+							zone;
 				}
 			}
 		}

@@ -4,19 +4,25 @@
  *
  * Terms
  *   zone number   node * MAX_NR_ZONES + zone type; kept in every head's flags word
- *   spanned       last frame + 1 - first frame      present   frames that exist      managed   frames given to the buddy
- *   extent        a run of whole maximum-order blocks that were never handed out; not in the free lists yet
+ *   spanned       last frame + 1 - first frame      present   frames that exist      managed
+ *                 frames given to the buddy
+ *   extent        a run of whole maximum-order blocks that were never handed out; not in the free
+ *                 lists yet
  *
  * Invariants (validator: zone_check)
  *   I1  managed <= present <= spanned
- *   I2  free == sum over orders and types but ISOLATE of count[order][type] << order  +  extent_blocks << MAX_PAGE_ORDER
+ *   I2  free == sum over orders and types but ISOLATE of count[order][type] << order  +
+ *       extent_blocks << MAX_PAGE_ORDER
  *   I3  bit o of orders[type] is set  <=>  list[o][type] is not empty
- *   I4  every listed page is the head of a FREE block of that order, in this zone, aligned to its size
+ *   I4  every listed page is the head of a FREE block of that order, in this zone, aligned to its
+ *       size
  *   I11 atomic_free == pages in the HIGHATOMIC lists
- *   I5  two free buddies of the same order below the maximum are never both free (they would have merged),
+ *   I5  two free buddies of the same order below the maximum are never both free (they would have
+ *       merged),
  *       unless their pageblocks' types forbid the merge
  *
- * Locking  `lock` protects lists, counts, free, extents and the states of the zone's pageblocks. Marks and
+ * Locking  `lock` protects lists, counts, free, extents and the states of the zone's pageblocks.
+ * Marks and
  *          reserves are written under every zone's lock in turn and read without.
  */
 #ifndef QUARRY_MM_PHYS_ZONE_H
@@ -39,15 +45,17 @@ struct zone {
 	/* Pages that a request whose highest zone is [t] must leave here beyond the mark (G16). */
 	unsigned long reserve[MAX_NR_ZONES];
 
-	uint32_t orders[MIGRATE_TYPES];              /* which lists are not empty */
-	uint32_t list[NR_PAGE_ORDERS][MIGRATE_TYPES];  /* first frame, 0: empty */
+	uint32_t orders[MIGRATE_TYPES];		      /* which lists are not empty */
+	uint32_t list[NR_PAGE_ORDERS][MIGRATE_TYPES]; /* first frame, 0: empty */
 	uint32_t count[NR_PAGE_ORDERS][MIGRATE_TYPES];
 
-	/* First frames of the extents, chained through lru.next of their first struct page, length in private_ (blocks). */
+	/* First frames of the extents, chained through lru.next of their first struct page, length
+	 * in private_ (blocks). */
 	uint32_t extent;
 	unsigned long extent_blocks;
 
-	/* Pageblocks kept for atomic requests of more than one page, and their free pages (counted in `free` too). */
+	/* Pageblocks kept for atomic requests of more than one page, and their free pages (counted
+	 * in `free` too). */
 	unsigned long atomic_blocks, atomic_free;
 
 	unsigned long first, end; /* span in frames; first == end: empty */
@@ -60,7 +68,8 @@ extern struct zone zones[NR_ZONES] QUARRY_INT(zones);
 
 struct mm_nodes {
 	unsigned count; /* nodes with memory have numbers below this */
-	/* Zones that a request on [node] with highest zone [type] may use, best first, NULL at the end (G15). */
+	/* Zones that a request on [node] with highest zone [type] may use, best first, NULL at the
+	 * end (G15). */
 	struct zone *order[QUARRY_MAX_NODES][MAX_NR_ZONES][NR_ZONES + 1];
 	uint8_t distance[QUARRY_MAX_NODES][QUARRY_MAX_NODES];
 };
@@ -87,9 +96,10 @@ static inline void zone_count_free(struct zone *zone, unsigned long pages)
 
 #define for_each_zone(pos) for (struct zone *pos = zones; pos < zones + NR_ZONES; pos++)
 #define for_each_populated_zone(pos)                                                               \
-	for_each_zone(pos)                                                                         \
-		if (!zone_populated(pos)) {                                                        \
-		} else
+	for_each_zone(pos) if (!zone_populated(pos))                                               \
+	{                                                                                          \
+	}                                                                                          \
+	else
 
 static inline unsigned long zone_lock(struct zone *zone)
 {

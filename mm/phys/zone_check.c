@@ -179,10 +179,10 @@ static unsigned long count_block(const struct zone *zone, unsigned long pfn,
 
 void zone_count(const struct zone *zone, struct zone_census *census)
 {
-	*census = (struct zone_census){ 0 };
+	*census = (struct zone_census){0};
 	for (unsigned long pfn = pageblock_start(zone->first); pfn < zone->end;)
-		pfn += pageblock_state(pfn) ? count_block(zone, pfn, census) :
-					      pageblock_start(pfn) + pageblock_nr_pages - pfn;
+		pfn += pageblock_state(pfn) ? count_block(zone, pfn, census)
+					    : pageblock_start(pfn) + pageblock_nr_pages - pfn;
 }
 
 /* ---- sums ---- */
@@ -211,7 +211,8 @@ static unsigned long check_sums(const struct zone *zone, const struct zone_censu
 	if (census->pages[QUARRY_PAGE_PARKED] != pcp_parked(zone))
 		broken += BROKEN("I9", zone, census->pages[QUARRY_PAGE_PARKED], pcp_parked(zone));
 	if (zone->atomic_free != listed_pages(zone, MIGRATE_HIGHATOMIC))
-		broken += BROKEN("I11", zone, zone->atomic_free, listed_pages(zone, MIGRATE_HIGHATOMIC));
+		broken += BROKEN("I11", zone, zone->atomic_free,
+				 listed_pages(zone, MIGRATE_HIGHATOMIC));
 	if (blocks + extents != zone->managed)
 		broken += BROKEN("I10", zone, blocks + extents, zone->managed);
 	return broken;
@@ -237,7 +238,6 @@ unsigned long zone_check(void)
 {
 	unsigned long broken = 0;
 
-	for_each_populated_zone(zone)
-		broken += check_zone(zone);
+	for_each_populated_zone(zone) broken += check_zone(zone);
 	return broken;
 }

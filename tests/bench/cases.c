@@ -2,8 +2,8 @@
 /*
  * cases.c: what each benchmark case does.
  *
- * Pairs take and give at once; batches take many, then give all in the stated order; the loop around the call (3 to 9 instructions)
- * is part of the figure, as it is in the Linux column.
+ * Pairs take and give at once; batches take many, then give all in the stated order; the loop
+ * around the call (3 to 9 instructions) is part of the figure, as it is in the Linux column.
  */
 #include "tests/bench/cases.h"
 
@@ -11,7 +11,8 @@
 #define MAX_OBJECTS 1000u
 
 static void *slots[MAX_BATCH];
-static uint16_t shuffled_pages[MAX_BATCH], shuffled_512[512], shuffled_objects[MAX_OBJECTS], shuffled_areas[256];
+static uint16_t shuffled_pages[MAX_BATCH], shuffled_512[512], shuffled_objects[MAX_OBJECTS],
+	shuffled_areas[256];
 static struct kmem_cache *cache64, *cache256;
 
 /* A fixed random order of 0..n-1. */
@@ -34,15 +35,19 @@ static void shuffle(uint16_t *order, unsigned n)
 
 static const uint16_t *permutation(unsigned n)
 {
-	return n == MAX_BATCH ? shuffled_pages : n == 512 ? shuffled_512 : n == 256 ? shuffled_areas : shuffled_objects;
+	return n == MAX_BATCH ? shuffled_pages
+	       : n == 512     ? shuffled_512
+	       : n == 256     ? shuffled_areas
+			      : shuffled_objects;
 }
 
 /* Slots in the order in which a case frees them. */
 #define FOR_FREE(self, slot)                                                                       \
 	for (unsigned i_ = 0, nr_ = (self)->count; i_ < nr_; i_++)                                 \
-		for (void **slot = &slots[(self)->order_of_free == BENCH_RANDOM ? permutation(nr_)[i_] : \
-					  (self)->order_of_free == BENCH_LIFO	? nr_ - 1 - i_ :     \
-										  i_];               \
+		for (void **slot =                                                                 \
+			     &slots[(self)->order_of_free == BENCH_RANDOM ? permutation(nr_)[i_]   \
+				    : (self)->order_of_free == BENCH_LIFO ? nr_ - 1 - i_           \
+									  : i_];                   \
 		     slot; slot = NULL)
 
 /* ---- pages ---- */
@@ -79,7 +84,7 @@ static void page_batch(const struct bench_case *self, unsigned long n)
 		for (unsigned i = 0; i < self->count; i++)
 			slots[i] = alloc_pages(GFP_KERNEL, order);
 		FOR_FREE(self, slot)
-			__free_pages(*slot, order);
+		__free_pages(*slot, order);
 	}
 }
 
@@ -88,7 +93,8 @@ static void page_bulk(const struct bench_case *self, unsigned long n)
 	for (; n; n--) {
 		for (unsigned i = 0; i < self->count; i++)
 			slots[i] = NULL;
-		unsigned long got = alloc_pages_bulk(GFP_KERNEL, self->count, (struct page **)slots);
+		unsigned long got =
+			alloc_pages_bulk(GFP_KERNEL, self->count, (struct page **)slots);
 		while (got)
 			__free_page((struct page *)slots[--got]);
 	}
@@ -168,7 +174,7 @@ static void kmalloc_batch(const struct bench_case *self, unsigned long n)
 		for (unsigned i = 0; i < self->count; i++)
 			slots[i] = kmalloc(size, GFP_KERNEL);
 		FOR_FREE(self, slot)
-			kfree(*slot);
+		kfree(*slot);
 	}
 }
 
@@ -193,13 +199,14 @@ static void cache_batch(const struct bench_case *self, unsigned long n)
 		for (unsigned i = 0; i < self->count; i++)
 			slots[i] = kmem_cache_alloc(cache64, GFP_KERNEL);
 		FOR_FREE(self, slot)
-			kmem_cache_free(cache64, *slot);
+		kmem_cache_free(cache64, *slot);
 	}
 }
 static void cache_create_destroy(const struct bench_case *self, unsigned long n)
 {
 	for (; n; n--)
-		kmem_cache_destroy(kmem_cache_create("bench_once", (unsigned)self->size, 0, 0, NULL));
+		kmem_cache_destroy(
+			kmem_cache_create("bench_once", (unsigned)self->size, 0, 0, NULL));
 }
 
 /* ---- virtual memory ---- */
@@ -215,7 +222,7 @@ static void vmalloc_batch(const struct bench_case *self, unsigned long n)
 		for (unsigned i = 0; i < self->count; i++)
 			slots[i] = vmalloc(self->size);
 		FOR_FREE(self, slot)
-			vfree(*slot);
+		vfree(*slot);
 	}
 }
 static void kvmalloc_pair(const struct bench_case *self, unsigned long n)
@@ -226,8 +233,14 @@ static void kvmalloc_pair(const struct bench_case *self, unsigned long n)
 
 /* ---- the table, in the order of the Linux figures ---- */
 
-#define PAIR(name, run, turns, size) { name, run, turns, 1, size, 0, 0 }
-#define BATCH(name, run, turns, count, size, order) { name, run, turns, count, size, count, order }
+#define PAIR(name, run, turns, size)                                                               \
+	{                                                                                          \
+		name, run, turns, 1, size, 0, 0                                                    \
+	}
+#define BATCH(name, run, turns, count, size, order)                                                \
+	{                                                                                          \
+		name, run, turns, count, size, count, order                                        \
+	}
 const struct bench_case bench_cases[] = {
 	PAIR("page_pair_o0", page_pair, 20000, 0),
 	PAIR("page_pair_o1", page_pair, 20000, 1),

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cases.h: the benchmark cases, by the names under which Linux was measured (tests/bench/linux.csv).
+ * cases.h: the benchmark cases, by the names under which Linux was measured
+ * (tests/bench/linux.csv).
  *
- * A case does one thing `n` times, through the public API only, so the same source runs on bare metal and on the host.
+ * A case does one thing `n` times, through the public API only, so the same source runs on bare
+ * metal and on the host.
  */
 #ifndef BENCH_CASES_H
 #define BENCH_CASES_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host.c: the benchmark in nanoseconds on this machine, as a check that fewer instructions are a faster call.
+ * host.c: the benchmark in nanoseconds on this machine, as a check that fewer instructions are a
+ * faster call.
  *
- * Memory is one anonymous mapping; there is no vmalloc window, so the virtual-memory cases are left out. Each figure is the
- * best of several rounds, because the machine is shared.
+ * Memory is one anonymous mapping; there is no vmalloc window, so the virtual-memory cases are left
+ * out. Each figure is the best of several rounds, because the machine is shared.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -47,10 +48,15 @@ static double now_ns(void)
 
 int main(void)
 {
-	char *memory = mmap(NULL, MEMORY + BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *memory = mmap(NULL, MEMORY + BLOCK, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	uintptr_t base = ((uintptr_t)memory + BLOCK) & ~(BLOCK - 1);
-	struct quarry_mem_range range = { BLOCK, MEMORY - BLOCK, QUARRY_MEM_USABLE, 0 };
-	struct quarry_params params = { .size = sizeof(params), .map = &range, .nr_map = 1, .direct_map_offset = base, .nr_cpus = 1 };
+	struct quarry_mem_range range = {BLOCK, MEMORY - BLOCK, QUARRY_MEM_USABLE, 0};
+	struct quarry_params params = {.size = sizeof(params),
+				       .map = &range,
+				       .nr_map = 1,
+				       .direct_map_offset = base,
+				       .nr_cpus = 1};
 
 	if (memory == MAP_FAILED || quarry_init(&params) || !bench_setup())
 		return 1;
@@ -59,7 +65,8 @@ int main(void)
 	for (unsigned i = 0; i < nr_bench_cases; i++) {
 		const struct bench_case *bench = &bench_cases[i];
 		double best = 1e30;
-		if (strstr(bench->name, "vmalloc_") == bench->name || strstr(bench->name, "kvmalloc_pair_8m") || strchr(bench->name, '/'))
+		if (strstr(bench->name, "vmalloc_") == bench->name ||
+		    strstr(bench->name, "kvmalloc_pair_8m") || strchr(bench->name, '/'))
 			continue;
 		for (int round = 0; round < ROUNDS; round++) {
 			double start = now_ns();

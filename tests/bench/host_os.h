@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* host_os.h: the OS's hot hooks for the benchmark on the host: threads are CPUs, nothing interrupts them. */
+/* host_os.h: the OS's hot hooks for the benchmark on the host: threads are CPUs, nothing interrupts
+ * them. */
 #ifndef BENCH_HOST_OS_H
 #define BENCH_HOST_OS_H
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.c: the benchmark as the workload of the demo kernel, on bare metal under `qemu -icount shift=0`.
+ * kernel.c: the benchmark as the workload of the demo kernel, on bare metal under `qemu -icount
+ * shift=0`.
  *
- * There one tick of the cycle counter is a fixed share of an instruction, so a figure is exact and repeats. The share is calibrated
- * with a known number of instructions. Runs on CPU 0 while other CPUs, if any, wait.
+ * There one tick of the cycle counter is a fixed share of an instruction, so a figure is exact and
+ * repeats. The share is calibrated with a known number of instructions. Runs on CPU 0 while other
+ * CPUs, if any, wait.
  *
  * Command line: `parking=16` keeps at most 16 pages per CPU, for the shortpcp/ case alone.
- * Output: "BENCH <case> <hundredths of an instruction per operation>", read by tests/bench/table.py.
+ * Output: "BENCH <case> <hundredths of an instruction per operation>", read by
+ * tests/bench/table.py.
  */
 #include "tests/bench/cases.h"
 #include "tests/boot/common/kernel.h"
@@ -28,12 +31,14 @@ static uint64_t nops(unsigned long turns)
 	return machine_cycles() - start;
 }
 
-/* Cycles per 1000 instructions: the nops alone, without the loop around them, by the difference of two runs. */
+/* Cycles per 1000 instructions: the nops alone, without the loop around them, by the difference of
+ * two runs. */
 static uint64_t calibrate(void)
 {
 	uint64_t cycles = nops(CALIBRATION_TURNS * 2) - nops(CALIBRATION_TURNS);
 
-	/* Each turn also counts and branches: two or three instructions in 64 are not worth knowing exactly, so round. */
+	/* Each turn also counts and branches: two or three instructions in 64 are not worth knowing
+	 * exactly, so round. */
 	uint64_t per_mille = cycles * 1000 / (CALIBRATION_TURNS * (CALIBRATION_NOPS + 2));
 	return per_mille ? per_mille : 1;
 }
@@ -61,7 +66,8 @@ const char *workload_run(void)
 		uint64_t start = machine_cycles();
 		bench->run(bench, bench->n);
 		uint64_t cycles = machine_cycles() - start;
-		kprintf("BENCH %s %lu\n", bench->name, cycles * 100000 / per_mille / (bench->n * bench->per));
+		kprintf("BENCH %s %lu\n", bench->name,
+			cycles * 100000 / per_mille / (bench->n * bench->per));
 	}
 	return mm_check() ? "the validator found a broken invariant" : NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * consumer_os.h: a kernel's own interrupt masking, named in -DQUARRY_OS_HEADER. Every object of the library that
- * masks interrupts then refers to `kernel_irq_saves`, which shows that the kernel's flags reached it.
+ * consumer_os.h: a kernel's own interrupt masking, named in -DQUARRY_OS_HEADER. Every object of the
+ * library that masks interrupts then refers to `kernel_irq_saves`, which shows that the kernel's
+ * flags reached it.
  */
 #ifndef CONSUMER_OS_H
 #define CONSUMER_OS_H

@@ -2,9 +2,9 @@
 /*
  * kernel.c: the smallest kernel that uses Quarry, built by every consumer in this folder.
  *
- * One range of memory, identity-mapped, and the hooks of the profile. On x86_64 it can run as a process
- * of Linux: interrupts are never masked then (consumer_os.h), RAM is an array, and the machine is two
- * system calls. On other machines it is only linked.
+ * One range of memory, identity-mapped, and the hooks of the profile. On x86_64 it can run as a
+ * process of Linux: interrupts are never masked then (consumer_os.h), RAM is an array, and the
+ * machine is two system calls. On other machines it is only linked.
  */
 #include <quarry/quarry.h>
 
@@ -19,7 +19,8 @@ unsigned long kernel_irq_saves;
 int cxx_main(void);
 #endif
 
-/* ---- the machine ------------------------------------------------------------------------------ */
+/* ---- the machine ------------------------------------------------------------------------------
+ * */
 
 static long machine_call(long number, long a, long b, long c)
 {
@@ -54,7 +55,8 @@ QUARRY_NORETURN static void machine_stop(int status)
 		machine_call(93, status, 0, 0);
 }
 
-/* ---- hooks ------------------------------------------------------------------------------------ */
+/* ---- hooks ------------------------------------------------------------------------------------
+ * */
 
 void quarry_os_log(int level, const char *line)
 {
@@ -136,7 +138,8 @@ int memcmp(const void *a, const void *b, size_t n)
 	return 0;
 }
 
-/* ---- the kernel ------------------------------------------------------------------------------- */
+/* ---- the kernel -------------------------------------------------------------------------------
+ * */
 
 int kernel_main(void)
 {

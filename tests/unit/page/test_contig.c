@@ -17,12 +17,13 @@
 
 static void start(unsigned cpus)
 {
-	mock_start(&(struct mock_config){ .base = BASE, .bytes = 64 * MOCK_MIB, .cpus = cpus });
+	mock_start(&(struct mock_config){.base = BASE, .bytes = 64 * MOCK_MIB, .cpus = cpus});
 }
 
 static void take(unsigned long first, unsigned long end)
 {
-	assert_int_equal(alloc_contig_range(FRAME(first), FRAME(end), MIGRATE_MOVABLE, GFP_KERNEL), 0);
+	assert_int_equal(alloc_contig_range(FRAME(first), FRAME(end), MIGRATE_MOVABLE, GFP_KERNEL),
+			 0);
 	for (unsigned long at = first; at < end; at++) {
 		struct page *page = pfn_to_page(FRAME(at));
 		assert_int_equal(page_ref_count(page), 1);
@@ -31,10 +32,12 @@ static void take(unsigned long first, unsigned long end)
 	assert_int_equal(mm_check(), 0);
 }
 
-/* Every alignment of both ends around pageblock and maximum-order borders: exactly these frames, the rest stays free. */
+/* Every alignment of both ends around pageblock and maximum-order borders: exactly these frames,
+ * the rest stays free. */
 static void range_is_exact(void **state)
 {
-	static const unsigned long edges[] = { 1024, 1025, 1535, 1536, 1537, 2047, 2048, 2049, 3000, 4096 };
+	static const unsigned long edges[] = {1024, 1025, 1535, 1536, 1537,
+					      2047, 2048, 2049, 3000, 4096};
 	(void)state;
 	start(1);
 	for (unsigned a = 0; a < sizeof(edges) / sizeof(edges[0]); a++) {
@@ -57,7 +60,8 @@ static void busy_range_is_refused(void **state)
 	(void)state;
 	start(1);
 	take(5000, 5001);
-	assert_int_equal(alloc_contig_range(FRAME(4096), FRAME(6144), MIGRATE_MOVABLE, GFP_KERNEL), -QUARRY_EBUSY);
+	assert_int_equal(alloc_contig_range(FRAME(4096), FRAME(6144), MIGRATE_MOVABLE, GFP_KERNEL),
+			 -QUARRY_EBUSY);
 	assert_int_equal(mm_check(), 0);
 	take(4096, 5000);
 	take(5001, 6144);
@@ -74,7 +78,9 @@ static void parked_pages_are_asked_back(void **state)
 	for (unsigned cpu = 0; cpu < 4; cpu++) {
 		mock_set_cpu(cpu);
 		for (unsigned i = 0; i < 512; i++)
-			assert_non_null(pages[i] = alloc_page(GFP_HIGHUSER_MOVABLE)); /* away from the library's own */
+			assert_non_null(
+				pages[i] = alloc_page(
+					GFP_HIGHUSER_MOVABLE)); /* away from the library's own */
 		free_pages_bulk(512, pages);
 	}
 	mock_set_cpu(0);
@@ -85,22 +91,29 @@ static void parked_pages_are_asked_back(void **state)
 	mock_stop();
 }
 
-/* Frames outside every zone, across zones, backwards, from a context that cannot sleep, of another type: refused. */
+/* Frames outside every zone, across zones, backwards, from a context that cannot sleep, of another
+ * type: refused. */
 static void bad_ranges_are_reported(void **state)
 {
 	(void)state;
 	start(1);
 	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 4);
 	assert_int_equal(alloc_contig_range(1, 2, MIGRATE_MOVABLE, GFP_KERNEL), -QUARRY_EINVAL);
-	assert_int_equal(alloc_contig_range(FRAME(10), FRAME(10), MIGRATE_MOVABLE, GFP_KERNEL), -QUARRY_EINVAL);
-	assert_int_equal(alloc_contig_range(FRAME(10), FRAME(1ul << 30), MIGRATE_MOVABLE, GFP_KERNEL), -QUARRY_EINVAL);
-	assert_int_equal(alloc_contig_range(FRAME(10), FRAME(20), MIGRATE_UNMOVABLE, GFP_KERNEL), -QUARRY_EINVAL);
+	assert_int_equal(alloc_contig_range(FRAME(10), FRAME(10), MIGRATE_MOVABLE, GFP_KERNEL),
+			 -QUARRY_EINVAL);
+	assert_int_equal(
+		alloc_contig_range(FRAME(10), FRAME(1ul << 30), MIGRATE_MOVABLE, GFP_KERNEL),
+		-QUARRY_EINVAL);
+	assert_int_equal(alloc_contig_range(FRAME(10), FRAME(20), MIGRATE_UNMOVABLE, GFP_KERNEL),
+			 -QUARRY_EINVAL);
 	mock_expect_report(QUARRY_RULE_BAD_CONTEXT, 1);
-	assert_int_equal(alloc_contig_range(FRAME(10), FRAME(20), MIGRATE_MOVABLE, GFP_ATOMIC), -QUARRY_EINVAL);
+	assert_int_equal(alloc_contig_range(FRAME(10), FRAME(20), MIGRATE_MOVABLE, GFP_ATOMIC),
+			 -QUARRY_EINVAL);
 	mock_stop();
 }
 
-/* Runs that are no power of two, zeroed; lengths that cannot be had fail quietly or with a report. */
+/* Runs that are no power of two, zeroed; lengths that cannot be had fail quietly or with a report.
+ * */
 static void runs_of_any_length(void **state)
 {
 	(void)state;

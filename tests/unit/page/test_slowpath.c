@@ -4,7 +4,8 @@
  */
 #include "tests/unit/phys/page_test.h"
 
-/* Take single pages until `free` are left in the reference zone; keep them in a chain through the pages themselves. */
+/* Take single pages until `free` are left in the reference zone; keep them in a chain through the
+ * pages themselves. */
 static struct page *drain_to(unsigned long free)
 {
 	struct page *chain = NULL;
@@ -27,9 +28,9 @@ static void give_back(struct page *chain)
 }
 
 /*
- * G77: an order-2 atomic request that needed the reserve leaves a pageblock for the next one; single pages do not
- * touch it, so a later order-2 request finds room even when nothing else of that size is left; a request that may sleep gets it
- * before it fails.
+ * G77: an order-2 atomic request that needed the reserve leaves a pageblock for the next one;
+ * single pages do not touch it, so a later order-2 request finds room even when nothing else of
+ * that size is left; a request that may sleep gets it before it fails.
  */
 static void g077_high_order_atomic_reserve(void **state)
 {
@@ -44,7 +45,8 @@ static void g077_high_order_atomic_reserve(void **state)
 	assert_true(zone->atomic_free > 0);
 	assert_int_equal(mm_check(), 0);
 
-	/* Ordinary requests fail while the reserve is full; an atomic one of order 2 succeeds out of it. */
+	/* Ordinary requests fail while the reserve is full; an atomic one of order 2 succeeds out
+	 * of it. */
 	unsigned long kept = zone->atomic_free;
 	for (;;) {
 		struct page *page = alloc_page(single);

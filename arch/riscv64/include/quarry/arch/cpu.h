@@ -9,8 +9,8 @@
 QUARRY_BEGIN_DECLS
 
 /*
- * One instruction on a control register. A kernel has Zicsr even if its -march does not say so, but the
- * assembler that comes with gcc 12 and later wants it named.
+ * One instruction on a control register. A kernel has Zicsr even if its -march does not say so, but
+ * the assembler that comes with gcc 12 and later wants it named.
  */
 #if !defined(__clang__) && __GNUC__ >= 12 && !defined(__riscv_zicsr)
 #define QUARRY_ARCH_CSR(text) ".option push\n\t.option arch, +zicsr\n\t" text "\n\t.option pop"
@@ -32,7 +32,8 @@ static inline void arch_irq_restore(unsigned long flags)
 }
 #endif
 
-/* `pause` (Zihintpause) is a no-op where it is absent; spelt as a word so that every assembler takes it. */
+/* `pause` (Zihintpause) is a no-op where it is absent; spelt as a word so that every assembler
+ * takes it. */
 static inline void arch_relax(void)
 {
 	__asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010");

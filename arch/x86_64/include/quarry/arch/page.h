@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* page.h (x86_64): page size, zone limits, alignments. See quarry/arch.h for what each name means. */
+/* page.h (x86_64): page size, zone limits, alignments. See quarry/arch.h for what each name means.
+ * */
 #ifndef QUARRY_ARCH_PAGE_H
 #define QUARRY_ARCH_PAGE_H
 
@@ -13,10 +14,12 @@
 #define PAGE_MASK (~(PAGE_SIZE - 1))
 #endif
 
-#define QUARRY_ARCH_PHYS_BITS 52                /* AMD64 architecture limit of an entry's address field */
+/* AMD64 architecture limit of an entry's address field */
+#define QUARRY_ARCH_PHYS_BITS 52
 #define QUARRY_ARCH_DMA_LIMIT (16ull << 20)     /* ISA DMA: 24 address lines */
 #define QUARRY_ARCH_DMA32_LIMIT (4ull << 30)    /* devices with 32 address lines */
-#define ARCH_KMALLOC_MINALIGN 8ul               /* DMA is coherent: a pointer's alignment is enough */
+/* DMA is coherent: a pointer's alignment is enough */
+#define ARCH_KMALLOC_MINALIGN 8ul
 #define QUARRY_CACHE_LINE 64ul
 
 #endif
