@@ -249,6 +249,8 @@ unsigned mock_run_deferred(void)
 	return nr;
 }
 
+#if QUARRY_MAX_CPUS > 1
+
 struct flush {
 	uintptr_t start, end;
 };
@@ -266,6 +268,8 @@ static void flush_others(uintptr_t start, uintptr_t end)
 
 	quarry_os_call_others(flush_here, &flush);
 }
+
+#endif
 
 static unsigned cpu_node_0(unsigned cpu)
 {
@@ -366,6 +370,8 @@ void mock_hooks_fill(const struct mock_config *config)
 		ops->defer = defer;
 		ops->cpu_node = config->cpu_node ? config->cpu_node : cpu_node_0;
 	}
+#if QUARRY_MAX_CPUS > 1
 	if (config->flush_hook)
 		ops->flush_tlb_others = flush_others;
+#endif
 }
