@@ -217,6 +217,8 @@ void mock_cpu_start(unsigned cpu)
 /* ---- cross-calls
  * ----------------------------------------------------------------------------------- */
 
+#if QUARRY_MAX_CPUS > 1
+
 static void call_in_turn(mock_fn fn, void *arg)
 {
 	struct mock_state *now = &mock_self.now;
@@ -264,7 +266,6 @@ static void call_threads(mock_fn fn, void *arg)
 	}
 }
 
-#if QUARRY_MAX_CPUS > 1
 void quarry_os_call_others(mock_fn fn, void *arg)
 {
 	const struct mock_state *now = &mock_self.now;
@@ -278,6 +279,7 @@ void quarry_os_call_others(mock_fn fn, void *arg)
 	else
 		call_in_turn(fn, arg);
 }
+
 #endif
 
 /* ---- CPUs as threads

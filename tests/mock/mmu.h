@@ -81,7 +81,7 @@ static inline unsigned first_cpu(const struct mock_cpus *set)
 {
 	unsigned cpu = 0;
 
-	while (cpu < QUARRY_MAX_CPUS - 1 && !mock_cpus_has(set, cpu))
+	while (cpu + 1 < QUARRY_MAX_CPUS && !mock_cpus_has(set, cpu))
 		cpu++;
 	return cpu;
 }
