@@ -30,6 +30,8 @@ set(QUARRY_COMMON
   mm/page/page_alloc.c
   mm/page/page_bulk.c
   mm/page/contig.c
+  mm/page/page_list.c
+  mm/page/page_frag.c
   mm/slab/slab_page.c
   mm/slab/partial.c
   mm/slab/cpu_cache.c

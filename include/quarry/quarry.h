@@ -20,33 +20,18 @@
 #include <quarry/gfp.h>
 #include <quarry/mm_types.h>
 #include <quarry/mm.h>
+#include <quarry/folio.h>
+#include <quarry/page_list.h>
+#include <quarry/page_frag.h>
 #include <quarry/mmzone.h>
 #include <quarry/tunables.h>
-#if __has_include(<quarry/memblock.h>)
 #include <quarry/memblock.h>
-#endif
 
-/* Objects, virtual ranges, scopes, reports. */
-#if __has_include(<quarry/slab.h>)
+/* Objects, virtual ranges, reports. */
 #include <quarry/slab.h>
-#endif
-#if __has_include(<quarry/overflow.h>)
 #include <quarry/overflow.h>
-#endif
-#if __has_include(<quarry/vmalloc.h>)
 #include <quarry/vmalloc.h>
-#endif
-#if __has_include(<quarry/io.h>)
-#include <quarry/io.h>
-#endif
-#if __has_include(<quarry/string.h>)
 #include <quarry/string.h>
-#endif
-#if __has_include(<quarry/sched/mm.h>)
-#include <quarry/sched/mm.h>
-#endif
-#if __has_include(<quarry/report.h>)
 #include <quarry/report.h>
-#endif
 
 #endif
