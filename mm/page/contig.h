@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * contig.h: taking given frames, whatever zones they are of.
+ */
+#ifndef QUARRY_MM_PAGE_CONTIG_H
+#define QUARRY_MM_PAGE_CONTIG_H
+
+#include "mm/phys/zone.h"
+
+/* The zone whose buddy the frame belongs to, or NULL. Locks inside. */
+struct zone *frame_zone(unsigned long pfn) QUARRY_INT(frame_zone);
+/* First frame after `pfn`, at most `end`, that may belong to another zone: the rest of a run by
+ * pageblocks. */
+unsigned long frame_run(const struct zone *zone, unsigned long pfn, unsigned long end) QUARRY_INT(frame_run);
+
+/*
+ * All frames of [first, end) become USED single pages with one reference; their contents are not
+ * accessible yet.
+ * Context: task, may wait. Return: 0; -EBUSY, -EINVAL (not ours): nothing was taken.
+ */
+int frames_take(unsigned long first, unsigned long end) QUARRY_INT(frames_take);
+
+#endif
