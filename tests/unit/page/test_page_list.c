@@ -184,7 +184,7 @@ static void bad_lists_are_reported(void **state)
 
 	/* Frames that were never handed out, or are no memory. */
 	mock_expect_report(QUARRY_RULE_FREE_UNKNOWN, 1);
-	list = (struct quarry_page_list){ 1, 1, 1 };
+	list = (struct quarry_page_list){ 1 << 30, 1 << 30, 1 };
 	free_page_list(&list);
 	mock_stop();
 }

@@ -101,8 +101,13 @@ static void claims(void **state)
 	claim_all(high + 40 * MOCK_MIB + 5, 1);
 	claim_all(high + 40 * MOCK_MIB + PAGE_SIZE - 1, 2);
 	claim_all(15 * MOCK_MIB, 2 * MOCK_MIB + PAGE_SIZE); /* DMA and DMA32 */
-	claim_all(high + 95 * MOCK_MIB, 3 * MOCK_MIB);      /* NORMAL and MOVABLE */
-	claim_all(high + 60 * MOCK_MIB, 40 * MOCK_MIB);
+	mock_stop();
+
+	/* DMA32 and NORMAL, which touch; also from the middle of one extent to that of another. */
+	struct quarry_mem_range map = { high - 32 * MOCK_MIB, 96 * MOCK_MIB, QUARRY_MEM_USABLE, 0 };
+	mock_start(&(struct mock_config){ .map = &map, .nr_map = 1 });
+	claim_all(high - PAGE_SIZE, 2 * PAGE_SIZE);
+	claim_all(high - 12 * MOCK_MIB, 30 * MOCK_MIB + PAGE_SIZE);
 	mock_stop();
 }
 
@@ -135,8 +140,9 @@ static void claim_is_all_or_nothing(void **state)
 	assert_int_equal(mock_free_pages(), before);
 	assert_int_equal(mm_check(), 0);
 	__free_page(page);
-	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 1); /* the hole behind the second range */
-	assert_int_equal(quarry_claim(4 * MOCK_GIB + 120 * MOCK_MIB, 16 * MOCK_MIB), -QUARRY_EINVAL);
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 1); /* the hole behind the first range */
+	assert_int_equal(quarry_claim(12 * MOCK_MIB, 24 * MOCK_MIB), -QUARRY_EINVAL);
+	assert_int_equal(mock_free_pages(), before + 1);
 	assert_int_equal(mm_check(), 0);
 	mock_stop();
 }
