@@ -28,7 +28,6 @@
 #define QUARRY_VERSION "0.1.0"
 
 static QUARRY_STATE struct {
-	bool up;
 	unsigned nr_cpus;
 	unsigned long movable_start[QUARRY_MAX_NODES]; /* first frame of ZONE_MOVABLE */
 	uint32_t later;				       /* first frame of the chain, 0: none */
@@ -119,9 +118,23 @@ static void place_movable(const struct quarry_params *params)
 
 /* ---- LATER memory ---- */
 
+/* Frames [first, end) become announced, or (negated) are not any more. */
+static void count_later(unsigned long first, unsigned long end, unsigned node, bool announced)
+{
+	while (first < end) {
+		unsigned long part = end;
+		struct zone *zone =
+			&zones[node * MAX_NR_ZONES + (unsigned)zone_of(first, node, &part)];
+		zone->later += announced ? part - first : first - part;
+		first = part;
+	}
+}
+
 static void later_add(unsigned long first, unsigned long end, unsigned node)
 {
 	struct page *header = pfn_to_page(first);
+
+	count_later(first, end, node, true);
 
 	header->lru.next = boot.later;
 	header->private_ = end - first;
@@ -143,6 +156,7 @@ int quarry_add_memory(phys_addr_t base, uint64_t size)
 		unsigned long start = chain, stop = start + header->private_;
 		unsigned node = (unsigned)header->index;
 		chain = header->lru.next;
+		count_later(start, stop, node, false);
 		unsigned long from = (unsigned long)max_u64(start, first);
 		unsigned long to = (unsigned long)min_u64(stop, end);
 		if (from >= to) {
@@ -163,6 +177,8 @@ int quarry_add_memory(phys_addr_t base, uint64_t size)
 	}
 	zones_build_order();
 	watermarks_update();
+	vmap_flush_set_limit();
+	drain_all_pages(); /* the CPUs choose their zones and size their stocks anew */
 	return 0;
 }
 
@@ -199,9 +215,11 @@ int quarry_cpu_online(void)
 	}
 	if (cpu_is_online(cpu))
 		return 0;
+	node_learn_cpu(cpu);
 	start_parking(cpu);
 	slab_cpu_online(cpu);
 	cpu_set_online(cpu, true);
+	vmap_cpu_online();
 	return 0;
 }
 
@@ -242,10 +260,27 @@ static size_t plan_extra(const struct quarry_params *params)
 	return pcp_nothing_size(map_nodes(params));
 }
 
+/* The caller's parameters; what an older kernel does not know of is zero. */
+static struct quarry_params copy_params(const struct quarry_params *params)
+{
+	struct quarry_params own = {0};
+
+	__builtin_memcpy(&own, params, (size_t)min_u64(params->size, sizeof(own)));
+	return own;
+}
+
+static unsigned cpu_limit(const struct quarry_params *params)
+{
+	unsigned nr = params->nr_cpus ? params->nr_cpus : QUARRY_MAX_CPUS;
+
+	return nr < QUARRY_MAX_CPUS ? nr : QUARRY_MAX_CPUS;
+}
+
 int quarry_footprint(const struct quarry_params *params, struct quarry_cost *result)
 {
+	struct quarry_params own = copy_params(params);
 	struct memblock_plan plan;
-	int error = memblock_plan(params, plan_extra(params), &plan);
+	int error = memblock_plan(&own, plan_extra(&own), &plan);
 
 	*result = (struct quarry_cost){0};
 	if (error)
@@ -256,6 +291,9 @@ int quarry_footprint(const struct quarry_params *params, struct quarry_cost *res
 	result->block_map = plan.block_map_bytes;
 	result->nr_ranges = plan.nr_ranges;
 	result->total = (plan.array_pages + (plan.end_pfn - plan.tail_pfn)) << PAGE_SHIFT;
+	if (!own.no_parking)
+		result->per_cpu = pcp_area_bound(plan.usable_pages + plan.later_pages,
+						 cpu_limit(&own), map_nodes(&own));
 	return 0;
 }
 
@@ -302,11 +340,10 @@ static void register_holders(void)
 int quarry_init_checked(const struct quarry_params *params, size_t page_struct_size,
 			unsigned long config_word)
 {
-	struct quarry_params own = {0};
+	struct quarry_params own = copy_params(params);
 	struct memblock_plan plan;
 
 	__builtin_memset(&boot, 0, sizeof(boot));
-	__builtin_memcpy(&own, params, (size_t)min_u64(params->size, sizeof(own)));
 	log_init(own.ops);
 	cpu_init();
 	if (page_struct_size != sizeof(struct page) || config_word != QUARRY_CONFIG_WORD) {
@@ -328,16 +365,16 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	pcp_init(!own.no_parking, own.parking_limit, boot.nr_cpus, phys_to_virt(plan.extra),
 		 map_nodes(&own));
 	feed_zones(&own);
-	memblock_close();
 
 	register_holders();
 	slab_init(boot.nr_cpus);
 	error = quarry_cpu_online();
 	if (error)
 		return error;
-	error = vmap_init(own.vmalloc_start, own.vmalloc_end, own.page_table_root);
-	boot.up = !error;
-	return error;
+	/* Without it the rest works: quarry_features tells why it is off. */
+	vmap_init(own.vmalloc_start, own.vmalloc_end, own.page_table_root);
+	memblock_close();
+	return 0;
 }
 
 const char *quarry_version(void)

@@ -48,9 +48,14 @@ struct quarry_params {
 	uintptr_t direct_map_offset;
 	phys_addr_t direct_map_limit;
 
-	/* Virtual range for vmalloc, page-aligned; both 0: the vmalloc family returns NULL. The
-	 * kernel's top-level table entries of this range must be shared by all address spaces; we
-	 * fill them all at init, so they never change later. */
+	/* Virtual range for vmalloc, page-aligned; both 0: the vmalloc family returns NULL. A range
+	 * that cannot be used is reported and turns vmalloc off (quarry_features says why); the
+	 * rest works. The range is the library's alone: nobody else maps anything there, and it
+	 * must not overlap the direct map. The kernel's top-level table entries of this range must
+	 * be shared by all address spaces; we fill them all at init, so they never change until
+	 * quarry_init is called again. Tables that the kernel put there in memory that the map does
+	 * not give to us are kept; entries that lead to memory of the map are leftovers of an
+	 * earlier quarry_init and are replaced. */
 	uintptr_t vmalloc_start, vmalloc_end;
 	/* Root table that holds it, physical; 0: the one that the CPU uses during quarry_init. */
 	phys_addr_t page_table_root;
@@ -82,8 +87,8 @@ struct quarry_cost {
 	uint64_t clipped_pages;  /* usable but out of reach (reported at init) */
 	uint64_t page_array;     /* struct page array */
 	uint64_t block_map;      /* pageblock states */
-	uint64_t per_cpu;        /* page arrays of the CPUs */
-	uint64_t total;
+	uint64_t total;          /* kept back at boot, those two and small change */
+	uint64_t per_cpu;        /* at most this for each CPU that comes online, from free memory */
 	unsigned nr_ranges;      /* normalised usable ranges */
 };
 

@@ -7,7 +7,7 @@
  * locks here are held for tens of instructions and are off every fast path. NMI context only ever
  * tries.
  *
- * Lock order (outer first); a debug build checks it by rank:
+ * Lock order, outer first (docs/locking.md):
  *   1 cache list   2 vmap space   3 page table   4 slab node   5 zone   6 report
  */
 #ifndef QUARRY_MM_LOCK_H

@@ -20,7 +20,9 @@
 /* The zone that holds all of [first, end), or NULL. */
 static struct zone *zone_of_frames(unsigned long first, unsigned long end)
 {
-	for_each_populated_zone(zone) if (first >= zone->first && end <= zone->end) return zone;
+	for_each_populated_zone (zone)
+		if (first >= zone->first && end <= zone->end)
+			return zone;
 	return NULL;
 }
 
@@ -43,12 +45,14 @@ static int take_frames(struct zone *zone, unsigned long first, unsigned long end
 
 struct zone *frame_zone(unsigned long pfn)
 {
-	for_each_populated_zone(zone) {
+	for_each_populated_zone (zone) {
 		if (pfn < zone->first || pfn >= zone->end)
 			continue;
 		unsigned long irq = zone_lock(zone);
-		bool found = pageblock_state(pfn) ? page_zone_number(compound_head(pfn_to_page(pfn))) == zone->number :
-						    extent_holds(zone, pfn);
+		bool found =
+			pageblock_state(pfn)
+				? page_zone_number(compound_head(pfn_to_page(pfn))) == zone->number
+				: extent_holds(zone, pfn);
 		zone_unlock(zone, irq);
 		if (found)
 			return zone;
@@ -82,7 +86,8 @@ int frames_take(unsigned long first, unsigned long end)
 }
 
 /* Frames of a physical range. Return: false if it is empty or wraps. */
-static bool frames_of_range(phys_addr_t base, uint64_t size, unsigned long *first, unsigned long *end)
+static bool frames_of_range(phys_addr_t base, uint64_t size, unsigned long *first,
+			    unsigned long *end)
 {
 	if (!size || base + size - 1 < base)
 		return false;
@@ -97,7 +102,8 @@ int quarry_claim(phys_addr_t base, uint64_t size)
 	int error = -QUARRY_EINVAL;
 
 	if (!gfp_context_ok(GFP_KERNEL)) {
-		gfp_context_report(GFP_KERNEL, "quarry_claim", (uintptr_t)__builtin_return_address(0));
+		gfp_context_report(GFP_KERNEL, "quarry_claim",
+				   (uintptr_t)__builtin_return_address(0));
 		return error;
 	}
 	if (frames_of_range(base, size, &first, &end))
@@ -121,7 +127,8 @@ void quarry_release(phys_addr_t base, uint64_t size)
 		const struct page *page = page_if_known(pfn);
 		if (page && (page_flags(page) & PAGE_TYPE_MASK) == QUARRY_PAGE_USED)
 			continue;
-		mm_report(FREE_UNKNOWN, "quarry_release", pfn_to_page(pfn), page ? page_flags(page) : 0, pfn);
+		mm_report(FREE_UNKNOWN, "quarry_release", pfn_to_page(pfn),
+			  page ? page_flags(page) : 0, pfn);
 		return;
 	}
 	free_contig_range(first, end - first);
@@ -167,12 +174,13 @@ struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node)
 		return NULL;
 	}
 	unsigned long step = (unsigned long)max_u64(1ull << highest_bit(nr), pageblock_nr_pages);
-	struct zone *const *zone = nodes.order[node_or_local(node)][gfp_zone(gfp)];
-	for (; *zone; zone++) {
-		if (gfp_has(gfp, __GFP_THISNODE) && (*zone)->node != node_or_local(node))
+	unsigned near = node_or_local(node);
+	struct zone *const *place = nodes.order[near][gfp_zone(gfp)];
+	for (struct zone *zone; (zone = zone_at(place)); place++) {
+		if (gfp_has(gfp, __GFP_THISNODE) && zone->node != near)
 			break;
-		unsigned long pfn = (unsigned long)align_up((*zone)->first, step);
-		for (; pfn < (*zone)->end && (*zone)->end - pfn >= nr; pfn += step)
+		unsigned long pfn = (unsigned long)align_up(zone->first, step);
+		for (; pfn < zone->end && zone->end - pfn >= nr; pfn += step)
 			if (!alloc_contig_range(pfn, pfn + nr, MIGRATE_MOVABLE, gfp))
 				return pfn_to_page(pfn);
 	}

@@ -16,12 +16,13 @@
 #include <quarry/gfp.h>
 
 #include "mm/base/fault.h"
+#include "mm/page/page_alloc.h"
 #include "mm/page/slowpath.h"
 #include "mm/phys/pageblock.h"
 
 /* Bits after which there is something left to do when a block was found, and bits that must not be
  * there. */
-#define FINISH_BITS (__GFP_ZERO | __GFP_COMP | ~__GFP_BITS_MASK)
+#define FINISH_BITS (__GFP_ZERO | __GFP_COMP | __GFP_THISNODE | ~__GFP_BITS_MASK)
 
 /* ---- taking ---- */
 
@@ -41,13 +42,6 @@ static struct page *finish(struct page *head, gfp_t gfp, unsigned order)
 	if (gfp_has(gfp, __GFP_COMP) && order)
 		page_set_flags(head, page_flags(head) | QUARRY_PG_COMPOUND);
 	return head;
-}
-
-/* The same for a mask that was not looked at yet. */
-static QUARRY_NOINLINE struct page *finish_checked(struct page *head, gfp_t gfp, unsigned order,
-						   uintptr_t caller)
-{
-	return finish(head, gfp_legal(gfp, "alloc_pages", caller), order);
 }
 
 static QUARRY_NOINLINE struct page *take_slow(int node, gfp_t gfp, unsigned order, const char *call,
@@ -79,6 +73,21 @@ static QUARRY_NOINLINE struct page *take_slow(int node, gfp_t gfp, unsigned orde
 	return finish(head, gfp, order);
 }
 
+/*
+ * Finish a parked block for a mask that was not looked at yet. The stock holds pages of the nearest
+ * node that has the zone; a CPU of a node without it must not hand them to __GFP_THISNODE.
+ */
+static QUARRY_NOINLINE struct page *finish_checked(struct page *head, gfp_t gfp, unsigned order,
+						   uintptr_t caller)
+{
+	if (gfp_has(gfp, __GFP_THISNODE) && page_zone(head)->node != node_or_local(NUMA_NO_NODE)) {
+		freepage_give(head, page_flags(head));
+		return take_slow(NUMA_NO_NODE, gfp, order, "alloc_pages", caller);
+	}
+	arch_mem_unpoison(page_address(head), PAGE_SIZE << order);
+	return finish(head, gfp_legal(gfp, "alloc_pages", caller), order);
+}
+
 /* Silent, unlike a real failure; requests that never fail are left alone (G104). */
 static inline bool injected_failure(gfp_t gfp)
 {
@@ -101,9 +110,10 @@ struct page *alloc_pages(gfp_t gfp, unsigned order)
 	if (unlikely(!head))
 		return take_slow(NUMA_NO_NODE, gfp, order, "alloc_pages", CALLER());
 	page_hand_out(head);
+	if (unlikely(gfp_has(gfp, FINISH_BITS)))
+		return finish_checked(head, gfp, order, CALLER());
 	arch_mem_unpoison(page_address(head), PAGE_SIZE << order);
-	return likely(!gfp_has(gfp, FINISH_BITS)) ? head
-						  : finish_checked(head, gfp, order, CALLER());
+	return head;
 }
 
 struct page *alloc_pages_node(int node, gfp_t gfp, unsigned order)
@@ -169,8 +179,7 @@ static inline void give(struct page *head, uint32_t flags)
 		freepage_give(head, flags);
 }
 
-/* Everything that is not "the only reference to a block of this order". */
-static void free_slow(const char *call, struct page *page, unsigned order, uintptr_t caller)
+bool page_drop(const char *call, struct page *page, unsigned order, uintptr_t caller)
 {
 	unsigned long pfn = page_to_pfn(page);
 
@@ -178,16 +187,22 @@ static void free_slow(const char *call, struct page *page, unsigned order, uintp
 		bool inner = pageblock_state(pfn) & BLOCK_WHOLE && pfn_to_page(pfn) == page;
 		mm_report_at(inner ? QUARRY_RULE_FREE_TAIL : QUARRY_RULE_FREE_UNKNOWN, call, page,
 			     order, pfn, caller);
-		return;
+		return false;
 	}
 	uint32_t flags = page_flags(page);
 	bool order_ok = flags_order(flags) == order || flags & QUARRY_PG_COMPOUND;
 	if (flags_kind(flags) != QUARRY_PAGE_USED || !order_ok || page_ref_count(page) <= 0) {
 		report_free(call, page, order, caller);
-		return;
+		return false;
 	}
-	if (put_page_testzero(page))
-		give(page, flags);
+	return put_page_testzero(page);
+}
+
+/* Everything that is not "the only reference to a block of this order". */
+static void free_slow(const char *call, struct page *page, unsigned order, uintptr_t caller)
+{
+	if (page_drop(call, page, order, caller))
+		give(page, page_flags(page));
 }
 
 /*
@@ -256,7 +271,8 @@ unsigned long totalram_pages(void)
 {
 	unsigned long pages = 0;
 
-	for_each_populated_zone(zone) pages += zone->managed;
+	for_each_populated_zone (zone)
+		pages += zone->managed;
 	return pages;
 }
 
@@ -264,7 +280,8 @@ unsigned long nr_free_pages(void)
 {
 	unsigned long pages = 0;
 
-	for_each_populated_zone(zone) pages += zone_free(zone);
+	for_each_populated_zone (zone)
+		pages += zone_free(zone);
 	return pages;
 }
 

@@ -133,7 +133,8 @@ void free_pages_partial(struct page *page, unsigned order, unsigned long first, 
 	split_page(page, order);
 	/* The largest aligned blocks that fit, so that the buddy has little to merge. */
 	for (; first < end; first += 1ul << part) {
-		part = (unsigned)min_u64(first ? lowest_bit(first) : order, highest_bit(end - first));
+		part = (unsigned)min_u64(first ? lowest_bit(first) : order,
+					 highest_bit(end - first));
 		join_pages(page + first, part);
 		__free_pages(page + first, part);
 	}
@@ -162,6 +163,12 @@ void *alloc_pages_exact(size_t size, gfp_t gfp)
 
 void free_pages_exact(void *address, size_t size)
 {
-	for (size_t at = 0; address && at < size; at += PAGE_SIZE)
+	if (!address)
+		return;
+	if (size > PAGE_SIZE << MAX_PAGE_ORDER) {
+		mm_report(BAD_ORDER, "free_pages_exact", address, size, MAX_PAGE_ORDER);
+		return;
+	}
+	for (size_t at = 0; at < size; at += PAGE_SIZE)
 		free_page((unsigned long)address + at);
 }

@@ -10,7 +10,8 @@
  *     be of the wrong order
  *   4 collect   requests that may sleep     all CPUs' stocks, all holders and the atomic reserve
  *     give back, then rung 2 again
- *   5 fail      everybody                   one report, unless __GFP_NOWARN
+ *   5 wait      __GFP_NOFAIL that may sleep rung 4 again and again, with part of the reserve
+ *   6 fail      everybody                   one report, unless __GFP_NOWARN
  *
  * No lock is held between rungs. Rung 4 is what makes "count free pages by allocating until
  * failure" exact.
@@ -52,12 +53,42 @@ static void reserve_atomic(const struct page *head)
 /* Before a request that may sleep fails, that reserve is given up. */
 static void release_atomic(const struct page_request *request)
 {
-	for (struct zone *const *zone = nodes.order[request->node][request->highest]; *zone;
-	     zone++) {
-		unsigned long irq = zone_lock(*zone);
-		buddy_release_atomic(*zone, request->type);
-		zone_unlock(*zone, irq);
+	struct zone *const *place = nodes.order[request->node][request->highest];
+
+	for (struct zone *zone; (zone = zone_at(place)); place++) {
+		unsigned long irq = zone_lock(zone);
+		buddy_release_atomic(zone, request->type);
+		zone_unlock(zone, irq);
 	}
+}
+
+static struct page *collect_and_try(const struct page_request *request)
+{
+	slowpath_collect();
+	release_atomic(request);
+	return try_reserve(request);
+}
+
+static bool never_fails(const struct page_request *request)
+{
+	return gfp_has(request->gfp, __GFP_NOFAIL) && gfpflags_allow_blocking(request->gfp);
+}
+
+/* Until other CPUs or interrupts free something: with part of the reserve, and one report (G100,
+ * G102). */
+static struct page *wait_for_memory(const struct page_request *request)
+{
+	struct page *head;
+
+	mm_report_at(QUARRY_RULE_NO_MEMORY, request->call, NULL, request->order,
+		     gfp_bits(request->gfp), request->caller);
+	do {
+		arch_relax();
+		head = collect_and_try(request);
+		if (!head)
+			head = freepage_take(request, MARK_MIN, RESERVE_HIGH);
+	} while (!head);
+	return head;
 }
 
 struct page *slowpath_take(const struct page_request *request)
@@ -68,11 +99,10 @@ struct page *slowpath_take(const struct page_request *request)
 		goto from_reserve;
 	drain_local();
 	head = try_reserve(request);
-	if (!head && gfpflags_allow_blocking(request->gfp)) {
-		slowpath_collect();
-		release_atomic(request);
-		head = try_reserve(request);
-	}
+	if (!head && gfpflags_allow_blocking(request->gfp))
+		head = collect_and_try(request);
+	if (!head && never_fails(request))
+		head = wait_for_memory(request);
 	if (!head) {
 		if (!gfp_has(request->gfp, __GFP_NOWARN) &&
 		    mm_report_at(QUARRY_RULE_NO_MEMORY, request->call, NULL, request->order,

@@ -117,7 +117,7 @@ static inline void count_listed(struct zone *zone, unsigned type, unsigned long 
 	if (likely(type != MIGRATE_ISOLATE))
 		zone_count_free(zone, pages);
 	if (unlikely(type == MIGRATE_HIGHATOMIC))
-		zone->atomic_free += pages;
+		__atomic_store_n(&zone->atomic_free, zone->atomic_free + pages, __ATOMIC_RELAXED);
 }
 
 void buddy_give(struct zone *zone, struct page *head, unsigned order)
@@ -304,7 +304,8 @@ void buddy_reserve_atomic(struct zone *zone, const struct page *head)
 	unsigned long start = pageblock_start(page_to_pfn(head));
 	unsigned long limit = 1 + zone->managed / ATOMIC_SHARE / pageblock_nr_pages;
 
-	if (zone->atomic_blocks >= limit || pageblock_list(start) >= MIGRATE_PCPTYPES)
+	if (zone->atomic_blocks >= limit || pageblock_list(start) >= MIGRATE_PCPTYPES ||
+	    page_order(head) >= pageblock_order)
 		return;
 	zone->atomic_blocks++;
 	pageblock_set_mobility(start, MIGRATE_HIGHATOMIC);

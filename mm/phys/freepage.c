@@ -10,6 +10,7 @@
 #include "mm/phys/freepage.h"
 
 #include "mm/phys/buddy.h"
+#include "mm/phys/deferred.h"
 
 /* May it take from the reserve of atomic requests? Only what that is for, and whoever may take
  * everything. */
@@ -25,6 +26,7 @@ static struct page *take_from_buddy(struct zone *zone, const struct page_request
 	struct page *head = NULL;
 	unsigned long irq = zone_lock(zone);
 
+	deferred_collect(zone);
 	/* Again under the lock: another CPU may have been faster. */
 	if (zone->free >= floor + (1ul << request->order)) {
 		unsigned type = MIGRATE_HIGHATOMIC; /* it goes back there, past the stocks */
@@ -32,11 +34,13 @@ static struct page *take_from_buddy(struct zone *zone, const struct page_request
 			head = buddy_take_atomic(zone, request->order);
 		if (!head)
 			head = buddy_take(zone, request->order, type = request->type);
-		if (head)
+		if (head) {
+			zone->taken += 1ul << request->order;
 			page_set_word(
 				head,
 				page_state(QUARRY_PAGE_PARKED, request->order, type, zone->number),
 				0);
+		}
 	}
 	zone_unlock(zone, irq);
 	return head;
@@ -66,15 +70,16 @@ static struct page *take_from_zone(struct zone *zone, const struct page_request 
 struct page *freepage_take(const struct page_request *request, enum zone_mark mark,
 			   enum gfp_reserve_depth depth)
 {
-	struct zone *const *zone = nodes.order[request->node][request->highest];
+	struct zone *const *place = nodes.order[request->node][request->highest];
 
-	for (; *zone; zone++) {
-		if (gfp_has(request->gfp, __GFP_THISNODE) && (*zone)->node != request->node)
+	for (struct zone *zone; (zone = zone_at(place)); place++) {
+		if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
 			break;
-		unsigned long floor = watermark_floor(*zone, mark, depth, request->highest);
-		if (unlikely((*zone)->atomic_blocks) && !may_use_atomic(request))
-			floor += (*zone)->atomic_free; /* not for this request */
-		struct page *head = take_from_zone(*zone, request, floor);
+		unsigned long floor = watermark_floor(zone, mark, depth, request->highest);
+		unsigned long atomic = __atomic_load_n(&zone->atomic_free, __ATOMIC_RELAXED);
+		if (unlikely(atomic) && !may_use_atomic(request))
+			floor += atomic; /* not for this request */
+		struct page *head = take_from_zone(zone, request, floor);
 		if (head) {
 			page_hand_out(head);
 			return head;
@@ -93,6 +98,8 @@ void freepage_give(struct page *head, uint32_t flags)
 	    !stock_drain_and_push(zone, stock_of_flags(pages, flags), head, order)) {
 		unsigned long irq = zone_lock(zone);
 		buddy_give(zone, head, order);
+		deferred_collect(zone);
+		zone->given += 1ul << order;
 		zone_unlock(zone, irq);
 	}
 	cpu_unpin();

@@ -71,8 +71,7 @@ static int isolate_pageblock(struct zone *zone, unsigned long start)
 
 int isolate_begin(struct zone *zone, unsigned long first, unsigned long end)
 {
-	for_each_pageblock(at, first, end)
-	{
+	for_each_pageblock (at, first, end) {
 		int error = isolate_pageblock(zone, at);
 		if (error) {
 			if (at > first)
@@ -144,8 +143,7 @@ static void take_pageblock(struct zone *zone, unsigned long start, unsigned long
 
 int isolate_take(struct zone *zone, unsigned long first, unsigned long end)
 {
-	for_each_pageblock(at, first, end)
-	{
+	for_each_pageblock (at, first, end) {
 		unsigned long irq = zone_lock(zone);
 		bool free = all_free(zone, at, first, end);
 		zone_unlock(zone, irq);
@@ -153,10 +151,11 @@ int isolate_take(struct zone *zone, unsigned long first, unsigned long end)
 			return -QUARRY_EBUSY;
 	}
 	/* What was free stays free while it is isolated: the second pass cannot fail. */
-	for_each_pageblock(at, first, end)
-	{
+	for_each_pageblock (at, first, end) {
 		unsigned long irq = zone_lock(zone);
 		take_pageblock(zone, at, first, end);
+		zone->taken +=
+			(unsigned long)(min_u64(at + pageblock_nr_pages, end) - max_u64(at, first));
 		zone_unlock(zone, irq);
 	}
 	return 0;
@@ -175,5 +174,6 @@ static void release_pageblock(struct zone *zone, unsigned long start)
 
 void isolate_end(struct zone *zone, unsigned long first, unsigned long end)
 {
-	for_each_pageblock(at, first, end) release_pageblock(zone, at);
+	for_each_pageblock (at, first, end)
+		release_pageblock(zone, at);
 }

@@ -17,18 +17,19 @@
 #include "mm/base/bits.h"
 #include "mm/base/log.h"
 #include "mm/phys/buddy.h"
+#include "mm/phys/deferred.h"
 
 #define CAP_MAX 4096u /* single pages a stock: covers the burst of a 16 MiB mapping */
 #define CAP_MIN 8u    /* below this a stock of single pages does not pay: park nothing */
-#define PARK_SHARE                                                                                 \
-	64u /* pages of a CPU's share of the zone for each page of a stock: about 5 % parked if all stocks are
-			    full, and 0.013 % of memory for the slots */
+/* Pages of a CPU's share of the zone for each page of a stock: about 5 % parked if all stocks are
+ * full, and 0.013 % of memory for the slots. */
+#define PARK_SHARE 64u
 #define SHRINK_AFTER 3u /* orders 0-3 serve bursts; larger ones only alternating take and give */
 #define HUGE_SHARE 64u /* a CPU parks one block for each 64 of its order in its share of the zone */
 #define HUGE_CAP_MAX 4u
 #define DRAIN_CHUNK 32u
-#define DRAIN_MAX                                                                                  \
-	256u /* blocks that one free may have to give back: bounds its time; half a stock if that is less */
+/* Blocks that one free may have to give back: bounds its time; half a stock if that is less. */
+#define DRAIN_MAX 256u
 #define DRAIN_TRIES 1000u /* a CPU is busy for microseconds; only a broken cross-call gets here */
 
 QUARRY_STATE struct page_cpu *page_cpus[QUARRY_MAX_CPUS];
@@ -45,20 +46,31 @@ static QUARRY_STATE struct {
 /* ---- sizing ---- */
 
 /*
- * Blocks of `order` that a CPU may park for a mobility of the zone: 4096, 1024, 512, 256 for orders
- * 0-3 of a large zone, at most 4 above.
+ * Blocks of `order` that a CPU may park for a mobility of a zone of `pages` pages: 4096, 1024, 512,
+ * 256 for orders 0-3 of a large zone, at most 4 above.
  */
-static uint16_t stock_capacity(const struct zone *zone, unsigned order)
+static uint16_t capacity(unsigned long pages, unsigned order)
 {
-	uint64_t share = zone->managed / parking.nr_cpus;
+	uint64_t share = pages / parking.nr_cpus;
 	uint64_t single = min_u64(share / parking.share, CAP_MAX);
 
 	if (!parking.on || single < CAP_MIN)
 		return 0;
 	if (order > SHRINK_AFTER)
-		return (uint16_t)min_u64(min_u64((share >> order) / HUGE_SHARE, HUGE_CAP_MAX),
-					 parking.limit);
-	return (uint16_t)min_u64(order ? single >> (order + 1) : single, parking.limit);
+		single = min_u64((share >> order) / HUGE_SHARE, HUGE_CAP_MAX);
+	else if (order)
+		single >>= order + 1;
+	return (uint16_t)min_u64(single, parking.limit);
+}
+
+/* Now, and when all memory that was announced is there: slots are laid out for that. */
+static uint16_t stock_capacity(const struct zone *zone, unsigned order)
+{
+	return capacity(zone->managed, order);
+}
+static uint16_t stock_room(const struct zone *zone, unsigned order)
+{
+	return capacity(zone->managed + zone->later, order);
 }
 
 /* ---- refill and drain ---- */
@@ -94,11 +106,14 @@ struct page *stock_refill_and_pop(struct zone *zone, struct page_stock *stock, u
 	unsigned want = (unsigned)min_u64(min_u64(cap - n, stock_batch(stock)), most);
 	if (want) {
 		unsigned long irq = zone_lock(zone);
+		deferred_collect(zone);
 		n += buddy_take_many(zone, order, type, want, stock->slot + n,
 				     page_state(QUARRY_PAGE_PARKED, order, type, zone->number));
 		zone_unlock(zone, irq);
 	}
 	struct page *head = n ? stock->slot[--n] : NULL;
+	if (head)
+		stock_traffic(stock)->taken++;
 	stock_end(stock, n);
 	return head;
 }
@@ -117,8 +132,35 @@ bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct pa
 		__builtin_memmove(stock->slot, stock->slot + old, n * sizeof(stock->slot[0]));
 	}
 	stock->slot[n++] = head;
+	stock_traffic(stock)->given++;
 	stock_end(stock, n);
 	return true;
+}
+
+/*
+ * Each mask's row: the best zone's stocks for its mobility. Illegal masks get a row that parks
+ * nothing. Zones appear when memory is added, so this is done again then, by the CPU itself.
+ */
+static void choose_rows(struct page_cpu *pages)
+{
+	for (unsigned bits = 0; bits < 32; bits++) {
+		gfp_t gfp = (QUARRY_FORCE gfp_t)bits;
+		const struct zone *zone = zone_at(nodes.order[pages->node][gfp_zone(gfp)]);
+		unsigned type = gfp_migratetype(gfp);
+		bool legal = zone && type < MIGRATE_PCPTYPES &&
+			     !(QUARRY_ZONE_ILLEGAL >> gfp_bits(gfp & GFP_ZONEMASK) & 1u);
+		pages->take[bits] = legal ? stock_of_zone(pages, zone, type, 0)
+					  : pages->give[MIGRATE_HIGHATOMIC];
+	}
+}
+
+static void collect_deferred(struct zone *zone)
+{
+	if (!zone_has_deferred(zone))
+		return;
+	unsigned long irq = zone_lock(zone);
+	deferred_collect(zone);
+	zone_unlock(zone, irq);
 }
 
 /* Empty every stock of `pages`, and size it anew. Return: false if one was busy. */
@@ -126,8 +168,8 @@ static bool drain_pages(struct page_cpu *pages)
 {
 	bool all = true;
 
-	for_each_populated_zone(zone)
-	{
+	for_each_populated_zone (zone) {
+		collect_deferred(zone);
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
 			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
 				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
@@ -138,8 +180,9 @@ static bool drain_pages(struct page_cpu *pages)
 					continue;
 				}
 				give_slots(zone, stock->slot, stock->n, order);
-				stock->cap =
-					(uint16_t)min_u64(stock_capacity(zone, order), stock->room);
+				stock->cap = stock_capacity(zone, order);
+				if (stock->cap > stock->room)
+					stock->cap = stock->room;
 				stock_end(stock, 0);
 			}
 		}
@@ -149,7 +192,11 @@ static bool drain_pages(struct page_cpu *pages)
 
 bool pcp_drain_local(void)
 {
-	return drain_pages(page_cpus[cpu_number()]);
+	struct page_cpu *pages = page_cpus[cpu_number()];
+
+	if (pages != parking.nothing)
+		choose_rows(pages);
+	return drain_pages(pages);
 }
 
 static void drain_call(void *busy)
@@ -174,6 +221,43 @@ void pcp_tune(unsigned fraction)
 	pcp_drain_all(); /* each CPU sizes its stocks when they are empty */
 }
 
+/* Add what the stocks of `pages` counted for a zone, in pages. */
+static void add_counts(struct page_cpu *pages, const struct zone *zone, struct page_count *sum)
+{
+	for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
+		unsigned order = i % NR_PAGE_ORDERS;
+		const struct page_count *count =
+			stock_traffic(stock_of_zone(pages, zone, i / NR_PAGE_ORDERS, order));
+		sum->taken += __atomic_load_n(&count->taken, __ATOMIC_RELAXED) << order;
+		sum->given += __atomic_load_n(&count->given, __ATOMIC_RELAXED) << order;
+	}
+}
+
+struct page_count zone_traffic(const struct zone *zone)
+{
+	struct page_count sum = {
+		.taken = __atomic_load_n(&zone->taken, __ATOMIC_RELAXED),
+		.given = __atomic_load_n(&zone->given, __ATOMIC_RELAXED),
+	};
+
+	for_each_online_cpu (cpu)
+		add_counts(page_cpus[cpu], zone, &sum);
+	return sum;
+}
+
+/* The stocks of `pages` go: their zones keep the counts. */
+static void keep_counts(struct page_cpu *pages)
+{
+	for_each_populated_zone (zone) {
+		unsigned long irq = zone_lock(zone);
+		struct page_count sum = {zone->taken, zone->given};
+		add_counts(pages, zone, &sum);
+		__atomic_store_n(&zone->taken, sum.taken, __ATOMIC_RELAXED);
+		__atomic_store_n(&zone->given, sum.given, __ATOMIC_RELAXED);
+		zone_unlock(zone, irq);
+	}
+}
+
 void pcp_drain_dead(unsigned cpu)
 {
 	struct page_cpu *pages = page_cpus[cpu];
@@ -182,11 +266,15 @@ void pcp_drain_dead(unsigned cpu)
 		return;
 	page_cpus[cpu] = parking.nothing;
 	drain_pages(pages);
+	keep_counts(pages);
 
 	struct page *head = virt_to_page(pages);
 	struct zone *zone = page_zone(head);
+	unsigned order = page_order(head);
+	arch_mem_poison(pages, PAGE_SIZE << order);
 	unsigned long irq = zone_lock(zone);
-	buddy_give(zone, head, page_order(head));
+	buddy_give(zone, head, order);
+	zone->given += 1ul << order;
 	zone_unlock(zone, irq);
 }
 
@@ -195,8 +283,7 @@ unsigned long pcp_parked(const struct zone *only)
 	unsigned long parked = 0;
 
 	for_each_online_cpu (cpu) {
-		for_each_populated_zone(zone)
-		{
+		for_each_populated_zone (zone) {
 			if (only && zone != only)
 				continue;
 			for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
@@ -209,6 +296,9 @@ unsigned long pcp_parked(const struct zone *only)
 			}
 		}
 	}
+	for_each_populated_zone (zone)
+		if (!only || zone == only)
+			parked += __atomic_load_n(&zone->deferred_pages, __ATOMIC_RELAXED);
 	return parked;
 }
 
@@ -225,12 +315,26 @@ size_t pcp_nothing_size(unsigned nr_nodes)
 	return sizeof(struct page_cpu) + rows_size(nr_nodes);
 }
 
+uint64_t pcp_area_bound(uint64_t pages, unsigned nr_cpus, unsigned nr_nodes)
+{
+	uint64_t zone_max = nr_nodes * MAX_NR_ZONES;
+	uint64_t single = min_u64(pages / nr_cpus / PARK_SHARE, zone_max * CAP_MAX);
+	/* Orders 1-3 hold 1/4 + 1/8 + 1/16 as many; the larger ones at most HUGE_CAP_MAX. */
+	uint64_t slots = single + single * 7 / 16 +
+			 zone_max * HUGE_CAP_MAX * (MAX_PAGE_ORDER - SHRINK_AFTER);
+	uint64_t bytes =
+		pcp_nothing_size(nr_nodes) + MIGRATE_PCPTYPES * slots * sizeof(struct page *);
+
+	return PAGE_SIZE << get_order((size_t)bytes);
+}
+
 size_t pcp_area_size(void)
 {
 	size_t slots = 0;
 
-	for_each_populated_zone(zone) for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
-		slots += MIGRATE_PCPTYPES * stock_capacity(zone, order);
+	for_each_zone (zone)
+		for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
+			slots += MIGRATE_PCPTYPES * stock_room(zone, order);
 	return slots ? pcp_nothing_size(parking.nr_nodes) + slots * sizeof(struct page *) : 0;
 }
 
@@ -241,28 +345,21 @@ void pcp_cpu_start(unsigned cpu, unsigned node, void *area)
 	struct page **slot = (struct page **)((char *)area + head_size);
 
 	__builtin_memset(area, 0, head_size);
-	for_each_populated_zone(zone)
-	{
+	for_each_zone (zone) {
+		if (zone->node >= parking.nr_nodes)
+			break;
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
 			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
 				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
-				stock->cap = stock->room = stock_capacity(zone, order);
+				stock->cap = stock_capacity(zone, order);
+				stock->room = stock_room(zone, order);
 				stock->slot = slot;
-				slot += stock->cap;
+				slot += stock->room;
 			}
 		}
 	}
-	/* A mask's row: the best zone's stocks for its mobility. Illegal masks get a row that parks
-	 * nothing. */
-	for (unsigned bits = 0; bits < 32; bits++) {
-		gfp_t gfp = (QUARRY_FORCE gfp_t)bits;
-		const struct zone *zone = nodes.order[node][gfp_zone(gfp)][0];
-		unsigned type = gfp_migratetype(gfp);
-		bool legal = zone && type < MIGRATE_PCPTYPES &&
-			     !(QUARRY_ZONE_ILLEGAL >> gfp_bits(gfp & GFP_ZONEMASK) & 1u);
-		pages->take[bits] = legal ? stock_of_zone(pages, zone, type, 0)
-					  : pages->give[STOCK_MOBILITIES - 1];
-	}
+	pages->node = node;
+	choose_rows(pages);
 	page_cpus[cpu] = pages;
 }
 
@@ -305,8 +402,7 @@ unsigned long pcp_check(void)
 	unsigned long broken = 0;
 
 	for_each_online_cpu (cpu) {
-		for_each_populated_zone(zone)
-		{
+		for_each_populated_zone (zone) {
 			for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
 				unsigned order = i % NR_PAGE_ORDERS, type = i / NR_PAGE_ORDERS;
 				const struct page_stock *stock =

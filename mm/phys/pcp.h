@@ -45,9 +45,25 @@ struct page_stock {
 QUARRY_STATIC_ASSERT(sizeof(struct page_stock) == 1u << QUARRY_PG_ORDER_SHIFT,
 		     "a stock's offset is its place");
 
+/*
+ * How many blocks a stock has handed out and taken back since its CPU started. The counts of the
+ * parked mobilities lie COUNT_ROW rows behind their stocks, in rows that no block selects: at a
+ * constant distance, so counting is one instruction and the table is no larger.
+ */
+struct page_count {
+	unsigned long taken, given;
+};
+
+#define COUNT_ROW ((unsigned)MIGRATE_ISOLATE)
+
+QUARRY_STATIC_ASSERT(COUNT_ROW + MIGRATE_PCPTYPES <= STOCK_MOBILITIES &&
+			     sizeof(struct page_count) == sizeof(struct page_stock),
+		     "counts fit into unused rows");
+
 /* What a CPU parks. `give` is indexed by place; rows and columns that nothing is parked in have cap
  * 0. */
 struct page_cpu {
+	unsigned node;
 	struct page_stock
 		*take[32]; /* by the low five bits of a mask: row of the preferred zone's stocks */
 	struct page_stock give[][STOCK_COLUMNS];
@@ -55,6 +71,12 @@ struct page_cpu {
 
 /* One for each CPU; before a CPU is online it points to one that parks nothing. */
 extern struct page_cpu *page_cpus[QUARRY_MAX_CPUS] QUARRY_INT(page_cpus);
+
+static QUARRY_ALWAYS_INLINE struct page_count *stock_traffic(const struct page_stock *stock)
+{
+	return (struct page_count *)((uintptr_t)stock +
+				     COUNT_ROW * STOCK_COLUMNS * sizeof(struct page_stock));
+}
 
 /* Mark the stock ours. Pinned. Return: false if we interrupted its owner. */
 static QUARRY_ALWAYS_INLINE bool stock_mark(struct page_stock *stock)
@@ -82,6 +104,7 @@ static QUARRY_ALWAYS_INLINE struct page *stock_pop(struct page_stock *stock)
 	if (likely(n)) {
 		head = stock->slot[n - 1];
 		__atomic_store_n(&stock->n, (uint16_t)(n - 1), __ATOMIC_RELAXED);
+		stock_traffic(stock)->taken++;
 	}
 	stock_unmark(stock);
 	return head;
@@ -97,6 +120,7 @@ static QUARRY_ALWAYS_INLINE bool stock_push(struct page_stock *stock, struct pag
 	if (room) {
 		stock->slot[n] = head;
 		__atomic_store_n(&stock->n, (uint16_t)(n + 1), __ATOMIC_RELAXED);
+		stock_traffic(stock)->given++;
 	}
 	stock_unmark(stock);
 	return room;
@@ -151,8 +175,11 @@ void pcp_drain_dead(unsigned cpu) QUARRY_INT(pcp_drain_dead);
  * built-in rule). Context: as pcp_drain_all. */
 void pcp_tune(unsigned fraction) QUARRY_INT(pcp_tune);
 
-/* Pages parked on all CPUs / in one zone (zone NULL: all). */
+/* Pages parked on all CPUs, or deferred (deferred.h), of one zone or all (zone NULL). */
 unsigned long pcp_parked(const struct zone *zone) QUARRY_INT(pcp_parked);
+/* Pages of a zone that were handed out, and that were freed, since boot; neither falls, but for the
+ * moment in which a CPU goes away. */
+struct page_count zone_traffic(const struct zone *zone) QUARRY_INT(zone_traffic);
 
 /*
  * No CPU parks anything until it is started; if `park` is false not then either: every request
@@ -163,6 +190,9 @@ unsigned long pcp_parked(const struct zone *zone) QUARRY_INT(pcp_parked);
 void pcp_init(bool park, unsigned limit, unsigned nr_cpus, void *nothing, unsigned nr_nodes)
 	QUARRY_INT(pcp_init);
 size_t pcp_nothing_size(unsigned nr_nodes) QUARRY_INT(pcp_nothing_size);
+/* The same for a CPU's arrays at most, before there are zones: with `pages` frames of all kinds. */
+uint64_t pcp_area_bound(uint64_t pages, unsigned nr_cpus, unsigned nr_nodes)
+	QUARRY_INT(pcp_area_bound);
 /* Bytes that one CPU's arrays take; 0 if it would park nothing. */
 size_t pcp_area_size(void) QUARRY_INT(pcp_area_size);
 /* Give `cpu` of `node` its arrays, in a block of pages of at least pcp_area_size() bytes. */

@@ -33,9 +33,8 @@ static QUARRY_STATE struct quarry_tunables tunables;
 
 static const struct quarry_tunables defaults = {
 	.watermark_scale_factor = SCALE_FACTOR,
-	.lowmem_reserve_ratio =
-		{256, 256, 32,
-		 0}, /* Linux's: a share of the larger memory that would else eat the smaller */
+	/* Linux's: a share of the larger memory that would else eat the smaller. */
+	.lowmem_reserve_ratio = {256, 256, 32, 0},
 };
 
 /* floor(sqrt(x)), bit by bit from above. */
@@ -52,7 +51,7 @@ static uint64_t square_root(uint64_t x)
 unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark,
 			      enum gfp_reserve_depth depth, enum zone_type highest)
 {
-	unsigned long floor = zone->mark[mark];
+	unsigned long floor = __atomic_load_n(&zone->mark[mark], __ATOMIC_RELAXED);
 
 	switch (depth) {
 	case RESERVE_ALL:
@@ -67,7 +66,7 @@ unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark,
 	default:
 		break;
 	}
-	return floor + zone->reserve[highest];
+	return floor + __atomic_load_n(&zone->reserve[highest], __ATOMIC_RELAXED);
 }
 
 static void set_marks(struct zone *zone, unsigned long min)
@@ -75,9 +74,8 @@ static void set_marks(struct zone *zone, unsigned long min)
 	unsigned long step = (unsigned long)max_u64(
 		min / 4, (uint64_t)zone->managed * tunables.watermark_scale_factor / 10000);
 
-	zone->mark[MARK_MIN] = min;
-	zone->mark[MARK_LOW] = min + step;
-	zone->mark[MARK_HIGH] = min + 2 * step;
+	for (unsigned mark = 0; mark < NR_ZONE_MARKS; mark++)
+		__atomic_store_n(&zone->mark[mark], min + mark * step, __ATOMIC_RELAXED);
 }
 
 /* reserve[highest] of a zone: what the zones above it, up to `highest`, hold on this node / ratio.
@@ -90,7 +88,8 @@ static void set_reserves(struct zone *zone)
 	for (unsigned t = 0; t < MAX_NR_ZONES; t++) {
 		if (t > zone->type)
 			above += zones[zone->node * MAX_NR_ZONES + t].managed;
-		zone->reserve[t] = t > zone->type && ratio ? above / ratio : 0;
+		__atomic_store_n(&zone->reserve[t], t > zone->type && ratio ? above / ratio : 0,
+				 __ATOMIC_RELAXED);
 	}
 }
 
@@ -117,7 +116,9 @@ void watermarks_update(void)
 {
 	unsigned long lowmem = 0;
 
-	for_each_populated_zone(zone) if (zone->type != ZONE_MOVABLE) lowmem += zone->managed;
+	for_each_populated_zone (zone)
+		if (zone->type != ZONE_MOVABLE)
+			lowmem += zone->managed;
 
 	uint64_t target_kib = square_root(16 * ((uint64_t)lowmem << (PAGE_SHIFT - 10)));
 	target_kib = min_u64(max_u64(target_kib, TARGET_MIN_KIB), TARGET_MAX_KIB);
@@ -127,8 +128,7 @@ void watermarks_update(void)
 	/* A machine smaller than the target's lower bound keeps at most 1/16 of itself. */
 	target = min_u64(target, lowmem / 16);
 
-	for_each_populated_zone(zone)
-	{
+	for_each_populated_zone (zone) {
 		unsigned long irq = zone_lock(zone);
 		if (zone->type == ZONE_MOVABLE)
 			set_marks(zone, (unsigned long)min_u64(

@@ -47,6 +47,7 @@ void zones_init(const uint8_t *distance, unsigned nr_nodes)
 void zone_grow(unsigned node, enum zone_type type, unsigned long first, unsigned long end)
 {
 	struct zone *zone = &zones[node * MAX_NR_ZONES + (unsigned)type];
+	unsigned long irq = zone_lock(zone);
 
 	if (zone->first == zone->end) {
 		zone->first = first;
@@ -55,8 +56,9 @@ void zone_grow(unsigned node, enum zone_type type, unsigned long first, unsigned
 		zone->first = (unsigned long)min_u64(zone->first, first);
 		zone->end = (unsigned long)max_u64(zone->end, end);
 	}
-	zone->present += end - first;
+	__atomic_store_n(&zone->present, zone->present + (end - first), __ATOMIC_RELAXED);
 	nodes.count = (unsigned)max_u64(nodes.count, node + 1);
+	zone_unlock(zone, irq);
 }
 
 static bool node_has_zones(unsigned node)
@@ -82,32 +84,47 @@ static unsigned next_nearest(unsigned from, uint64_t seen)
 	return best;
 }
 
+/*
+ * Write the new list over the old one while others walk it. Zones are only ever added, so the new
+ * list is the longer one; written from its end, a reader may meet a zone twice or pass by a new
+ * one, but never an end that is none.
+ */
+static void publish(struct zone **list, struct zone *const *new, unsigned length)
+{
+	for (unsigned i = length + 1; i-- > 0;)
+		__atomic_store_n(&list[i], i < length ? new[i] : NULL, __ATOMIC_RELEASE);
+}
+
 void zones_build_order(void)
 {
 	for (unsigned from = 0; from < QUARRY_MAX_NODES; from++) {
-		unsigned length[MAX_NR_ZONES] = {0};
-		uint64_t seen = 0;
-		unsigned node;
-		while ((node = next_nearest(from, seen)) < QUARRY_MAX_NODES) {
-			seen |= 1ull << node;
-			for (unsigned highest = 0; highest < MAX_NR_ZONES; highest++) {
+		for (unsigned highest = 0; highest < MAX_NR_ZONES; highest++) {
+			struct zone *list[NR_ZONES];
+			unsigned length = 0, node;
+			uint64_t seen = 0;
+			while ((node = next_nearest(from, seen)) < QUARRY_MAX_NODES) {
+				seen |= 1ull << node;
 				for (unsigned t = highest + 1; t-- > 0;) {
 					struct zone *zone = &zones[node * MAX_NR_ZONES + t];
 					if (zone_populated(zone))
-						nodes.order[from][highest][length[highest]++] =
-							zone;
+						list[length++] = zone;
 				}
 			}
+			publish(nodes.order[from][highest], list, length);
 		}
-		for (unsigned highest = 0; highest < MAX_NR_ZONES; highest++)
-			nodes.order[from][highest][length[highest]] = NULL;
 	}
+}
+
+void node_learn_cpu(unsigned cpu)
+{
+	unsigned node = mm_ops.cpu_node ? mm_ops.cpu_node(cpu) : 0;
+
+	nodes.of_cpu[cpu] = (uint8_t)(node < QUARRY_MAX_NODES ? node : 0);
 }
 
 unsigned node_or_local(int node)
 {
 	if (node >= 0 && node < QUARRY_MAX_NODES)
 		return (unsigned)node;
-	node = mm_ops.cpu_node ? (int)mm_ops.cpu_node(cpu_number()) : 0;
-	return node < QUARRY_MAX_NODES ? (unsigned)node : 0;
+	return nodes.of_cpu[cpu_number()];
 }

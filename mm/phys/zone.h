@@ -16,7 +16,7 @@
  *   I3  bit o of orders[type] is set  <=>  list[o][type] is not empty
  *   I4  every listed page is the head of a FREE block of that order, in this zone, aligned to its
  *       size
- *   I11 atomic_free == pages in the HIGHATOMIC lists
+ *   I11 atomic_free == pages in the HIGHATOMIC lists, atomic_blocks == pageblocks of that type
  *   I5  two free buddies of the same order below the maximum are never both free (they would have
  *       merged),
  *       unless their pageblocks' types forbid the merge
@@ -58,8 +58,17 @@ struct zone {
 	 * in `free` too). */
 	unsigned long atomic_blocks, atomic_free;
 
+	/* Blocks freed where no lock could be had (mm/phys/deferred.h): first frame, pages. */
+	uint32_t deferred;
+	unsigned long deferred_pages;
+
 	unsigned long first, end; /* span in frames; first == end: empty */
 	unsigned long present, managed;
+	unsigned long later; /* announced frames that were not added yet */
+
+	/* Pages handed out and taken back past the stocks, ever (with the stocks': zone_traffic).
+	 * */
+	unsigned long taken, given;
 
 	unsigned long lock_count; /* acquisitions, for the benchmark of shared-lock traffic */
 };
@@ -72,6 +81,7 @@ struct mm_nodes {
 	 * end (G15). */
 	struct zone *order[QUARRY_MAX_NODES][MAX_NR_ZONES][NR_ZONES + 1];
 	uint8_t distance[QUARRY_MAX_NODES][QUARRY_MAX_NODES];
+	uint8_t of_cpu[QUARRY_MAX_CPUS];
 };
 extern struct mm_nodes nodes QUARRY_INT(nodes);
 
@@ -81,7 +91,12 @@ static inline struct zone *page_zone(const struct page *head)
 }
 static inline bool zone_populated(const struct zone *zone)
 {
-	return zone->present != 0;
+	return __atomic_load_n(&zone->present, __ATOMIC_RELAXED) != 0;
+}
+/* The zone at a place of a list in nodes.order, which may grow meanwhile. */
+static inline struct zone *zone_at(struct zone *const *place)
+{
+	return __atomic_load_n(place, __ATOMIC_ACQUIRE);
 }
 static inline unsigned long zone_free(const struct zone *zone)
 {
@@ -121,6 +136,8 @@ void zone_grow(unsigned node, enum zone_type type, unsigned long first, unsigned
 	QUARRY_INT(zone_grow);
 /* Build nodes.order from the zones that are populated now. */
 void zones_build_order(void) QUARRY_INT(zones_build_order);
+/* Ask the OS which node `cpu` belongs to, once, when it comes online. */
+void node_learn_cpu(unsigned cpu) QUARRY_INT(node_learn_cpu);
 /* Node that the calling CPU belongs to, or `node` if it names one with zones. */
 unsigned node_or_local(int node) QUARRY_INT(node_or_local);
 

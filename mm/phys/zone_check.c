@@ -13,7 +13,8 @@
  *       pages inner, inside the zone's span; a pageblock byte is 0, WHOLE or READY, with a mobility
  *       type; a WHOLE pageblock is one block or part of one; extents cover only untouched ones
  *   I8  free + isolated free == FREE frames of the walk + extents: no free block is unlisted
- *   I9  PARKED frames of the walk == what the CPUs' stocks hold
+ *   I9  PARKED frames of the walk == what the CPUs' stocks hold, and the deferred blocks
+ *   I12 deferred_pages == pages of the zone's chain of deferred blocks
  *   I10 managed == frames of all blocks of the walk + extents: each managed frame is in one block
  * I8-I10 are judged only if the walk was not broken: else they would repeat its reports.
  *
@@ -197,6 +198,32 @@ static unsigned long listed_pages(const struct zone *zone, unsigned type)
 	return pages;
 }
 
+/* Pageblocks of the reserve for atomic requests. One that two zones share counts for both. */
+static unsigned long atomic_pageblocks(const struct zone *zone)
+{
+	unsigned long blocks = 0;
+
+	for (unsigned long pfn = pageblock_start(zone->first); pfn < zone->end;
+	     pfn += pageblock_nr_pages)
+		blocks += pageblock_state(pfn) && pageblock_mobility(pfn) == MIGRATE_HIGHATOMIC;
+	return blocks;
+}
+
+/* Pages of the chain of deferred blocks. Pushes only change its start. */
+static unsigned long deferred_pages(const struct zone *zone)
+{
+	unsigned long pages = 0;
+
+	for (uint32_t pfn = __atomic_load_n(&zone->deferred, __ATOMIC_ACQUIRE); pfn;) {
+		const struct page *head = page_if_known(pfn);
+		if (!head || page_kind(head) != QUARRY_PAGE_PARKED || pages > zone->deferred_pages)
+			break;
+		pages += 1ul << page_order(head);
+		pfn = head->lru.next;
+	}
+	return pages;
+}
+
 static unsigned long check_sums(const struct zone *zone, const struct zone_census *census)
 {
 	unsigned long extents = zone->extent_blocks << MAX_PAGE_ORDER;
@@ -210,6 +237,10 @@ static unsigned long check_sums(const struct zone *zone, const struct zone_censu
 		broken += BROKEN("I8", zone, census->pages[QUARRY_PAGE_FREE] + extents, free);
 	if (census->pages[QUARRY_PAGE_PARKED] != pcp_parked(zone))
 		broken += BROKEN("I9", zone, census->pages[QUARRY_PAGE_PARKED], pcp_parked(zone));
+	if (zone->deferred_pages != deferred_pages(zone))
+		broken += BROKEN("I12", zone, zone->deferred_pages, deferred_pages(zone));
+	if (zone->atomic_blocks != atomic_pageblocks(zone))
+		broken += BROKEN("I11", zone, zone->atomic_blocks, atomic_pageblocks(zone));
 	if (zone->atomic_free != listed_pages(zone, MIGRATE_HIGHATOMIC))
 		broken += BROKEN("I11", zone, zone->atomic_free,
 				 listed_pages(zone, MIGRATE_HIGHATOMIC));
@@ -238,6 +269,7 @@ unsigned long zone_check(void)
 {
 	unsigned long broken = 0;
 
-	for_each_populated_zone(zone) broken += check_zone(zone);
+	for_each_populated_zone (zone)
+		broken += check_zone(zone);
 	return broken;
 }
