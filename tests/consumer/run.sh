@@ -84,8 +84,8 @@ loop-x86_64)
 	;;
 loop-riscv64)
 	sh "$here/loop/build.sh" "$quarry" riscv64 \
-		'clang --target=riscv64-unknown-elf -fuse-ld=lld' "$out" -O1 -march=rv64gc \
-		-mabi=lp64d -mcmodel=medany
+		'clang --target=riscv64-unknown-elf -fuse-ld=lld -Wno-unused-command-line-argument' \
+		"$out" -O1 -march=rv64gc -mabi=lp64d -mcmodel=medany
 	linked "$out/kernel"
 	;;
 cxx)
