@@ -89,12 +89,13 @@ static void print_boot(quarry_write_fn write, void *ctx)
 	else
 		mm_print(write, ctx, "parking: off (by quarry_init, or the zones are too small)\n");
 
-	unsigned long window = vmap_area_end() - vmap_area_start();
-	if (window)
-		mm_print(write, ctx, "vmalloc: on, %lu MiB from 0x%lx\n", window >> 20,
-			 (unsigned long)vmap_area_start());
+	const char *off = vmap_why_off();
+	if (off)
+		mm_print(write, ctx, "vmalloc: off (%s)\n", off);
 	else
-		mm_print(write, ctx, "vmalloc: off (quarry_init was given no virtual range)\n");
+		mm_print(write, ctx, "vmalloc: on, %lu MiB from 0x%lx\n",
+			 (vmap_area_end() - vmap_area_start()) >> 20,
+			 (unsigned long)vmap_area_start());
 	if (gfp_has(gfp_allowed_mask, __GFP_DIRECT_RECLAIM))
 		mm_print(write, ctx, "sleeping: requests may sleep\n");
 	else

@@ -8,8 +8,9 @@
  *   > INT_MAX       refused: more likely a bug of the caller's arithmetic than a wish
  *
  * A mask with __GFP_RETRY_MAYFAIL makes the first try a hard one; __GFP_NOFAIL is kept for the
- * second. NORETRY and masks that cannot sleep have no second try; NORETRY is reported, because the
- * caller says two things at once.
+ * second. Masks that cannot sleep have no second try. __GFP_NORETRY is not supported here: every
+ * first try has it already and no second try could mean less, so it changes nothing, and the
+ * context lint reports it.
  *
  * Start at: kvmalloc_node.
  */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * page_chain.h: single pages chained through struct page.lru, so that collecting them needs no
+ * page_chain.h: blocks of pages chained through struct page.lru, so that collecting them needs no
  * memory.
  *
- * The link is the next page's frame number, 0 ends the chain (frame 0 is never handed out). Pages
- * of any kind may be mixed; all were allocated by the virtual layer as single pages.
+ * The link is the frame number of the next block's head, 0 ends the chain (frame 0 is never handed
+ * out). Blocks of any kind and order may be mixed; a head's flags tell its order.
  */
 #ifndef QUARRY_MM_VMAP_PAGE_CHAIN_H
 #define QUARRY_MM_VMAP_PAGE_CHAIN_H
@@ -12,7 +12,8 @@
 #include "mm/phys/page.h"
 
 struct page_chain {
-	unsigned long head, tail, count;
+	unsigned long head, tail;
+	unsigned long count; /* pages */
 };
 
 static inline void chain_push(struct page_chain *chain, struct page *page)
@@ -23,10 +24,10 @@ static inline void chain_push(struct page_chain *chain, struct page *page)
 	if (!chain->head)
 		chain->tail = pfn;
 	chain->head = pfn;
-	chain->count++;
+	chain->count += 1ul << page_order(page);
 }
 
-/* Return: the page pushed last, NULL if the chain is empty. */
+/* Return: the block pushed last, NULL if the chain is empty. */
 static inline struct page *chain_pop(struct page_chain *chain)
 {
 	struct page *page = NULL;
@@ -34,7 +35,7 @@ static inline struct page *chain_pop(struct page_chain *chain)
 	if (chain->head) {
 		page = pfn_to_page(chain->head);
 		chain->head = page->lru.next;
-		chain->count--;
+		chain->count -= 1ul << page_order(page);
 	}
 	return page;
 }
@@ -51,6 +52,15 @@ static inline void chain_splice(struct page_chain *to, struct page_chain *from)
 	to->head = from->head;
 	to->count += from->count;
 	*from = (struct page_chain){0, 0, 0};
+}
+
+/* Move at most n blocks of `from` in front of `to`. */
+static inline void chain_take(struct page_chain *to, struct page_chain *from, unsigned n)
+{
+	struct page *page;
+
+	while (n-- && (page = chain_pop(from)))
+		chain_push(to, page);
 }
 
 #endif

@@ -29,14 +29,22 @@
 #include "mm/base/fault.h"
 #include "mm/base/lock.h"
 #include "mm/base/log.h"
+#include "mm/boot/memblock.h"
+
+#define PRUNE_STEP 16u /* tables looked at per hold of the locks; each has 512 entries */
 
 static QUARRY_STATE struct {
 	struct mm_lock lock;
 	quarry_pte_t *root;
 	unsigned levels;
 	unsigned pruning;    /* prunings between begin and end */
-	unsigned long pages; /* tables that we allocated */
+	unsigned long pages; /* tables that we allocated; read by reports without the lock */
 } pt;
+
+static void count_tables(long more)
+{
+	__atomic_store_n(&pt.pages, pt.pages + (unsigned long)more, __ATOMIC_RELAXED);
+}
 
 static uintptr_t entry_size(unsigned level)
 {
@@ -84,11 +92,103 @@ static void table_free(struct page *page)
 static void table_link(quarry_pte_t *pte, struct page *table)
 {
 	arch_pte_write(pte, arch_pte_table(page_to_phys(table)));
-	pt.pages++;
+	count_tables(1);
+}
+
+/*
+ * Does an entry lead to memory that the map gives to us? At boot nothing of it is in use, so the
+ * entry is left from an earlier boot of ours. Only while the boot allocator is open.
+ */
+static bool entry_is_stale(quarry_pte_t pte, unsigned level)
+{
+	uint64_t pfn = arch_pte_addr(pte, level) >> PAGE_SHIFT;
+	uint64_t cursor = pfn;
+	struct mem_span span;
+
+	return memblock_kept_next(&cursor, &span) && span.start_pfn <= pfn && pfn < span.end_pfn;
+}
+
+/* A table that the kernel had there before us stays. */
+static bool table_is_ours(const quarry_pte_t *table)
+{
+	return virt_addr_valid(table) && page_kind(virt_to_page(table)) == QUARRY_PAGE_TABLE;
+}
+
+/*
+ * Clear the stale entries below [start, end), root first, so that no stale table is entered.
+ * Return: 0, -EBUSY (a mapping of somebody else's; reported).
+ */
+static int clear_stale(uintptr_t start, uintptr_t end, bool *cleared)
+{
+	for (uintptr_t va = start; va != end;) {
+		struct pt_run run = {NULL, 0, 0};
+		quarry_pte_t *table = pt.root;
+		unsigned level = pt.levels - 1;
+		quarry_pte_t pte;
+
+		for (;; level--) {
+			run.pte = &table[arch_pt_index(va, level)];
+			pte = arch_pte_read(run.pte);
+			if (level == 0 || !arch_pte_present(pte) || arch_pte_is_leaf(pte, level) ||
+			    entry_is_stale(pte, level))
+				break;
+			table = table_of(pte, level);
+		}
+		if (arch_pte_present(pte) && arch_pte_is_leaf(pte, level) &&
+		    (level == pt.levels - 1 || !entry_is_stale(pte, level))) {
+			mm_report(VMAP_TABLE, "quarry_init", (void *)va, pte, level);
+			return -QUARRY_EBUSY;
+		}
+		if (arch_pte_present(pte)) {
+			arch_pte_write(run.pte, 0);
+			*cleared = true;
+		}
+		va = entry_end(va, level, end);
+	}
+	return 0;
+}
+
+static int fill_root(uintptr_t start, uintptr_t end)
+{
+	unsigned top = pt.levels - 1;
+
+	for (uintptr_t va = start; va != end; va = entry_end(va, top, end)) {
+		quarry_pte_t *pte = &pt.root[arch_pt_index(va, top)];
+		struct page *table;
+
+		if (arch_pte_present(arch_pte_read(pte)))
+			continue;
+		table = table_new(GFP_KERNEL | __GFP_NOWARN);
+		if (!table)
+			return -QUARRY_ENOMEM;
+		table_link(pte, table);
+	}
+	return 0;
+}
+
+/* Take out what fill_root put in. No CPU used the tables. */
+static void empty_root(uintptr_t start, uintptr_t end)
+{
+	unsigned top = pt.levels - 1;
+
+	for (uintptr_t va = start; va != end; va = entry_end(va, top, end)) {
+		quarry_pte_t *pte = &pt.root[arch_pt_index(va, top)];
+		quarry_pte_t old = arch_pte_read(pte);
+
+		if (!arch_pte_present(old) || !table_is_ours(table_of(old, top)))
+			continue;
+		arch_pte_write(pte, 0);
+		arch_tlb_flush_range(0, PT_EVERYTHING);
+		table_free(virt_to_page(table_of(old, top)));
+		count_tables(-1);
+	}
 }
 
 int pgtable_init(phys_addr_t root, uintptr_t start, uintptr_t end)
 {
+	bool cleared = false;
+	int error;
+
 	pt.lock = (struct mm_lock){0};
 	pt.pages = 0;
 	pt.pruning = 0;
@@ -97,25 +197,16 @@ int pgtable_init(phys_addr_t root, uintptr_t start, uintptr_t end)
 		return -QUARRY_ENOSYS;
 	pt.root = phys_to_virt(root ? root : arch_pt_root());
 
-	unsigned top = pt.levels - 1;
-	for (uintptr_t va = start; va != end; va = entry_end(va, top, end)) {
-		quarry_pte_t *pte = &pt.root[arch_pt_index(va, top)];
-		quarry_pte_t old = arch_pte_read(pte);
-		struct page *table;
-
-		if (arch_pte_is_leaf(old, top)) {
-			mm_report(VMAP_TABLE, "quarry_init", (void *)va, old, top);
-			return -QUARRY_EBUSY;
-		}
-		if (arch_pte_present(old))
-			continue;
-		table = table_new(GFP_KERNEL);
-		if (!table)
-			return -QUARRY_ENOMEM;
-		table_link(pte, table);
-	}
+	error = clear_stale(start, end, &cleared);
+	if (cleared)
+		arch_tlb_flush_range(0, PT_EVERYTHING);
+	if (error)
+		return error;
+	error = fill_root(start, end);
+	if (error)
+		empty_root(start, end);
 	arch_tlb_map_sync(0, PT_EVERYTHING);
-	return 0;
+	return error;
 }
 
 unsigned pgtable_levels(void)
@@ -124,7 +215,7 @@ unsigned pgtable_levels(void)
 }
 unsigned long pgtable_pages(void)
 {
-	return pt.pages;
+	return __atomic_load_n(&pt.pages, __ATOMIC_RELAXED);
 }
 
 struct pt_run pgtable_find(uintptr_t va, unsigned long pages)
@@ -231,12 +322,6 @@ int pgtable_query(uintptr_t va, bool wait, struct pt_leaf *leaf)
 	return error;
 }
 
-/* A table that the kernel had there before us stays. */
-static bool table_is_ours(const quarry_pte_t *table)
-{
-	return virt_addr_valid(table) && page_kind(virt_to_page(table)) == QUARRY_PAGE_TABLE;
-}
-
 /*
  * Unlink the table of `level` that covers va if it is empty, then each upper table that this
  * empties; the tables below root entries stay (P1).
@@ -257,7 +342,7 @@ static void prune_path(uintptr_t va, unsigned level, struct page_chain *chain)
 			return;
 		arch_pte_write(parent[level], 0);
 		chain_push(chain, virt_to_page(table));
-		pt.pages--;
+		count_tables(-1);
 	}
 }
 
@@ -276,11 +361,12 @@ void pgtable_prune_end(void)
 	mm_unlock(&pt.lock, irq);
 }
 
-void pgtable_prune(uintptr_t start, uintptr_t end, struct page_chain *chain)
+uintptr_t pgtable_prune(uintptr_t start, uintptr_t end, struct page_chain *chain)
 {
 	unsigned long irq = mm_lock(&pt.lock);
+	uintptr_t va = start;
 
-	for (uintptr_t va = start; va != end;) {
+	for (unsigned i = 0; i < PRUNE_STEP && va != end; i++) {
 		struct pt_run run = pgtable_find(va, 1);
 		bool absent = run.level && !arch_pte_present(arch_pte_read(run.pte));
 		/* An upper table may be empty already; its first entry in the range shows it. */
@@ -291,25 +377,31 @@ void pgtable_prune(uintptr_t start, uintptr_t end, struct page_chain *chain)
 		va = entry_end(va, run.level ? run.level : 1, end);
 	}
 	mm_unlock(&pt.lock, irq);
+	return va;
+}
+
+static unsigned long count_run(const struct pt_run *run)
+{
+	unsigned long mapped = 0;
+
+	if (run->level)
+		return arch_pte_present(arch_pte_read(run->pte)) ? run->pages : 0;
+	for (unsigned long i = 0; i < run->pages; i++)
+		mapped += arch_pte_present(arch_pte_read(&run->pte[i]));
+	return mapped;
 }
 
 unsigned long pgtable_count(uintptr_t start, uintptr_t end)
 {
-	unsigned long irq = mm_lock(&pt.lock);
 	unsigned long mapped = 0;
 
 	for (uintptr_t va = start; va != end;) {
-		unsigned long left = (end - va) >> PAGE_SHIFT;
-		struct pt_run run = pgtable_find(va, left);
+		unsigned long irq = mm_lock(&pt.lock);
+		struct pt_run run = pgtable_find(va, (end - va) >> PAGE_SHIFT);
 
-		if (run.level) {
-			mapped += arch_pte_present(arch_pte_read(run.pte)) ? run.pages : 0;
-		} else {
-			for (unsigned long i = 0; i < run.pages; i++)
-				mapped += arch_pte_present(arch_pte_read(&run.pte[i]));
-		}
+		mapped += count_run(&run);
+		mm_unlock(&pt.lock, irq);
 		va += run.pages << PAGE_SHIFT;
 	}
-	mm_unlock(&pt.lock, irq);
 	return mapped;
 }

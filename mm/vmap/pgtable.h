@@ -33,8 +33,11 @@ struct pt_leaf {
 
 /*
  * Take the tables of `root` (0: those in use) over for [start, end): give every root entry of the
- * range a table, so that root entries never change again.
- * Return: 0, -ENOSYS (no translation in use), -EBUSY (the range holds a mapping), -ENOMEM.
+ * range a table, so that root entries never change again. Tables that the kernel put there in its
+ * own memory are used and never freed. Entries that lead to memory which we manage are left from
+ * an earlier boot of ours, so they are cleared first.
+ * Return: 0, -ENOSYS (no translation in use), -EBUSY (the range holds a mapping of somebody
+ * else's; reported), -ENOMEM; then no root entry is ours.
  */
 int pgtable_init(phys_addr_t root, uintptr_t start, uintptr_t end) QUARRY_INT(pgtable_init);
 unsigned pgtable_levels(void) QUARRY_INT(pgtable_levels);
@@ -57,11 +60,11 @@ int pgtable_query(uintptr_t va, bool wait, struct pt_leaf *leaf) QUARRY_INT(pgta
  * Between begin and end: unlink the tables of ours that lie below [start, end), a range of whole 2
  * MiB that nobody maps or may start to map during the call, and upper tables that become empty.
  * They go to `chain`. Before end every CPU must flush everything; afterwards the tables can be
- * freed.
+ * freed. A call does a bounded part and returns where it stopped.
  * Context: pinned from begin to end.
  */
 void pgtable_prune_begin(void) QUARRY_INT(pgtable_prune_begin);
-void pgtable_prune(uintptr_t start, uintptr_t end, struct page_chain *chain)
+uintptr_t pgtable_prune(uintptr_t start, uintptr_t end, struct page_chain *chain)
 	QUARRY_INT(pgtable_prune);
 void pgtable_prune_end(void) QUARRY_INT(pgtable_prune_end);
 

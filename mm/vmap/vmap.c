@@ -23,15 +23,16 @@
 #include "mm/base/bits.h"
 #include "mm/base/cpu.h"
 #include "mm/base/log.h"
+#include "mm/boot/memblock.h"
 #include "mm/gfp/gfp.h"
 #include "mm/phys/pageblock.h"
 #include "mm/vmap/pgtable.h"
 
 /*
- * How much of the range we use: 16 times memory, at least 64 GiB (with 3 levels of tables 2 GiB).
- * Areas, guards, what waits for a flush and fragmentation stay far below that, and bookkeeping is
- * sized by it: 72 bytes per GiB, and with 3 levels a page per GiB for tables that are there from
- * the start.
+ * How much of the range we use: 16 times memory, announced memory included, at least 64 GiB (with
+ * 3 levels of tables 2 GiB). Areas, guards, what waits for a flush and fragmentation stay far below
+ * that, and bookkeeping is sized by it: 74 bytes per GiB, and with 3 levels a page per GiB for
+ * tables that are there from the start. If there is no memory for that, half of it, and so on.
  */
 #define WINDOW_PER_RAM 16ul
 #define WINDOW_MIN (64ul << 30)
@@ -39,6 +40,7 @@
 
 static QUARRY_STATE struct {
 	uintptr_t deferred; /* claimed areas to free, linked by their kept word; 0 ends */
+	const char *off;    /* why there is no window; NULL: there is one */
 } vmap_state;
 
 gfp_t vmap_own_gfp(gfp_t gfp)
@@ -62,15 +64,19 @@ int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp)
 {
 	gfp_t own = vmap_own_gfp(gfp) | __GFP_NOWARN;
 	bool wait = gfpflags_allow_blocking(gfp) && vmap_may_wait();
-	int error = -QUARRY_ENOSPC;
+	bool nofail = gfp_has(gfp, __GFP_NOFAIL);
+	unsigned long done;
+	int error;
 
 	if (!window_fits(info, align))
-		return error;
-	/* Addresses may wait for a flush. A request that must not fail waits for a free. */
-	while ((error = vmap_area_alloc(info, align, own)) == -QUARRY_ENOSPC && wait) {
-		if (!vmap_purge() && !gfp_has(gfp, __GFP_NOFAIL))
-			break;
-	}
+		return -QUARRY_ENOSPC;
+	/* Addresses may wait for a flush, here or on a CPU that purges already. A request that
+	 * must not fail waits for a free. */
+	do {
+		done = vmap_purges_done();
+		error = vmap_area_alloc(info, align, own);
+	} while (error == -QUARRY_ENOSPC && wait &&
+		 (vmap_purge() || vmap_purges_done() != done || nofail));
 	return error;
 }
 
@@ -212,6 +218,25 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 
 /* ---- given pages ---- */
 
+/* Are these pages that somebody has allocated? */
+static bool pages_are_used(struct page *const *pages, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (!page_is_known(pages[i]))
+			return false;
+		switch (page_kind(compound_head(pages[i]))) {
+		case QUARRY_PAGE_USED:
+		case QUARRY_PAGE_SLAB:
+		case QUARRY_PAGE_LARGE:
+		case QUARRY_PAGE_VMALLOC:
+			break;
+		default:
+			return false;
+		}
+	}
+	return true;
+}
+
 void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned prot)
 {
 	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
@@ -221,7 +246,8 @@ void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned pr
 	gfp_t gfp = GFP_KERNEL;
 	unsigned long mapped;
 
-	if (!count || count > totalram_pages() || flags & ~VM_MAP || !prot || prot & ~all) {
+	if (!pages || !count || count > totalram_pages() || flags & ~VM_MAP || !prot ||
+	    prot & ~all || !pages_are_used(pages, count)) {
 		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "vmap", pages, count, prot, caller);
 		return NULL;
 	}
@@ -314,11 +340,16 @@ bool vmap_info_at(const void *address, struct vmap_info *info)
 
 bool vmap_info_next(uintptr_t *cursor, struct vmap_info *info)
 {
-	unsigned long irq = mm_lock(&vmap_lock);
-	bool found = vmap_area_next_locked(cursor, info);
+	bool more = true;
 
-	mm_unlock(&vmap_lock, irq);
-	return found;
+	info->pages = 0;
+	while (more && !info->pages) {
+		unsigned long irq = mm_lock(&vmap_lock);
+
+		more = vmap_area_next_locked(cursor, info);
+		mm_unlock(&vmap_lock, irq);
+	}
+	return info->pages != 0;
 }
 
 /* ---- check ---- */
@@ -356,8 +387,7 @@ static unsigned long check_area(const struct vmap_info *info)
 unsigned long vmap_check(void)
 {
 	unsigned long irq = mm_lock(&vmap_lock);
-	unsigned long bad = vmap_area_check_locked();
-	unsigned long pages = 0;
+	unsigned long pages = 0, bad;
 	struct vmap_info info;
 
 	for (uintptr_t va = vmap_state.deferred; va; va = info.caller) {
@@ -365,6 +395,7 @@ unsigned long vmap_check(void)
 		pages += info.pages;
 	}
 	mm_unlock(&vmap_lock, irq);
+	bad = vmap_area_check();
 	for (uintptr_t cursor = 0; vmap_info_next(&cursor, &info);) {
 		bad += check_area(&info);
 		pages += info.pages;
@@ -392,24 +423,89 @@ static bool range_fits(uintptr_t start, uintptr_t end, unsigned levels)
 	return (start ^ (end - 1)) >> (PAGE_SHIFT + 9 * levels - 1) == 0;
 }
 
+/* Pages that we have or will be given, and whether the direct map of any lies in [start, end).
+ * Only while the boot allocator is open. */
+static bool survey_memory(uintptr_t start, uintptr_t end, uint64_t *pages)
+{
+	bool apart = true;
+	struct mem_span span;
+
+	*pages = 0;
+	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);) {
+		uintptr_t from = (uintptr_t)phys_to_virt(span.start_pfn << PAGE_SHIFT);
+		uintptr_t size = (uintptr_t)(span.end_pfn - span.start_pfn) << PAGE_SHIFT;
+
+		*pages += span.end_pfn - span.start_pfn;
+		apart = apart && start - from >= size && from - start >= end - start;
+	}
+	return apart;
+}
+
+/* Tables and bookkeeping for [start, end). */
+static int use_window(uintptr_t start, uintptr_t end, phys_addr_t root)
+{
+	int error = vmap_area_init(start, end);
+
+	if (error)
+		return error;
+	error = pgtable_init(root, start, end);
+	if (error)
+		vmap_area_exit();
+	return error;
+}
+
+static int turn_off(const char *reason, int error)
+{
+	vmap_state.off = reason;
+	return error;
+}
+
 int vmap_init(uintptr_t start, uintptr_t end, phys_addr_t root)
 {
 	unsigned levels = start == end ? 0 : arch_pt_levels();
-	uint64_t size = totalram_pages() * (WINDOW_PER_RAM << PAGE_SHIFT);
+	uint64_t pages, size;
 	int error;
 
 	vmap_state.deferred = 0;
+	vmap_state.off = NULL;
 	vmap_flush_init();
 	vmap_area_init(0, 0);
 	if (start == end)
-		return 0;
+		return turn_off("quarry_init was given no virtual range", 0);
 	if (start > end || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(end) ||
-	    (levels && !range_fits(start, end, levels))) {
+	    (levels && !range_fits(start, end, levels)) || !survey_memory(start, end, &pages)) {
 		mm_report(BAD_ARGUMENT, "quarry_init", (void *)start, start, end);
-		return -QUARRY_EINVAL;
+		return turn_off("the virtual range is not one that can be mapped, or overlaps the "
+				"direct map",
+				-QUARRY_EINVAL);
 	}
+	size = max_u64(pages, totalram_pages()) * (WINDOW_PER_RAM << PAGE_SHIFT);
 	size = align_up(max_u64(size, levels > 3 ? WINDOW_MIN : WINDOW_MIN_3_LEVELS), 1ul << 30);
-	end = start + (uintptr_t)min_u64(size, end - start);
-	error = pgtable_init(root, start, end);
-	return error ? error : vmap_area_init(start, end);
+	size = min_u64(size, end - start);
+	do {
+		error = use_window(start, start + (uintptr_t)size, root);
+		size = align_down(size / 2, PAGE_SIZE);
+	} while (error == -QUARRY_ENOMEM && size);
+	switch (error) {
+	case 0:
+		return 0;
+	case -QUARRY_ENOMEM:
+		mm_report(NO_MEMORY, "quarry_init", (void *)start, start, end);
+		return turn_off("no memory for its tables", error);
+	case -QUARRY_EBUSY:
+		return turn_off("the virtual range holds a mapping", error);
+	default:
+		return turn_off("the CPU translates no addresses", error);
+	}
+}
+
+const char *vmap_why_off(void)
+{
+	return vmap_state.off;
+}
+
+void vmap_cpu_online(void)
+{
+	if (vmap_area_start() != vmap_area_end())
+		arch_tlb_flush_range(0, PT_EVERYTHING);
 }

@@ -11,11 +11,16 @@
 
 /*
  * Use [start, end) below the table `root` (0: the one in use); start == end: the layer stays off.
- * Not all of a large range is used, see WINDOW_PER_RAM in vmap.c. The slab layer works already.
- * Context: CPU 0, one thread. Return: 0, -EINVAL (bad range: reported, off), -EBUSY, -ENOSYS,
- * -ENOMEM.
+ * Not all of a large range is used, see WINDOW_PER_RAM in vmap.c. The slab layer works already, and
+ * the boot allocator is still open. On failure the layer is off too; everything else works.
+ * Context: CPU 0, one thread. Return: 0, -EINVAL (bad range: reported), -EBUSY (reported), -ENOSYS,
+ * -ENOMEM (reported).
  */
 int vmap_init(uintptr_t start, uintptr_t end, phys_addr_t root) QUARRY_INT(vmap_init);
+/* Why there is no window; NULL if there is one. */
+const char *vmap_why_off(void) QUARRY_INT(vmap_why_off);
+/* The calling CPU takes part in flushes from now on; those that it missed are made up for. */
+void vmap_cpu_online(void) QUARRY_INT(vmap_cpu_online);
 /* Give back everything that waits: put-off frees, pages, page tables. Context: may wait, no lock
  * held; else nothing. */
 void vmap_drain(void) QUARRY_INT(vmap_drain);

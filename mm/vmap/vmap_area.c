@@ -6,7 +6,7 @@
  * (vmap_chunk.h), or wholly inside one large area, one of more than 511 pages. What is left of a
  * large area beyond its last whole chunk is the tail of a shared one.
  *
- * Invariants, checked by vmap_area_check_locked:
+ * Invariants, checked by vmap_area_check:
  *   A1  D1..D3 of the directory
  *   A2  C1..C5 of each shared chunk
  *   A3  a shared chunk is in bin floor(log2(max_run)), or in none if max_run < 2
@@ -34,7 +34,11 @@
 #define NR_BINS 10u /* longest runs of 1, 2-3, 4-7 .. 512 pages */
 #define NO_BIN NR_BINS
 #define MIN_TOTAL 2u	    /* a page and its guard */
-#define RELEASE_STEP 8u	    /* chunks released per hold of the lock: about 1000 instructions */
+/* Work per hold of the lock, about 1000 instructions each: */
+#define RELEASE_STEP 8u	       /* chunks released */
+#define MARK_STEP 16u	       /* chunks marked for a flush */
+#define WALK_STEP 64u	       /* chunks looked at by a walk */
+#define WALK_SCAN (1ul << 15)  /* bits of the directory scanned by a walk */
 #define LOWEST_BIN_TRIES 4u /* chunks of the lowest bin, whose runs may be too short, tried first */
 
 struct vmap_large {
@@ -56,9 +60,18 @@ static QUARRY_STATE struct {
 	unsigned long alloc_pages; /* of VMAP_ALLOC areas that are not retired */
 	unsigned bins;		   /* bins that are not empty */
 	struct quarry_list bin[NR_BINS];
-	struct vmap_chunk *dirty, *flushing;
+	struct vmap_chunk *dirty, *marking, *flushing;
 	struct vmap_large *dirty_large, *flushing_large;
 } space;
+
+/* Written with the lock held, read by reports without. */
+static void count_alloc_pages(const struct vmap_info *info, bool more)
+{
+	unsigned long pages = info->flags & VMAP_ALLOC ? info->pages : 0;
+
+	__atomic_store_n(&space.alloc_pages, space.alloc_pages + (more ? pages : -pages),
+			 __ATOMIC_RELAXED);
+}
 
 static unsigned page_bit(uintptr_t va)
 {
@@ -255,8 +268,8 @@ int vmap_area_alloc(struct vmap_info *info, unsigned long align, gfp_t gfp)
 		bool placed = small ? place_small(info, (unsigned)total, align, &supply)
 				    : place_large(info, total, align, &supply);
 
-		if (placed && info->flags & VMAP_ALLOC)
-			space.alloc_pages += info->pages;
+		if (placed)
+			count_alloc_pages(info, true);
 		mm_unlock(&vmap_lock, irq);
 		if (placed || !supply.missing) {
 			error = placed ? 0 : -QUARRY_ENOSPC;
@@ -359,8 +372,7 @@ void vmap_area_retire_locked(const struct vmap_info *info)
 	struct vmap_chunk *chunk = shared_chunk(info->start);
 	struct vmap_large *large;
 
-	if (info->flags & VMAP_ALLOC)
-		space.alloc_pages -= info->pages;
+	count_alloc_pages(info, false);
 	if (chunk) {
 		retire_pages(chunk, page_bit(info->start), (unsigned)info->pages + 1);
 		return;
@@ -377,29 +389,30 @@ void vmap_area_retire_locked(const struct vmap_info *info)
 
 void vmap_area_flush_begin_locked(void)
 {
-	struct vmap_chunk *chunk;
-	struct vmap_large *large;
+	MM_ASSERT(!space.marking && !space.flushing && !space.flushing_large);
+	space.marking = space.dirty;
+	space.dirty = NULL;
+	space.flushing_large = space.dirty_large;
+	space.dirty_large = NULL;
+}
 
-	while ((chunk = space.dirty)) {
-		space.dirty = chunk->next_dirty;
+/* A chunk keeps on_dirty until it is marked: what is retired in it until then is marked too. */
+bool vmap_area_flush_mark_locked(void)
+{
+	for (unsigned i = 0; i < MARK_STEP && space.marking; i++) {
+		struct vmap_chunk *chunk = space.marking;
+
+		space.marking = chunk->next_dirty;
 		chunk->on_dirty = false;
 		chunk_flush_begin(chunk);
-		if (!chunk->on_flushing) {
-			chunk->on_flushing = true;
-			chunk->next_flushing = space.flushing;
-			space.flushing = chunk;
-		}
+		chunk->next_flushing = space.flushing;
+		space.flushing = chunk;
 	}
-	while ((large = space.dirty_large)) {
-		space.dirty_large = large->next;
-		large->next = space.flushing_large;
-		space.flushing_large = large;
-	}
+	return space.marking != NULL;
 }
 
 static void release_chunk(struct vmap_chunk *chunk, struct vmap_leftover *left)
 {
-	chunk->on_flushing = false;
 	chunk_flush_end(chunk);
 	if (chunk->nr_used || is_edge(chunk)) {
 		bin_update(chunk);
@@ -420,9 +433,9 @@ static void release_large(struct vmap_large *large, struct vmap_leftover *left)
 	left->large = large;
 }
 
-bool vmap_area_release_locked(struct vmap_leftover *left)
+void vmap_area_release_locked(struct vmap_leftover *left)
 {
-	struct vmap_large *large;
+	struct vmap_large *large = space.flushing_large;
 
 	for (unsigned i = 0; i < RELEASE_STEP && space.flushing; i++) {
 		struct vmap_chunk *chunk = space.flushing;
@@ -430,11 +443,14 @@ bool vmap_area_release_locked(struct vmap_leftover *left)
 		space.flushing = chunk->next_flushing;
 		release_chunk(chunk, left);
 	}
-	large = space.flushing_large;
 	if (large) {
 		space.flushing_large = large->next;
 		release_large(large, left);
 	}
+}
+
+bool vmap_area_releasing_locked(void)
+{
 	return space.flushing || space.flushing_large;
 }
 
@@ -464,51 +480,73 @@ static bool next_in_chunk(const struct vmap_chunk *chunk, uintptr_t va, struct v
 	return true;
 }
 
+/* The first live area at or after `va` that starts in chunk `index`, a busy one. */
+static bool next_in_entry(unsigned long index, uintptr_t va, struct vmap_info *info)
+{
+	uintptr_t entry = dir_entry(index);
+	const struct vmap_large *large = entry_large(entry);
+
+	if (!large)
+		return next_in_chunk(entry_chunk(entry), va, info);
+	*info = large->info;
+	return !large->claimed && info->start >= va && dir_index(info->start) == index;
+}
+
+/* End of what one hold of the lock scans from chunk `index` on. */
+static unsigned long walk_end(unsigned long index)
+{
+	unsigned long left = vmap_dir.nr_chunks - index;
+
+	return index + (left < WALK_SCAN ? left : WALK_SCAN);
+}
+static unsigned long walk_start(uintptr_t cursor)
+{
+	if (cursor >= vmap_dir.end)
+		return vmap_dir.nr_chunks;
+	return cursor > vmap_dir.start ? dir_index(cursor) : 0;
+}
+
 bool vmap_area_next_locked(uintptr_t *cursor, struct vmap_info *info)
 {
-	unsigned long index = *cursor > vmap_dir.start ? dir_index(*cursor) : 0;
+	unsigned long index = walk_start(*cursor), end = walk_end(index);
+	unsigned looked = 0;
 
-	for (;;) {
-		struct vmap_large *large;
-		uintptr_t entry;
-		bool found;
-
-		index = bitmap_next_set(vmap_dir.busy, index, vmap_dir.nr_chunks);
-		if (index >= vmap_dir.nr_chunks)
-			return false;
-		entry = dir_entry(index);
-		large = entry_large(entry);
-		if (large) {
-			*info = large->info;
-			found = !large->claimed && info->start >= *cursor;
-		} else {
-			found = next_in_chunk(entry_chunk(entry), *cursor, info);
-		}
-		if (found) {
+	info->pages = 0;
+	for (; index < end && looked < WALK_STEP; looked++, index++) {
+		index = bitmap_next_set(vmap_dir.busy, index, end);
+		if (index >= end)
+			break;
+		if (next_in_entry(index, *cursor, info)) {
 			*cursor = info->start + ((info->pages + 1) << PAGE_SHIFT);
 			return true;
 		}
-		index++;
+		info->pages = 0;
 	}
+	*cursor = dir_address(index);
+	return index < vmap_dir.nr_chunks;
 }
 
 bool vmap_area_next_free_locked(uintptr_t *cursor, uintptr_t *start, uintptr_t *end)
 {
-	unsigned long index = *cursor > vmap_dir.start ? dir_index(*cursor) : 0;
+	unsigned long index = walk_start(*cursor), last = walk_end(index);
+	unsigned long next = index;
 
-	for (; index < vmap_dir.nr_chunks; index++) {
+	for (unsigned looked = 0; index < last && looked < WALK_STEP; looked++, index++) {
 		const struct vmap_chunk *chunk = entry_chunk(dir_entry(index));
-		unsigned long next = index + 1;
 
+		next = index;
 		if (!bitmap_test(vmap_dir.busy, index))
-			next = bitmap_next_set(vmap_dir.busy, index, vmap_dir.nr_chunks);
-		else if (!chunk || chunk->nr_used)
-			continue;
-		*start = dir_address(index);
-		*end = *cursor = dir_address(next);
-		return true;
+			next = bitmap_next_set(vmap_dir.busy, index, last);
+		else if (chunk && !chunk->nr_used)
+			next = index + 1;
+		if (next > index)
+			break;
 	}
-	return false;
+	if (next < index)
+		next = index;
+	*start = dir_address(index);
+	*end = *cursor = dir_address(next);
+	return next < vmap_dir.nr_chunks;
 }
 
 /* ---- start and check ---- */
@@ -529,6 +567,23 @@ static bool edge_add(unsigned long index)
 	return true;
 }
 
+static bool edge_add_last(void)
+{
+	unsigned long last = vmap_dir.nr_chunks - 1;
+
+	return dir_entry(last) || edge_add(last);
+}
+static void edge_remove(unsigned long index, struct vmap_leftover *left)
+{
+	struct vmap_chunk *chunk = entry_chunk(dir_entry(index));
+
+	if (!chunk)
+		return;
+	bin_remove(chunk);
+	dir_clear(index, &left->pages);
+	chain_push(&left->pages, virt_to_page(chunk));
+}
+
 int vmap_area_init(uintptr_t start, uintptr_t end)
 {
 	int error = dir_init(start, end);
@@ -539,12 +594,25 @@ int vmap_area_init(uintptr_t start, uintptr_t end)
 		list_init(&space.bin[i]);
 	if (error || start == end)
 		return error;
-	if (page_bit(start) && !edge_add(0))
+	if ((page_bit(start) && !edge_add(0)) || (page_bit(end) && !edge_add_last())) {
+		vmap_area_exit();
 		return -QUARRY_ENOMEM;
-	if (page_bit(end) && !dir_entry(vmap_dir.nr_chunks - 1) &&
-	    !edge_add(vmap_dir.nr_chunks - 1))
-		return -QUARRY_ENOMEM;
+	}
 	return 0;
+}
+
+void vmap_area_exit(void)
+{
+	struct vmap_leftover left = {{0, 0, 0}, NULL};
+	unsigned long last = vmap_dir.nr_chunks - 1;
+
+	if (vmap_dir.start == vmap_dir.end)
+		return;
+	edge_remove(0, &left);
+	if (last)
+		edge_remove(last, &left);
+	vmap_area_free_leftover(&left);
+	dir_exit();
 }
 
 uintptr_t vmap_area_start(void)
@@ -584,13 +652,15 @@ static unsigned check_chunk(unsigned long index)
 	return 0;
 }
 
-unsigned long vmap_area_check_locked(void)
+unsigned long vmap_area_check(void)
 {
 	unsigned long broken = 0;
 
 	for (unsigned long index = 0; index < vmap_dir.nr_chunks; index++) {
+		unsigned long irq = mm_lock(&vmap_lock);
 		unsigned rule = check_chunk(index);
 
+		mm_unlock(&vmap_lock, irq);
 		if (rule) {
 			mm_report(VALIDATE, "vmap_area", (void *)dir_address(index), rule, index);
 			broken++;

@@ -2,8 +2,8 @@
 /*
  * vmap_area.h: who has which addresses of the window. Knows no pages and no page tables.
  *
- * Life of an area:  alloc -> live -> claim -> (its owner unmaps it) -> retire -> flush_begin ->
- * (every CPU flushes) -> release -> free again.
+ * Life of an area:  alloc -> live -> claim -> (its owner unmaps it) -> retire -> flush_begin,
+ * flush_mark -> (every CPU flushes) -> release -> free again.
  * Functions that end in _locked are called with vmap_lock held.
  */
 #ifndef QUARRY_MM_VMAP_AREA_H
@@ -26,6 +26,8 @@ struct vmap_leftover {
 
 /* Manage [start, end). start == end: no window. Return: 0, -ENOMEM. */
 int vmap_area_init(uintptr_t start, uintptr_t end) QUARRY_INT(vmap_area_init);
+/* Give back what init took; nobody uses an area. There is no window any more. */
+void vmap_area_exit(void) QUARRY_INT(vmap_area_exit);
 /* Addresses that we hand out; empty if there is no window. */
 uintptr_t vmap_area_start(void) QUARRY_INT(vmap_area_start);
 uintptr_t vmap_area_end(void) QUARRY_INT(vmap_area_end);
@@ -52,23 +54,30 @@ void vmap_area_keep_locked(uintptr_t start, uintptr_t word) QUARRY_INT(vmap_area
 void vmap_area_resize_locked(uintptr_t start, size_t size) QUARRY_INT(vmap_area_resize_locked);
 /* A claimed area is unmapped: its addresses wait for a flush. */
 void vmap_area_retire_locked(const struct vmap_info *info) QUARRY_INT(vmap_area_retire_locked);
-/* A flush of every CPU begins now. */
+/* A flush of every CPU begins: begin, then mark until it returns false, then flush. It covers what
+ * was retired before begin, and of what is retired meanwhile at least what gets marked. What the
+ * last flush covered is released. */
 void vmap_area_flush_begin_locked(void) QUARRY_INT(vmap_area_flush_begin_locked);
-/* The last flush that began is done: free a bounded part of what it covers. Return: is there
- * more? */
-bool vmap_area_release_locked(struct vmap_leftover *left) QUARRY_INT(vmap_area_release_locked);
+/* Mark a bounded part. Return: is there more? */
+bool vmap_area_flush_mark_locked(void) QUARRY_INT(vmap_area_flush_mark_locked);
+/* The last flush that began is done: free a bounded part of what it covers. */
+void vmap_area_release_locked(struct vmap_leftover *left) QUARRY_INT(vmap_area_release_locked);
+/* Return: is there anything to release? */
+bool vmap_area_releasing_locked(void) QUARRY_INT(vmap_area_releasing_locked);
 /* Context: any but NMI, no lock of ours held. */
 void vmap_area_free_leftover(struct vmap_leftover *left) QUARRY_INT(vmap_area_free_leftover);
 
 /* Pages of VMAP_ALLOC areas that are not retired. Context: any. */
 unsigned long vmap_area_alloc_pages(void) QUARRY_INT(vmap_area_alloc_pages);
-/* The first live area at or after *cursor; *cursor moves past it. */
+/* Look for the first live area at or after *cursor; *cursor moves past what was looked at, a bounded
+ * part of the window. Return: is there more to look at? info->pages is 0 if none was found. */
 bool vmap_area_next_locked(uintptr_t *cursor, struct vmap_info *info)
 	QUARRY_INT(vmap_area_next_locked);
-/* The first range of unused whole chunks at or after *cursor; *cursor moves past it. */
+/* The same for ranges of unused whole chunks; *start == *end if none was found. */
 bool vmap_area_next_free_locked(uintptr_t *cursor, uintptr_t *start, uintptr_t *end)
 	QUARRY_INT(vmap_area_next_free_locked);
-/* Check the invariants and report each broken one. Return: their number. */
-unsigned long vmap_area_check_locked(void) QUARRY_INT(vmap_area_check_locked);
+/* Check the invariants and report each broken one. Return: their number. Context: any, no lock
+ * held. */
+unsigned long vmap_area_check(void) QUARRY_INT(vmap_area_check);
 
 #endif

@@ -52,7 +52,7 @@ struct vmap_chunk {
 	uint16_t max_run;
 	uint16_t hint; /* searches start here */
 	uint16_t tail; /* pages [0, tail) end a large area that starts in an earlier chunk */
-	bool on_dirty, on_flushing;
+	bool on_dirty; /* on the list of dirty chunks, or on that of chunks being marked */
 	uint8_t bin_number;
 	/* per area, by start / 2 */
 	uint16_t shape[CHUNK_PAGES / 2]; /* pages, and flags << 10 */

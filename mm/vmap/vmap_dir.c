@@ -82,11 +82,18 @@ bool dir_check(unsigned long index)
 	       (!last || region_is_sound(index / REGION_CHUNKS));
 }
 
+static unsigned long nr_regions(void)
+{
+	return (vmap_dir.nr_chunks + REGION_CHUNKS - 1) / REGION_CHUNKS;
+}
+static size_t memory_size(void)
+{
+	return nr_regions() *
+	       (sizeof(*vmap_dir.page) + sizeof(*vmap_dir.entries) + REGION_CHUNKS / 8);
+}
+
 int dir_init(uintptr_t start, uintptr_t end)
 {
-	const size_t per_region =
-		sizeof(*vmap_dir.page) + sizeof(*vmap_dir.entries) + REGION_CHUNKS / 8;
-	unsigned long regions;
 	char *memory;
 
 	__builtin_memset(&vmap_dir, 0, sizeof(vmap_dir));
@@ -94,8 +101,12 @@ int dir_init(uintptr_t start, uintptr_t end)
 		return 0;
 	vmap_dir.base = (uintptr_t)align_down(start, 1ul << CHUNK_SHIFT);
 	vmap_dir.nr_chunks = ((end - 1 - vmap_dir.base) >> CHUNK_SHIFT) + 1;
-	regions = (vmap_dir.nr_chunks + REGION_CHUNKS - 1) / REGION_CHUNKS;
-	memory = alloc_pages_exact(regions * per_region, GFP_KERNEL | __GFP_ZERO);
+	unsigned long regions = nr_regions();
+	size_t size = memory_size();
+
+	memory = size <= PAGE_SIZE << MAX_PAGE_ORDER
+			 ? alloc_pages_exact(size, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN)
+			 : NULL;
 	if (!memory) {
 		vmap_dir.nr_chunks = 0;
 		return -QUARRY_ENOMEM;
@@ -106,4 +117,10 @@ int dir_init(uintptr_t start, uintptr_t end)
 	vmap_dir.start = start;
 	vmap_dir.end = end;
 	return 0;
+}
+
+void dir_exit(void)
+{
+	free_pages_exact(vmap_dir.page, memory_size());
+	__builtin_memset(&vmap_dir, 0, sizeof(vmap_dir));
 }

@@ -58,6 +58,8 @@ static inline struct vmap_large *entry_large(uintptr_t entry)
 
 /* An empty directory of [start, end); start == end: of nothing. Return: 0, -ENOMEM. */
 int dir_init(uintptr_t start, uintptr_t end) QUARRY_INT(dir_init);
+/* Give its memory back: a directory of nothing. */
+void dir_exit(void) QUARRY_INT(dir_exit);
 /* First of `count` free chunks in a row, the first aligned to `align` pages; or nr_chunks. */
 unsigned long dir_find_free(unsigned long count, unsigned long align) QUARRY_INT(dir_find_free);
 /* Pages that the directory itself still lacks for chunks [index, index + count). */

@@ -2,28 +2,32 @@
 /*
  * vmap_flush.c: lazy freeing, with one flush of every CPU for many frees.
  *
- *   vfree -> retire:  waiting  --begin-->  covered  --every CPU flushes-->  free addresses, free
- *                     pages
+ *   vfree -> retire:  waiting --begin--> batch --every CPU flushes--> ready --> free addresses,
+ *                     free pages
  *
- * What is unmapped waits, addresses in the chunk bitmaps (dirty), pages in a chain. A purge moves
- * all that waits to "covered", flushes every CPU without holding anything, and frees what is
- * covered.
+ * What is unmapped waits: addresses in the chunk bitmaps (dirty), pages in a chain. A purge makes
+ * all that waits a batch, flushes every CPU without holding a lock, and frees it part by part.
  *
  * Invariants  F1  an address or page becomes free only after a flush of every CPU that began after
  *                 it was unmapped
- *             F2  only the purge that began last may free: its flush began after everything
- *                 covered was covered (begun == the number it drew). An earlier one leaves the
- *                 rest to it, so purges never wait for each other
- *             F3  unlinked page tables are freed after a flush of everything that began after the
+ *             F2  there is one batch at a time: the next begins when all of the last is free. So
+ *                 no purge can put off what an earlier one covered
+ *             F3  who purges returns when everything that waited before the call is free, whoever
+ *                 flushed and freed it: a request that fails afterwards fails for a reason
+ *             F4  from the beginning of a batch to the end of its flush, and in each part of the
+ *                 freeing, the CPU is pinned: who waits for another purge waits for a running CPU.
+ *                 Between the parts everybody who waits helps
+ *             F5  unlinked page tables are freed after a flush of everything that began after the
  *                 unlinking
- *             F4  no flush happens with a lock held, interrupts off, or in a context that may not
+ *             F6  no flush happens with a lock held, interrupts off, or in a context that may not
  *                 wait
  *
  * Bound       A purge starts when more than `limit` pages wait (addresses of vmap areas count
  *             too): 32 MiB, on small machines a sixteenth of memory. From a context that may not
  *             wait the batch grows; the OS's defer hook, or the next call that may wait, purges.
- * Locking     vmap_lock for the fields here.
- * Cost        retire is a few bit operations; a purge is one flush, and per page about a bulk free.
+ * Locking     vmap_lock for the fields here; each hold does a bounded part (STEP constants).
+ * Cost        retire is a few bit operations; a purge is one flush, and per block of pages about a
+ *             free.
  * Start at    vmap_purge
  */
 #include "mm/vmap/vmap_flush.h"
@@ -36,7 +40,7 @@
 #define LIMIT_BYTES (32ul << 20)
 #define LIMIT_SHARE 16ul
 #define LIMIT_MIN_PAGES 16ul
-#define BULK 32u /* pages per bulk free: an array of 256 bytes on the stack */
+#define FREE_STEP 32u /* blocks of pages taken off the batch per hold of the lock */
 
 /* Addresses to flush; nothing if start == end. */
 struct flush_range {
@@ -44,15 +48,19 @@ struct flush_range {
 };
 static const struct flush_range everything = {0, PT_EVERYTHING};
 
+enum batch_state { BATCH_NONE, BATCH_FLUSHING, BATCH_READY };
+
 static QUARRY_STATE struct {
-	unsigned long limit;	      /* pages */
-	unsigned long waiting;	      /* pages of address space not covered by a flush yet */
-	struct page_chain pages;      /* waiting */
-	struct page_chain covered;    /* pages */
-	struct flush_range range;     /* of what waits */
-	struct flush_range old_range; /* of what is covered */
-	unsigned long begun;	      /* purges; the number of the last one */
-	unsigned long flushes;
+	unsigned long limit;	  /* pages */
+	unsigned long waiting;	  /* pages of address space that are in no batch yet */
+	struct flush_range range; /* of them */
+	struct page_chain pages;  /* waiting */
+	struct page_chain batch;  /* pages of the batch that are not free yet */
+	enum batch_state state;
+	unsigned freeing;    /* parts of the batch that are being freed */
+	unsigned long begun; /* batches, and those that are free; at most one apart */
+	unsigned long done;
+	unsigned long waiting_pages; /* pages.count, for reports */
 	unsigned deferred; /* defer was asked; a word, riscv64 has no byte exchange */
 } flush;
 
@@ -93,73 +101,122 @@ static void range_add(struct flush_range *range, uintptr_t start, uintptr_t end)
 
 void vmap_free_pages(struct page_chain *pages)
 {
-	struct page *bulk[BULK];
+	struct page *page;
 
-	while (pages->head) {
-		unsigned n = 0;
-		struct page *page;
+	while ((page = chain_pop(pages))) {
+		unsigned order = page_order(page);
 
-		while (n < BULK && (page = chain_pop(pages))) {
-			page_set_kind(page, QUARRY_PAGE_USED);
-			bulk[n++] = page;
-		}
-		free_pages_bulk(n, bulk);
+		page_set_kind(page, QUARRY_PAGE_USED);
+		__free_pages(page, order);
 	}
 }
 
-/* Draw a number and cover what waits. Return: false if nothing is unmapped and not free. */
-static bool purge_begin(unsigned long *number, struct flush_range *range)
+static void set_waiting_pages(void)
 {
-	unsigned long irq = mm_lock(&vmap_lock);
-	bool any;
+	__atomic_store_n(&flush.waiting_pages, flush.pages.count, __ATOMIC_RELAXED);
+}
 
+/*
+ * Make what waits a batch and flush it from every CPU. The lock is held on entry, not on return.
+ * While the chunks are marked, more may be retired: their addresses may come into this batch, so
+ * they belong to its range (F1); their pages wait for the next.
+ */
+static void batch_flush(unsigned long irq)
+{
+	struct flush_range range = flush.range;
+
+	flush.state = BATCH_FLUSHING;
+	__atomic_store_n(&flush.begun, flush.begun + 1, __ATOMIC_RELAXED);
+	flush.range = (struct flush_range){0, 0};
+	flush.waiting = 0;
+	chain_splice(&flush.batch, &flush.pages);
+	set_waiting_pages();
+	vmap_area_flush_begin_locked();
+	while (vmap_area_flush_mark_locked()) {
+		mm_unlock(&vmap_lock, irq);
+		irq = mm_lock(&vmap_lock);
+	}
 	if (flush.range.start != flush.range.end)
-		range_add(&flush.old_range, flush.range.start, flush.range.end);
-	*range = flush.old_range;
-	any = range->start != range->end;
+		range_add(&range, flush.range.start, flush.range.end);
+	mm_unlock(&vmap_lock, irq);
+
+	flush_every_cpu(range);
+
+	irq = mm_lock(&vmap_lock);
+	flush.state = BATCH_READY;
+	mm_unlock(&vmap_lock, irq);
+}
+
+/* Free a part of the batch. The lock is held on entry, not on return. Return: was there any? */
+static bool batch_free_part(unsigned long irq)
+{
+	struct vmap_leftover left = {{0, 0, 0}, NULL};
+	struct page_chain pages = {0, 0, 0};
+	bool any = flush.batch.head || vmap_area_releasing_locked();
+
 	if (any) {
-		vmap_area_flush_begin_locked();
-		chain_splice(&flush.covered, &flush.pages);
-		flush.range = (struct flush_range){0, 0};
-		flush.waiting = 0;
-		*number = ++flush.begun;
-		flush.flushes++;
+		flush.freeing++;
+		vmap_area_release_locked(&left);
+		chain_take(&pages, &flush.batch, FREE_STEP);
+		mm_unlock(&vmap_lock, irq);
+
+		vmap_area_free_leftover(&left);
+		vmap_free_pages(&pages);
+
+		irq = mm_lock(&vmap_lock);
+		flush.freeing--;
+		if (!flush.freeing && !flush.batch.head && !vmap_area_releasing_locked()) {
+			flush.state = BATCH_NONE;
+			__atomic_store_n(&flush.done, flush.begun, __ATOMIC_RELAXED);
+		}
 	}
 	mm_unlock(&vmap_lock, irq);
 	return any;
 }
 
-/* Free a bounded part of what purge `number` covered (F2). Return: is there more? */
-static bool purge_step(unsigned long number)
+/* Do what is next on the way to batch `target` being free. Return: is it not yet? */
+static bool purge_step(unsigned long target)
 {
-	struct vmap_leftover left = {{0, 0, 0}, NULL};
-	struct page_chain pages = {0, 0, 0};
-	unsigned long irq = mm_lock(&vmap_lock);
-	bool more = false;
+	bool more, busy = false;
 
-	if (number == flush.begun) {
-		more = vmap_area_release_locked(&left);
-		chain_splice(&pages, &flush.covered);
-		if (!more)
-			flush.old_range = (struct flush_range){0, 0};
+	cpu_pin();
+	unsigned long irq = mm_lock(&vmap_lock);
+	more = flush.done < target;
+	if (more && flush.state == BATCH_NONE) {
+		batch_flush(irq);
+		busy = true;
+	} else if (more && flush.state == BATCH_READY) {
+		busy = batch_free_part(irq);
+	} else {
+		mm_unlock(&vmap_lock, irq);
 	}
-	mm_unlock(&vmap_lock, irq);
-	vmap_area_free_leftover(&left);
-	vmap_free_pages(&pages);
+	cpu_unpin();
+	if (more && !busy)
+		arch_relax();
 	return more;
+}
+
+/* Purge if more than `pages` pages of address space wait, or a batch is under way. */
+static bool purge_above(unsigned long pages)
+{
+	unsigned long irq = mm_lock(&vmap_lock);
+	unsigned long target = flush.begun + (flush.waiting > pages);
+	bool any = flush.done < target;
+
+	mm_unlock(&vmap_lock, irq);
+	while (purge_step(target))
+		;
+	return any;
 }
 
 bool vmap_purge(void)
 {
-	unsigned long number = 0;
-	struct flush_range range;
+	return purge_above(0);
+}
 
-	if (!purge_begin(&number, &range))
-		return false;
-	flush_every_cpu(range);
-	while (purge_step(number))
-		;
-	return true;
+unsigned long vmap_purges_done(void)
+{
+	return __atomic_load_n(&flush.done, __ATOMIC_RELAXED);
 }
 
 /* Context: task, through the defer hook. */
@@ -177,14 +234,15 @@ void vmap_retire(const struct vmap_info *info, struct page_chain *pages)
 
 	vmap_area_retire_locked(info);
 	chain_splice(&flush.pages, pages);
+	set_waiting_pages();
 	range_add(&flush.range, info->start, info->start + (info->pages << PAGE_SHIFT));
 	flush.waiting += info->pages;
-	full = flush.waiting > flush.limit;
+	full = flush.waiting > __atomic_load_n(&flush.limit, __ATOMIC_RELAXED);
 	mm_unlock(&vmap_lock, irq);
 	if (!full)
 		return;
 	if (vmap_may_wait())
-		vmap_purge();
+		purge_above(__atomic_load_n(&flush.limit, __ATOMIC_RELAXED));
 	else if (mm_ops.defer && !__atomic_exchange_n(&flush.deferred, 1u, __ATOMIC_RELAXED))
 		mm_ops.defer(purge_deferred, NULL);
 }
@@ -204,10 +262,10 @@ void vmap_purge_tables(void)
 		unsigned long irq = mm_lock(&vmap_lock);
 
 		more = vmap_area_next_free_locked(&cursor, &start, &end);
-		if (more)
-			pgtable_prune(start, end, &tables);
+		if (start != end)
+			cursor = pgtable_prune(start, end, &tables);
 		mm_unlock(&vmap_lock, irq);
-	} while (more);
+	} while (more || cursor != end);
 	if (tables.head)
 		flush_every_cpu(everything);
 	pgtable_prune_end();
@@ -217,19 +275,24 @@ void vmap_purge_tables(void)
 
 unsigned long vmap_waiting_pages(void)
 {
-	return __atomic_load_n(&flush.pages.count, __ATOMIC_RELAXED);
+	return __atomic_load_n(&flush.waiting_pages, __ATOMIC_RELAXED);
 }
 unsigned long vmap_flush_count(void)
 {
-	return flush.flushes;
+	return __atomic_load_n(&flush.begun, __ATOMIC_RELAXED);
+}
+
+void vmap_flush_set_limit(void)
+{
+	unsigned long share = totalram_pages() / LIMIT_SHARE;
+	unsigned long limit = (unsigned long)min_u64(LIMIT_BYTES >> PAGE_SHIFT, share);
+
+	__atomic_store_n(&flush.limit, limit > LIMIT_MIN_PAGES ? limit : LIMIT_MIN_PAGES,
+			 __ATOMIC_RELAXED);
 }
 
 void vmap_flush_init(void)
 {
-	unsigned long share = totalram_pages() / LIMIT_SHARE;
-
 	__builtin_memset(&flush, 0, sizeof(flush));
-	flush.limit = (unsigned long)min_u64(LIMIT_BYTES >> PAGE_SHIFT, share);
-	if (flush.limit < LIMIT_MIN_PAGES)
-		flush.limit = LIMIT_MIN_PAGES;
+	vmap_flush_set_limit();
 }

@@ -8,6 +8,8 @@
 #include "mm/vmap/vmap_area.h"
 
 void vmap_flush_init(void) QUARRY_INT(vmap_flush_init);
+/* Memory was added: how much may wait. Context: any. */
+void vmap_flush_set_limit(void) QUARRY_INT(vmap_flush_set_limit);
 
 /*
  * The entries of a claimed area are cleared: its addresses and `pages` (emptied; may hold none)
@@ -17,18 +19,19 @@ void vmap_flush_init(void) QUARRY_INT(vmap_flush_init);
 void vmap_retire(const struct vmap_info *info, struct page_chain *pages) QUARRY_INT(vmap_retire);
 
 /*
- * Flush every CPU and free what waited. When it returns no CPU holds a translation of anything
- * that was retired before the call; another flush that is under way may still be freeing it.
+ * Flush every CPU and free what waited. When it returns, everything that was retired before the
+ * call is free and no CPU holds a translation of it, also if another CPU was purging already.
  * Context: may wait, no lock held. Return: was there anything?
  */
 bool vmap_purge(void) QUARRY_INT(vmap_purge);
+/* A number that grows whenever something retired became free. Context: any. */
+unsigned long vmap_purges_done(void) QUARRY_INT(vmap_purges_done);
 /* May the caller wait for other CPUs? */
 bool vmap_may_wait(void) QUARRY_INT(vmap_may_wait);
 /* Purge, and give back page tables that map nothing. Context: as vmap_purge. */
 void vmap_purge_tables(void) QUARRY_INT(vmap_purge_tables);
 
-/* Free single pages that were used by the virtual layer, whatever their kind. Context: any but
- * NMI. */
+/* Free blocks that were used by the virtual layer, whatever their kind. Context: any but NMI. */
 void vmap_free_pages(struct page_chain *pages) QUARRY_INT(vmap_free_pages);
 /* Pages that wait for a flush; for reports. */
 unsigned long vmap_waiting_pages(void) QUARRY_INT(vmap_waiting_pages);

@@ -21,18 +21,17 @@ static void flush_all(void)
 	unsigned long irq = mm_lock(&vmap_lock);
 
 	vmap_area_flush_begin_locked();
-	while (vmap_area_release_locked(&left))
+	while (vmap_area_flush_mark_locked())
 		;
+	while (vmap_area_releasing_locked())
+		vmap_area_release_locked(&left);
 	mm_unlock(&vmap_lock, irq);
 	vmap_area_free_leftover(&left);
 }
 
 static void check_space(void)
 {
-	unsigned long irq = mm_lock(&vmap_lock);
-
-	assert_int_equal(vmap_area_check_locked(), 0);
-	mm_unlock(&vmap_lock, irq);
+	assert_int_equal(vmap_area_check(), 0);
 }
 
 static int get(unsigned long pages, unsigned long align, uintptr_t *start)
@@ -223,10 +222,12 @@ static void later_frees_need_a_later_flush(void **state)
 	put(a);
 	irq = mm_lock(&vmap_lock);
 	vmap_area_flush_begin_locked();
+	assert_false(vmap_area_flush_mark_locked());
 	mm_unlock(&vmap_lock, irq);
 	put(b);
 	irq = mm_lock(&vmap_lock);
-	assert_false(vmap_area_release_locked(&left));
+	vmap_area_release_locked(&left);
+	assert_false(vmap_area_releasing_locked());
 	mm_unlock(&vmap_lock, irq);
 	vmap_area_free_leftover(&left);
 	assert_int_equal(get(255, 1, &c), 0);
@@ -297,19 +298,16 @@ static void walk_in_order(void **state)
 	uintptr_t cursor = 0, last = 0;
 	struct vmap_info info;
 	unsigned seen = 0;
-	unsigned long irq;
 
 	(void)state;
 	start_window(BASE + PAGE_SIZE, BASE + 32 * MOCK_MIB);
 	for (unsigned i = 0; i < COUNT(sizes); i++)
 		assert_int_equal(get(sizes[i], 1, &start[i]), 0);
-	irq = mm_lock(&vmap_lock);
-	while (vmap_area_next_locked(&cursor, &info)) {
+	while (vmap_info_next(&cursor, &info)) {
 		assert_true(info.start > last);
 		last = info.start;
 		seen++;
 	}
-	mm_unlock(&vmap_lock, irq);
 	assert_int_equal(seen, COUNT(sizes));
 	for (unsigned i = 0; i < COUNT(sizes); i++)
 		put(start[i]);
