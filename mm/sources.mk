@@ -49,7 +49,12 @@ QUARRY_COMMON := \
 	mm/vmap/vmalloc.c \
 	mm/vmap/kvmalloc.c \
 	mm/ext/kmemdup.c \
+	mm/report/sysinfo.c \
 	mm/report/buddyinfo.c \
+	mm/report/pagetypeinfo.c \
+	mm/report/extfrag.c \
+	mm/report/vmstat.c \
+	mm/report/show_machine.c \
 	mm/report/zoneinfo.c \
 	mm/report/meminfo.c \
 	mm/report/slabinfo.c \

@@ -185,6 +185,24 @@ unsigned long totalram_pages(void) QUARRY_API(totalram_pages);
 unsigned long nr_free_pages(void) QUARRY_API(nr_free_pages);
 /* Parked on CPUs. */
 unsigned long nr_parked_pages(void) QUARRY_API(nr_parked_pages);
+/* Managed pages above the high mark in the zones that a GFP_USER request may use: what a table
+ * sized by memory may count on. */
+unsigned long nr_free_buffer_pages(void) QUARRY_API(nr_free_buffer_pages);
+/* What new requests can have without using reserves: free and parked pages above marks and lowmem
+ * reserves, and most of the reclaimable slabs. */
+long si_mem_available(void) QUARRY_API(si_mem_available);
+
+/* Linux's names. Memory that is shared, holds buffers or is out of the direct map is not ours to
+ * have, so those are 0. */
+struct sysinfo {
+	unsigned long totalram, freeram, sharedram, bufferram, totalhigh, freehigh;
+	unsigned mem_unit; /* bytes that the other fields count */
+};
+void si_meminfo(struct sysinfo *info) QUARRY_API(si_meminfo);
+
+/* The whole machine's memory to the log, a line at a time. Context: any but NMI, no lock of ours
+ * held. */
+void show_mem(void) QUARRY_API(show_mem);
 
 QUARRY_END_DECLS
 

@@ -21,6 +21,31 @@ QUARRY_BEGIN_DECLS
 /* Free blocks of each order, one row a zone. */
 void quarry_report_buddyinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_buddyinfo);
 
+/*
+ * Free blocks of each order by mobility, then pageblocks by mobility; an isolated one counts as
+ * such alone. Blocks that were never handed out are Movable. Cost: by the pageblocks of each zone's
+ * span.
+ */
+void quarry_report_pagetypeinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_pagetypeinfo);
+
+/*
+ * For each order, the share of free memory that is in blocks too small for it; and whether a
+ * request that fails does so for lack of memory (near 0) or because what is free is scattered (near
+ * 1); -1.000: it would find a block.
+ */
+void quarry_report_unusable_index(quarry_write_fn write, void *ctx)
+	QUARRY_API(report_unusable_index);
+void quarry_report_extfrag_index(quarry_write_fn write, void *ctx) QUARRY_API(report_extfrag_index);
+
+/*
+ * "name value" lines: pages in use for what, and events since boot. pgalloc_* and pgfree count
+ * pages, allocstall_* requests that had to wait until others gave memory back.
+ */
+void quarry_report_vmstat(quarry_write_fn write, void *ctx) QUARRY_API(report_vmstat);
+
+/* What show_mem() logs. */
+void quarry_report_show_mem(quarry_write_fn write, void *ctx) QUARRY_API(report_show_mem);
+
 /* Size, marks and reserves of each zone in pages, and what each CPU parks of it. */
 void quarry_report_zoneinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_zoneinfo);
 

@@ -26,6 +26,7 @@
 
 static QUARRY_STATE struct {
 	struct page_holder *holders;
+	unsigned long stalls[MAX_NR_ZONES];
 } slowpath;
 
 static struct page *try_reserve(const struct page_request *request)
@@ -64,6 +65,7 @@ static void release_atomic(const struct page_request *request)
 
 static struct page *collect_and_try(const struct page_request *request)
 {
+	__atomic_fetch_add(&slowpath.stalls[request->highest], 1ul, __ATOMIC_RELAXED);
 	slowpath_collect();
 	release_atomic(request);
 	return try_reserve(request);
@@ -131,7 +133,12 @@ void slowpath_collect(void)
 	pcp_drain_all();
 }
 
+unsigned long slowpath_stalls(enum zone_type highest)
+{
+	return __atomic_load_n(&slowpath.stalls[highest], __ATOMIC_RELAXED);
+}
+
 void slowpath_init(void)
 {
-	slowpath.holders = NULL;
+	__builtin_memset(&slowpath, 0, sizeof(slowpath));
 }

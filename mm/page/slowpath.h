@@ -26,6 +26,8 @@ struct page_holder {
 void slowpath_register_holder(struct page_holder *holder) QUARRY_INT(slowpath_register_holder);
 /* Every CPU's stocks and every holder give back what they have. Context: task, irqs on, no lock. */
 void slowpath_collect(void) QUARRY_INT(slowpath_collect);
+/* How often requests with that highest zone waited for it. Context: any. */
+unsigned long slowpath_stalls(enum zone_type highest) QUARRY_INT(slowpath_stalls);
 void slowpath_init(void) QUARRY_INT(slowpath_init);
 
 #endif

@@ -66,6 +66,7 @@ static void print_zone(const struct zone *zone, quarry_write_fn write, void *ctx
 	mm_print(write, ctx, ")\n");
 	if (!zone_populated(zone))
 		return;
+	mm_print(write, ctx, "      nr_free_pages %lu\n", zone_free(zone));
 	print_pagesets(zone, write, ctx);
 	mm_print(write, ctx, "  start_pfn:           %lu\n", zone->first);
 }

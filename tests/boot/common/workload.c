@@ -309,6 +309,11 @@ static void print_reports(void)
 		void (*report)(quarry_write_fn write, void *ctx);
 	} reports[] = {
 		{"buddyinfo", quarry_report_buddyinfo},
+		{"pagetypeinfo", quarry_report_pagetypeinfo},
+		{"unusable_index", quarry_report_unusable_index},
+		{"extfrag_index", quarry_report_extfrag_index},
+		{"vmstat", quarry_report_vmstat},
+		{"show_mem", quarry_report_show_mem},
 		{"meminfo", quarry_report_meminfo},
 		{"slabinfo", quarry_report_slabinfo},
 		{"vmallocinfo", quarry_report_vmallocinfo},

@@ -139,6 +139,7 @@ static void check_zone_rows(struct text *text, const struct zone *zone, unsigned
 		assert_int_equal(protection[type], zone->reserve[type]);
 	if (!zone_populated(zone))
 		return;
+	assert_int_equal(field(text, "      nr_free_pages %lu"), zone->free);
 	assert_string_equal(text_line(text), "  pagesets");
 	for (unsigned cpu = 0; cpu < cpus; cpu++) {
 		assert_int_equal(field(text, "    cpu: %lu"), cpu);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmstat.c: pages by use, and events since boot, one "name value" line each.
+ *
+ *   nr_free_pages          free in the zones, without what CPUs park
+ *   nr_slab_*              pages of slabs
+ *   nr_page_table_pages    tables of the vmalloc range
+ *   pgalloc_ZONE, pgfree   pages handed out and freed: pgalloc - pgfree is what is handed out now
+ *   allocstall_ZONE        requests with that highest zone that waited for memory to be collected
+ */
+#include <quarry/report.h>
+
+#include "mm/base/log.h"
+#include "mm/page/slowpath.h"
+#include "mm/phys/pcp.h"
+#include "mm/slab/slab.h"
+#include "mm/vmap/pgtable.h"
+
+static const char *const zone_words[MAX_NR_ZONES] = {"dma", "dma32", "normal", "movable"};
+
+static void print(quarry_write_fn write, void *ctx, const char *name, unsigned long value)
+{
+	mm_print(write, ctx, "%s %lu\n", name, value);
+}
+
+void quarry_report_vmstat(quarry_write_fn write, void *ctx)
+{
+	unsigned long taken[MAX_NR_ZONES] = {0}, given = 0;
+
+	for_each_populated_zone (zone) {
+		struct page_count traffic = zone_traffic(zone);
+		taken[zone->type] += traffic.taken;
+		given += traffic.given;
+	}
+	print(write, ctx, "nr_free_pages", nr_free_pages());
+	print(write, ctx, "nr_slab_reclaimable", slab_pages(true));
+	print(write, ctx, "nr_slab_unreclaimable", slab_pages(false));
+	print(write, ctx, "nr_page_table_pages", pgtable_pages());
+	for (unsigned type = 0; type < MAX_NR_ZONES; type++)
+		mm_print(write, ctx, "pgalloc_%s %lu\n", zone_words[type], taken[type]);
+	for (unsigned type = 0; type < MAX_NR_ZONES; type++)
+		mm_print(write, ctx, "allocstall_%s %lu\n", zone_words[type],
+			 slowpath_stalls((enum zone_type)type));
+	print(write, ctx, "pgfree", given);
+}
