@@ -333,7 +333,8 @@ static void forget(quarry_pte_t value, uintptr_t va, unsigned level)
 
 	if ((value & MOCK_PTE_KIND) == MOCK_PTE_LEAF)
 		remove_unsynced(va, va + (PAGE_SIZE << 9 * level));
-	if ((value & MOCK_PTE_KIND) != MOCK_PTE_TABLE)
+	/* A table of an earlier boot is unknown: its memory holds anything by now. */
+	if ((value & MOCK_PTE_KIND) != MOCK_PTE_TABLE || !mock_mmu.frames[number].table)
 		return;
 	mock_mmu.frames[number].table = 0;
 	add_stale(number, va, level - 1);

@@ -123,6 +123,34 @@ static void empty_upper_table_is_pruned(void **state)
 	}
 }
 
+/* Pruning does a bounded part per call, and the parts together are everything. */
+static void pruning_is_bounded(void **state)
+{
+	struct page_chain tables = {0, 0, 0};
+	unsigned long first, calls = 0, last = 0;
+
+	(void)state;
+	start(1);
+	first = pgtable_pages();
+	vfree(vmalloc(63 * MOCK_MIB / 2));
+	for (unsigned i = 0; i < 12; i++)
+		vfree(__vmalloc_node(PAGE_SIZE, 8 * MOCK_MIB << i % 2, GFP_KERNEL, -1, NULL));
+	vm_unmap_aliases();
+	assert_true(pgtable_pages() > first + 16);
+	pgtable_prune_begin();
+	for (uintptr_t va = vmap_area_start(); va != vmap_area_end(); calls++) {
+		va = pgtable_prune(va, vmap_area_end(), &tables);
+		assert_true(tables.count - last <= 17); /* one level up with the last */
+		last = tables.count;
+	}
+	arch_tlb_flush_range(0, UINTPTR_MAX & PAGE_MASK);
+	pgtable_prune_end();
+	vmap_free_pages(&tables);
+	assert_true(calls > 1);
+	assert_int_equal(pgtable_pages(), first);
+	mock_stop();
+}
+
 static void count_sees_every_page(void **state)
 {
 	(void)state;
@@ -182,6 +210,7 @@ int main(void)
 		cmocka_unit_test(query_tells_address_and_protection),
 		cmocka_unit_test(tables_come_and_go),
 		cmocka_unit_test(empty_upper_table_is_pruned),
+		cmocka_unit_test(pruning_is_bounded),
 		cmocka_unit_test(count_sees_every_page),
 		cmocka_unit_test(unexpected_entries_are_reported),
 	};

@@ -175,6 +175,53 @@ static void four_cpus_drain(void **state)
 	mock_stop();
 }
 
+/*
+ * CPUs that together use less than memory, even with what each of them has freed: a request finds
+ * what other CPUs are just purging, so none may fail.
+ */
+static unsigned long refused;
+
+static void use_and_free(void *arg, unsigned cpu)
+{
+	(void)cpu;
+	for (unsigned i = 0; i < 60; i++) {
+		void *p = __vmalloc(*(size_t *)arg, GFP_KERNEL | __GFP_NOWARN);
+
+		if (!p)
+			__atomic_fetch_add(&refused, 1, __ATOMIC_RELAXED);
+		vfree(p);
+	}
+}
+
+static void purges_of_others_are_waited_for(void **state)
+{
+	struct mock_config config = {
+		.bytes = 32 * MOCK_MIB, .cpus = 4, .vmalloc_size = 256 * MOCK_MIB};
+	size_t each = 5 * MOCK_MIB;
+
+	(void)state;
+	mock_start(&config);
+	refused = 0;
+	mock_run_cpus(4, use_and_free, &each);
+	assert_int_equal(refused, 0);
+	mock_stop();
+}
+
+/* The same for addresses: the window holds what is in use and not much more. */
+static void addresses_of_others_are_waited_for(void **state)
+{
+	struct mock_config config = {
+		.bytes = 64 * MOCK_MIB, .cpus = 4, .vmalloc_size = 16 * MOCK_MIB};
+	size_t each = 3 * MOCK_MIB;
+
+	(void)state;
+	mock_start(&config);
+	refused = 0;
+	mock_run_cpus(4, use_and_free, &each);
+	assert_int_equal(refused, 0);
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +232,8 @@ int main(void)
 		cmocka_unit_test(waiting_pages_serve_requests),
 		cmocka_unit_test(unmap_aliases_needs_to_wait),
 		cmocka_unit_test(four_cpus_drain),
+		cmocka_unit_test(purges_of_others_are_waited_for),
+		cmocka_unit_test(addresses_of_others_are_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
