@@ -21,13 +21,16 @@ QUARRY_COMMON := \
 	mm/phys/extent.c \
 	mm/phys/buddy.c \
 	mm/phys/isolate.c \
+	mm/phys/deferred.c \
 	mm/phys/pcp.c \
 	mm/phys/tunables.c \
 	mm/phys/freepage.c \
+	mm/phys/nolock.c \
 	mm/phys/show_mem.c \
 	mm/phys/zone_check.c \
 	mm/page/slowpath.c \
 	mm/page/page_alloc.c \
+	mm/page/page_nolock.c \
 	mm/page/page_bulk.c \
 	mm/page/contig.c \
 	mm/page/page_list.c \

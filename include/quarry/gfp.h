@@ -105,6 +105,16 @@ unsigned long alloc_pages_bulk_node(gfp_t gfp, int node, unsigned long nr, struc
  * call. */
 void free_pages_bulk(unsigned long nr, struct page **pages) QUARRY_API(free_pages_bulk);
 
+/*
+ * For any context, non-maskable interrupts and holders of any lock included: never waits, never reports
+ * want of memory. Takes what this CPU has at hand, or what a zone gives whose lock is free just now, above
+ * the minimum mark. Return: a zeroed block that is not compound, one reference; NULL: not now.
+ */
+struct page *alloc_pages_nolock(int node, unsigned order) QUARRY_API_CHECK(alloc_pages_nolock);
+/* As __free_pages() for any block of pages, in any context. The pages may count as parked for a
+ * while: they are free for requests when the zone's lock is next taken for one. */
+void free_pages_nolock(struct page *page, unsigned order) QUARRY_API(free_pages_nolock);
+
 /* Turn a block that is not compound into 2^order independent single pages with reference count 1
  * each. */
 void split_page(struct page *page, unsigned order) QUARRY_API(split_page);

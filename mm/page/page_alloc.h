@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page_alloc.h: the judgement of a free, for the ways of freeing that lie in other files.
+ */
+#ifndef QUARRY_MM_PAGE_PAGE_ALLOC_H
+#define QUARRY_MM_PAGE_PAGE_ALLOC_H
+
+#include "mm/phys/page.h"
+
+/*
+ * Drop the caller's reference to the block of `order` at `page`; a wrong free is reported and changes
+ * nothing. Context: any. Return: true if it was the last: the caller gives the block back.
+ */
+bool page_drop(const char *call, struct page *page, unsigned order, uintptr_t caller)
+	QUARRY_INT(page_drop);
+
+#endif
