@@ -67,7 +67,7 @@ gfp_t gfp_legal(gfp_t gfp, const char *call, uintptr_t caller)
 	const gfp_t both_mobilities = __GFP_MOVABLE | __GFP_RECLAIMABLE;
 	gfp_t legal = gfp & __GFP_BITS_MASK;
 
-	if (QUARRY_ZONE_ILLEGAL >> gfp_bits(legal & GFP_ZONEMASK) & 1u)
+	if (!gfp_zones_legal(legal))
 		legal &= ~GFP_ZONEMASK;
 	if ((legal & both_mobilities) == both_mobilities)
 		legal &= ~__GFP_RECLAIMABLE;

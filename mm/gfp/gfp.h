@@ -29,6 +29,12 @@ enum gfp_reserve_depth {
 };
 enum gfp_reserve_depth gfp_reserve(gfp_t gfp) QUARRY_INT(gfp_reserve);
 
+/* Is the combination of zone bits one of the eight legal ones? */
+static inline bool gfp_zones_legal(gfp_t gfp)
+{
+	return !(QUARRY_ZONE_ILLEGAL >> gfp_bits(gfp & GFP_ZONEMASK) & 1u);
+}
+
 /*
  * The mask without unknown bits, illegal zone combinations and mobility pairs; each is reported
  * once a call (G11, G17).

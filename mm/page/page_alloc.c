@@ -53,7 +53,10 @@ static QUARRY_NOINLINE struct page *take_slow(int node, gfp_t gfp, unsigned orde
 	}
 	if (!gfp_context_ok(gfp))
 		gfp = gfp_context_report(gfp, call, caller);
+	bool zones_ok = gfp_zones_legal(gfp);
 	gfp = gfp_legal(gfp, call, caller);
+	if (!zones_ok) /* told; which zone was meant is anybody's guess (G11) */
+		return NULL;
 
 	struct page_request request = {
 		.gfp = gfp,

@@ -126,6 +126,8 @@ void buddy_give(struct zone *zone, struct page *head, unsigned order)
 	unsigned type = pageblock_list(pfn);
 	struct page *buddy;
 
+	MM_ASSERT(order <= MAX_PAGE_ORDER && !(pfn & ((1ul << order) - 1)));
+	MM_ASSERT(page_zone_number(head) == zone->number);
 	head->refcount = 0;
 	count_listed(zone, type, 1ul << order);
 	while (order < MAX_PAGE_ORDER && (buddy = free_buddy(zone, pfn, order))) {

@@ -147,8 +147,7 @@ static void choose_rows(struct page_cpu *pages)
 		gfp_t gfp = (QUARRY_FORCE gfp_t)bits;
 		const struct zone *zone = zone_at(nodes.order[pages->node][gfp_zone(gfp)]);
 		unsigned type = gfp_migratetype(gfp);
-		bool legal = zone && type < MIGRATE_PCPTYPES &&
-			     !(QUARRY_ZONE_ILLEGAL >> gfp_bits(gfp & GFP_ZONEMASK) & 1u);
+		bool legal = zone && type < MIGRATE_PCPTYPES && gfp_zones_legal(gfp);
 		pages->take[bits] = legal ? stock_of_zone(pages, zone, type, 0)
 					  : pages->give[MIGRATE_HIGHATOMIC];
 	}

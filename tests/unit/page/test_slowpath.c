@@ -90,11 +90,75 @@ static void atomic_reserve_is_bounded(void **state)
 	mock_stop();
 }
 
+/* Blocks of a pageblock or more do not join the reserve: it counts pageblocks singly. */
+static void large_atomic_blocks_reserve_nothing(void **state)
+{
+	(void)state;
+	start_reference_zone(false);
+	struct page *chain = drain_to(2000);
+	struct page *block = alloc_pages(GFP_ATOMIC | __GFP_NOWARN, 9);
+	if (block)
+		__free_pages(block, 9);
+	assert_int_equal(zone_of(ZONE_NORMAL)->atomic_blocks, 0);
+	give_back(chain);
+	mock_stop();
+}
+
+/* G100: a request that never fails waits until an interrupt frees something. */
+static struct page *late_chain;
+static void free_late(void *arg)
+{
+	(void)arg;
+	give_back(late_chain);
+	late_chain = NULL;
+}
+static void g100_nofail_waits_for_memory(void **state)
+{
+	(void)state;
+	start_reference_zone(false);
+	late_chain = drain_to(0);
+	mock_expect_report(QUARRY_RULE_NO_MEMORY, 1);
+	mock_interrupt_at(20000, free_late, NULL);
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
+	assert_non_null(page);
+	assert_null(late_chain);
+	__free_page(page);
+	mock_stop();
+}
+
+/* Memory that comes later is preferred and parked like memory that was there from the start. */
+static void later_memory_is_used_at_once(void **state)
+{
+	static const struct quarry_mem_range map[] = {
+		{16 * MOCK_MIB, 64 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+		{4 * MOCK_GIB, 256 * MOCK_MIB, QUARRY_MEM_LATER, 0},
+	};
+	(void)state;
+	mock_start(&(struct mock_config){.map = map, .nr_map = 2, .cpus = 2});
+	struct page *page = alloc_page(GFP_KERNEL);
+	assert_int_equal(page_zonenum(page), ZONE_DMA32);
+	__free_page(page);
+	assert_int_equal(quarry_add_memory(4 * MOCK_GIB, 256 * MOCK_MIB), 0);
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		mock_set_cpu(cpu);
+		page = alloc_page(GFP_KERNEL);
+		assert_int_equal(page_zonenum(page), ZONE_NORMAL);
+		__free_page(page);
+	}
+	assert_true(pcp_parked(zone_of(ZONE_NORMAL)) > 0);
+	mock_set_cpu(0);
+	mock_world.baseline += 256 * MOCK_MIB / PAGE_SIZE;
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(g077_high_order_atomic_reserve),
 		cmocka_unit_test(atomic_reserve_is_bounded),
+		cmocka_unit_test(large_atomic_blocks_reserve_nothing),
+		cmocka_unit_test(g100_nofail_waits_for_memory),
+		cmocka_unit_test(later_memory_is_used_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
