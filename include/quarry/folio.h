@@ -2,8 +2,9 @@
 /*
  * folio.h: a block of pages as one thing, under the names of newer Linux code.
  *
- * A folio is the head of a compound block (or a single page) seen as a type of its own, so that code which has a folio
- * need not ask whether a page is a tail. It is the head's struct page; nothing is stored besides it.
+ * A folio is the head of a compound block (or a single page) seen as a type of its own, so that
+ * code which has a folio need not ask whether a page is a tail. It is the head's struct page;
+ * nothing is stored besides it.
  */
 #ifndef QUARRY_FOLIO_H
 #define QUARRY_FOLIO_H

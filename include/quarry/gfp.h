@@ -106,9 +106,10 @@ unsigned long alloc_pages_bulk_node(gfp_t gfp, int node, unsigned long nr, struc
 void free_pages_bulk(unsigned long nr, struct page **pages) QUARRY_API(free_pages_bulk);
 
 /*
- * For any context, non-maskable interrupts and holders of any lock included: never waits, never reports
- * want of memory. Takes what this CPU has at hand, or what a zone gives whose lock is free just now, above
- * the minimum mark. Return: a zeroed block that is not compound, one reference; NULL: not now.
+ * For any context, non-maskable interrupts and holders of any lock included: never waits, never
+ * reports want of memory. Takes what this CPU has at hand, or what a zone gives whose lock is free
+ * just now, above the minimum mark. Return: a zeroed block that is not compound, one reference;
+ * NULL: not now.
  */
 struct page *alloc_pages_nolock(int node, unsigned order) QUARRY_API_CHECK(alloc_pages_nolock);
 /* As __free_pages() for any block of pages, in any context. The pages may count as parked for a

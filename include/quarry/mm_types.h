@@ -48,7 +48,8 @@ struct page {
 	};
 	unsigned long private_; /* the owner's word: page_private(), set_page_private() */
 };
-QUARRY_STATIC_ASSERT(sizeof(struct page) == 32, "struct page is 32 bytes: metadata stays below 0.9 %");
+QUARRY_STATIC_ASSERT(sizeof(struct page) == 32,
+		     "struct page is 32 bytes: metadata stays below 0.9 %");
 
 /*
  * Layout of page->flags:

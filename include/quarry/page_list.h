@@ -2,9 +2,10 @@
 /*
  * page_list.h: lists of pages that their owner holds, linked through struct page itself.
  *
- * A list costs its owner 16 bytes and nothing per page: the links are page->lru, frame numbers instead of pointers.
- * Only the head of a block can be on a list, on one at a time, and only while the owner holds the
- * block: freeing a page that is still listed breaks the list. Nothing here is locked.
+ * A list costs its owner 16 bytes and nothing per page: the links are page->lru, frame numbers
+ * instead of pointers. Only the head of a block can be on a list, on one at a time, and only while
+ * the owner holds the block: freeing a page that is still listed breaks the list. Nothing here is
+ * locked.
  *
  *	QUARRY_PAGE_LIST(list);
  *	unsigned long got = alloc_pages_bulk_list(GFP_KERNEL, 100, &list);
@@ -19,7 +20,8 @@
 
 QUARRY_BEGIN_DECLS
 
-/* All zero is an empty list. Invariant: nr pages are linked from first to last; first == 0 <=> last == 0 <=> nr == 0. */
+/* All zero is an empty list. Invariant: nr pages are linked from first to last; first == 0 <=> last
+ * == 0 <=> nr == 0. */
 struct quarry_page_list {
 	uint32_t first, last; /* frame numbers */
 	unsigned long nr;
@@ -143,8 +145,9 @@ unsigned long alloc_pages_bulk_list(gfp_t gfp, unsigned long nr, struct quarry_p
 	QUARRY_API(alloc_pages_bulk_list);
 
 /*
- * Drop one reference of each single page or compound block of a list; the list is empty then. A page on it that is not
- * held is reported and ends the walk there, because its link cannot be trusted: what comes after it is not freed.
+ * Drop one reference of each single page or compound block of a list; the list is empty then. A
+ * page on it that is not held is reported and ends the walk there, because its link cannot be
+ * trusted: what comes after it is not freed.
  * Context: any but NMI. Return: pages of the list that were walked.
  */
 unsigned long free_page_list(struct quarry_page_list *list) QUARRY_API(free_page_list);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * quarry.h: everything at once. A file that needs one family includes that header alone; each stands
- * by itself.
+ * quarry.h: everything at once. A file that needs one family includes that header alone; each
+ * stands by itself.
  */
 #ifndef QUARRY_QUARRY_H
 #define QUARRY_QUARRY_H

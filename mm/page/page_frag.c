@@ -19,12 +19,14 @@
 #include "mm/phys/pageblock.h"
 
 #define BLOCK_ORDER                                                                                \
-	3u /* 32 KiB: some twenty packets of 1.5 KiB; the largest order that requests try hard for */
+/* 32 KiB: some twenty packets of 1.5 KiB; the largest order that requests try hard for */
+3u
 #define REFERENCES                                                                                 \
 	((uint32_t)(PAGE_SIZE << BLOCK_ORDER) +                                                    \
 	 1) /* a piece has at least one byte; one is ours to the end */
 
-static void start_block(struct page_frag_cache *cache)
+	static void
+	start_block(struct page_frag_cache *cache)
 {
 	__atomic_store_n(&cache->block->refcount, (int32_t)REFERENCES, __ATOMIC_RELAXED);
 	cache->left = REFERENCES;

@@ -144,7 +144,9 @@ static void h8_every_machine_size(void **state)
 			mock_stop();
 		} else {
 			assert_int_equal(smallest, 0);
-			assert_int_equal(mock_reports(QUARRY_RULE_MAP_NO_ROOM) + mock_reports(QUARRY_RULE_MAP_EMPTY), 1);
+			assert_int_equal(mock_reports(QUARRY_RULE_MAP_NO_ROOM) +
+						 mock_reports(QUARRY_RULE_MAP_EMPTY),
+					 1);
 			mock_abandon();
 		}
 	}

@@ -14,7 +14,7 @@ static void pieces_are_disjoint(void **state)
 		unsigned char *at;
 		size_t size;
 	} piece[PIECES];
-	struct page_frag_cache cache = { 0 };
+	struct page_frag_cache cache = {0};
 	uint64_t random = 7;
 	unsigned live = 0;
 	(void)state;
@@ -47,7 +47,8 @@ static void pieces_are_disjoint(void **state)
 	mock_stop();
 }
 
-/* All pieces back: the block starts anew without a request. One still out: a new block, and the old one goes back later. */
+/* All pieces back: the block starts anew without a request. One still out: a new block, and the old
+ * one goes back later. */
 static void blocks_are_reused(void **state)
 {
 	struct page_frag_cache cache;
@@ -75,10 +76,11 @@ static void blocks_are_reused(void **state)
 	mock_stop();
 }
 
-/* A block of several pages is not there: single pages do. None at all: NULL, and the cache is usable later. */
+/* A block of several pages is not there: single pages do. None at all: NULL, and the cache is
+ * usable later. */
 static void little_memory(void **state)
 {
-	struct page_frag_cache cache = { 0 };
+	struct page_frag_cache cache = {0};
 	(void)state;
 	mock_start(NULL);
 	mock_fail_site(FAULT_PAGE, 1, false);
@@ -100,9 +102,9 @@ static void little_memory(void **state)
 /* __GFP_ZERO is about the piece, also in a block that was used before. */
 static void zeroed_pieces(void **state)
 {
-	struct page_frag_cache cache = { 0 };
+	struct page_frag_cache cache = {0};
 	(void)state;
-	mock_start(&(struct mock_config){ .bytes = 8 * MOCK_MIB, .dirty_memory = true });
+	mock_start(&(struct mock_config){.bytes = 8 * MOCK_MIB, .dirty_memory = true});
 	for (unsigned i = 0; i < 50; i++) {
 		unsigned char *piece = page_frag_alloc(&cache, 1500, GFP_KERNEL | __GFP_ZERO);
 		for (unsigned b = 0; b < 1500; b++)
@@ -117,7 +119,7 @@ static void zeroed_pieces(void **state)
 /* Sizes 0 and above a page, alignments that are none: one report, NULL, the cache goes on. */
 static void bad_requests(void **state)
 {
-	struct page_frag_cache cache = { 0 };
+	struct page_frag_cache cache = {0};
 	(void)state;
 	mock_start(NULL);
 	mock_expect_report(QUARRY_RULE_SIZE_LIMIT, 3);
@@ -136,10 +138,11 @@ static void bad_requests(void **state)
 	mock_stop();
 }
 
-/* Freed twice: noticed when the block is settled or, after that, at once. Foreign addresses: at once. */
+/* Freed twice: noticed when the block is settled or, after that, at once. Foreign addresses: at
+ * once. */
 static void bad_frees(void **state)
 {
-	struct page_frag_cache cache = { 0 };
+	struct page_frag_cache cache = {0};
 	int local;
 	(void)state;
 	mock_start(NULL);

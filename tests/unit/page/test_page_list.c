@@ -13,7 +13,8 @@ static void assert_list(const struct quarry_page_list *list, struct page *const 
 
 	assert_int_equal(list->nr, nr);
 	assert_int_equal(quarry_page_list_empty(list), nr == 0);
-	quarry_page_list_for_each(page, list) {
+	quarry_page_list_for_each(page, list)
+	{
 		assert_true(i < nr);
 		assert_ptr_equal(page, pages[i]);
 		assert_ptr_equal(quarry_page_list_prev(page), i ? pages[i - 1] : NULL);
@@ -42,7 +43,7 @@ static void operations(void **state)
 	quarry_page_list_add_tail(&list, p[2]);
 	assert_list(&list, p, 3);
 	for (unsigned i = 0; i < 3; i++) { /* take out each, put it back where it was */
-		struct page *rest[2] = { p[i == 0], p[i == 2 ? 1 : 2] };
+		struct page *rest[2] = {p[i == 0], p[i == 2 ? 1 : 2]};
 		quarry_page_list_del(&list, p[i]);
 		assert_list(&list, rest, 2);
 		while (quarry_page_list_pop(&list))
@@ -67,12 +68,14 @@ static void operations(void **state)
 	assert_list(&list, NULL, 0);
 	assert_list(&front, p, 3);
 
-	/* The body of the safe walk may free; the other words of struct page are the owner's still. */
+	/* The body of the safe walk may free; the other words of struct page are the owner's still.
+	 * */
 	quarry_page_list_add_tail(&front, p[3]);
 	p[3]->mapping = &front;
 	set_page_private(p[3], 42);
 	unsigned order = 0;
-	quarry_page_list_for_each_safe(page, next, &front) {
+	quarry_page_list_for_each_safe(page, next, &front)
+	{
 		assert_ptr_equal(page, p[order]);
 		quarry_page_list_del(&front, page);
 		__free_pages(page, order++);
@@ -96,7 +99,8 @@ static void bulk_fills_a_list(void **state)
 	assert_int_equal(alloc_pages_bulk_list(GFP_KERNEL | __GFP_ZERO, 1000, &list), 1000);
 	assert_int_equal(list.nr, 1001);
 	assert_ptr_equal(quarry_page_list_first(&list), first);
-	quarry_page_list_for_each(page, &list) {
+	quarry_page_list_for_each(page, &list)
+	{
 		assert_int_equal(page_ref_count(page), 1);
 		if (page != first)
 			assert_int_equal(*(unsigned long *)page_address(page), 0);
@@ -114,7 +118,7 @@ static void bulk_fills_a_list(void **state)
 static void bulk_may_stop_early(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .bytes = 4 * MOCK_MIB });
+	mock_start(&(struct mock_config){.bytes = 4 * MOCK_MIB});
 	unsigned long before = mock_free_pages();
 	QUARRY_PAGE_LIST(list);
 
@@ -155,7 +159,7 @@ static void free_list_takes_blocks(void **state)
 static void bad_lists_are_reported(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .extra = { .no_parking = true } });
+	mock_start(&(struct mock_config){.extra = {.no_parking = true}});
 	struct page *p[3];
 	QUARRY_PAGE_LIST(list);
 
@@ -184,7 +188,7 @@ static void bad_lists_are_reported(void **state)
 
 	/* Frames that were never handed out, or are no memory. */
 	mock_expect_report(QUARRY_RULE_FREE_UNKNOWN, 1);
-	list = (struct quarry_page_list){ 1 << 30, 1 << 30, 1 };
+	list = (struct quarry_page_list){1 << 30, 1 << 30, 1};
 	free_page_list(&list);
 	mock_stop();
 }

@@ -4,7 +4,8 @@
  */
 #include "tests/unit/phys/page_test.h"
 
-/* Every part of small blocks, and odd parts of large ones: exactly it becomes free, the rest keeps its contents. */
+/* Every part of small blocks, and odd parts of large ones: exactly it becomes free, the rest keeps
+ * its contents. */
 static void free_part(struct page *block, unsigned order, unsigned long first, unsigned long nr)
 {
 	unsigned long pages = 1ul << order, before = mock_free_pages();
@@ -104,8 +105,8 @@ static void claims(void **state)
 	mock_stop();
 
 	/* DMA32 and NORMAL, which touch; also from the middle of one extent to that of another. */
-	struct quarry_mem_range map = { high - 32 * MOCK_MIB, 96 * MOCK_MIB, QUARRY_MEM_USABLE, 0 };
-	mock_start(&(struct mock_config){ .map = &map, .nr_map = 1 });
+	struct quarry_mem_range map = {high - 32 * MOCK_MIB, 96 * MOCK_MIB, QUARRY_MEM_USABLE, 0};
+	mock_start(&(struct mock_config){.map = &map, .nr_map = 1});
 	claim_all(high - PAGE_SIZE, 2 * PAGE_SIZE);
 	claim_all(high - 12 * MOCK_MIB, 30 * MOCK_MIB + PAGE_SIZE);
 	mock_stop();
@@ -152,7 +153,8 @@ static void claim_in_irq(void *arg)
 	*(int *)arg = quarry_claim(40 * MOCK_MIB, PAGE_SIZE);
 }
 
-/* Empty and wrapping ranges, addresses that are no memory, a context that may not wait, releases of what is not claimed. */
+/* Empty and wrapping ranges, addresses that are no memory, a context that may not wait, releases of
+ * what is not claimed. */
 static void bad_claims(void **state)
 {
 	int error = 0;

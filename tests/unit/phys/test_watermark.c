@@ -29,9 +29,8 @@ static void marks_of_every_size(void **state)
 
 	(void)state;
 	for (uint64_t mib = 1; mib <= 16 * 1024; mib *= 2) {
-		mock_start(&(struct mock_config){ .base = 4 * MOCK_GIB,
-						  .bytes = mib * MOCK_MIB,
-						  .no_vmalloc = true });
+		mock_start(&(struct mock_config){
+			.base = 4 * MOCK_GIB, .bytes = mib * MOCK_MIB, .no_vmalloc = true});
 		const struct zone *zone = zone_of(ZONE_NORMAL);
 		assert_true(zone->mark[MARK_MIN] >= before);
 		assert_true(zone->mark[MARK_MIN] <= zone->mark[MARK_LOW]);
@@ -55,9 +54,9 @@ static void h021_floors_are_monotonic(void **state)
 			zone.mark[MARK_MIN] = mark;
 			zone.reserve[ZONE_NORMAL] = reserve;
 			for (unsigned depth = 0; depth < NR_RESERVE_DEPTHS; depth++) {
-				unsigned long floor = watermark_floor(
-					&zone, MARK_MIN, (enum gfp_reserve_depth)depth,
-					ZONE_NORMAL);
+				unsigned long floor =
+					watermark_floor(&zone, MARK_MIN,
+							(enum gfp_reserve_depth)depth, ZONE_NORMAL);
 				assert_true(floor <= above);
 				assert_true(floor <= mark + reserve);
 				above = floor;
@@ -289,7 +288,8 @@ static void lowmem_ratio_is_tunable(void **state)
 	tunables.lowmem_reserve_ratio[ZONE_DMA32] = 8;
 	assert_int_equal(quarry_set_tunables(&tunables), 0);
 	assert_int_equal(zone_of(ZONE_DMA)->reserve[ZONE_NORMAL], 0);
-	assert_int_equal(zone_of(ZONE_DMA32)->reserve[ZONE_NORMAL], zone_of(ZONE_NORMAL)->managed / 8);
+	assert_int_equal(zone_of(ZONE_DMA32)->reserve[ZONE_NORMAL],
+			 zone_of(ZONE_NORMAL)->managed / 8);
 	mock_stop();
 }
 
@@ -299,7 +299,7 @@ static void parking_is_tunable(void **state)
 	struct quarry_tunables tunables;
 	struct page *pages[256];
 	(void)state;
-	mock_start(&(struct mock_config){ .bytes = 256 * MOCK_MIB, .cpus = 2 });
+	mock_start(&(struct mock_config){.bytes = 256 * MOCK_MIB, .cpus = 2});
 	quarry_get_tunables(&tunables);
 	for (unsigned round = 0; round < 4; round++) {
 		for (unsigned cpu = 0; cpu < 2; cpu++) {

@@ -13,7 +13,8 @@
 #define PAGE_MASK (~(PAGE_SIZE - 1))
 #endif
 
-/* Four zones are possible, with x86_64's limits, so that tests of zone choice need little memory. */
+/* Four zones are possible, with x86_64's limits, so that tests of zone choice need little memory.
+ * */
 #define QUARRY_ARCH_PHYS_BITS 48
 #define QUARRY_ARCH_DMA_LIMIT (16ull << 20)
 #define QUARRY_ARCH_DMA32_LIMIT (4ull << 30)
