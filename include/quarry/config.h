@@ -65,7 +65,13 @@
 #error "QUARRY_DEBUG must be 0, 1 or 2"
 #endif
 
-/* Hardening level. 0: the always-on set. 1 (default): also the checks that cost a little. */
+/*
+ * Hardening level. 0: the always-on set: foreign pointers, wrong caches and orders at the free;
+ * pointers into objects, and second frees that are not immediate, when a CPU's stock is emptied.
+ * 1 (default): also, at the free itself, pointers into objects, and second frees of what the
+ * CPU's stock holds; and each cache hands out new slabs in an order chosen by the `random` hook.
+ * Costs 11 instructions a free and 64 bytes a stock (docs/decisions/0005-hardened-frees.md).
+ */
 #ifndef QUARRY_HARDENING
 #define QUARRY_HARDENING 1
 #endif
@@ -96,6 +102,7 @@
 #define QUARRY_CONFIG_WORD                                                                         \
 	((unsigned long)QUARRY_MAX_CPUS | (unsigned long)QUARRY_MAX_NODES << 12 |                  \
 	 (unsigned long)QUARRY_MAX_ORDER << 20 | (unsigned long)QUARRY_DEBUG << 24 |               \
-	 (unsigned long)QUARRY_HARDENING << 26 | (unsigned long)(QUARRY_KMALLOC_MIN_SIZE == 16) << 27)
+	 (unsigned long)QUARRY_HARDENING << 26 |                                           \
+	 (unsigned long)(QUARRY_KMALLOC_MIN_SIZE == 16) << 27)
 
 #endif

@@ -113,7 +113,8 @@ static inline struct page *quarry_page_list_pop(struct quarry_page_list *list)
 	return page;
 }
 /* Move all pages of `from` in front of those of `list`, in their order; `from` is empty then. */
-static inline void quarry_page_list_splice(struct quarry_page_list *list, struct quarry_page_list *from)
+static inline void quarry_page_list_splice(struct quarry_page_list *list,
+					   struct quarry_page_list *from)
 {
 	if (!from->nr)
 		return;
@@ -130,7 +131,8 @@ static inline void quarry_page_list_splice(struct quarry_page_list *list, struct
 
 /* From first to last; the body may not take `page` off. */
 #define quarry_page_list_for_each(page, list)                                                      \
-	for (struct page *page = quarry_page_list_first(list); page; page = quarry_page_list_next(page))
+	for (struct page *page = quarry_page_list_first(list); page;                               \
+	     page = quarry_page_list_next(page))
 /* The same; the body may take `page` off, free it, or put it on another list. */
 #define quarry_page_list_for_each_safe(page, following, list)                                      \
 	for (struct page *page = quarry_page_list_first(list),                                     \

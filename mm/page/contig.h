@@ -11,7 +11,8 @@
 struct zone *frame_zone(unsigned long pfn) QUARRY_INT(frame_zone);
 /* First frame after `pfn`, at most `end`, that may belong to another zone: the rest of a run by
  * pageblocks. */
-unsigned long frame_run(const struct zone *zone, unsigned long pfn, unsigned long end) QUARRY_INT(frame_run);
+unsigned long frame_run(const struct zone *zone, unsigned long pfn, unsigned long end)
+	QUARRY_INT(frame_run);
 
 /*
  * All frames of [first, end) become USED single pages with one reference; their contents are not
