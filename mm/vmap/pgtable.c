@@ -264,7 +264,7 @@ static enum link_result find_or_link(uintptr_t va, unsigned long pages, struct p
 	return result;
 }
 
-struct pt_run pgtable_create(uintptr_t va, unsigned long pages, gfp_t gfp)
+static QUARRY_NOINLINE struct pt_run create_slow(uintptr_t va, unsigned long pages, gfp_t gfp)
 {
 	struct page *spare = NULL;
 	bool linked = false;
@@ -295,6 +295,14 @@ struct pt_run pgtable_create(uintptr_t va, unsigned long pages, gfp_t gfp)
 	if (linked)
 		arch_tlb_map_sync(0, PT_EVERYTHING);
 	return run;
+}
+
+struct pt_run pgtable_create(uintptr_t va, unsigned long pages, gfp_t gfp)
+{
+	struct pt_run run = pgtable_find(va, pages);
+
+	/* P3: the caller's area keeps the table there. */
+	return likely(!run.level) ? run : create_slow(va, pages, gfp);
 }
 
 int pgtable_query(uintptr_t va, bool wait, struct pt_leaf *leaf)

@@ -2,11 +2,13 @@
 /*
  * vmalloc.c: pages plus addresses plus mapping.
  *
- * Pages come in batches, an array on the stack, and go into the tables run by run; no list of an
- * area's pages is kept, because the page tables are one. A failure on the way takes down what is
- * there.
+ * An area is put together from the largest blocks that are easy to get, up to 2 MiB each: a block
+ * costs one request, whatever its size. When a size is not to be had, this area asks for smaller
+ * ones only; single pages come in batches, an array on the stack. Blocks are compound, so a
+ * reference to any page of one keeps the block. No list of an area's blocks is kept, because the
+ * page tables are one. A failure on the way takes down what is there.
  *
- * Cost        per page a stock pop, an entry and two words of struct page.
+ * Cost        per block a stock pop and two words of struct page, per page an entry.
  * Start at    __vmalloc_node
  */
 #include <quarry/vmalloc.h>
@@ -17,6 +19,7 @@
 #include "mm/vmap/vmap.h"
 
 #define BATCH 32u
+#define LARGEST_BLOCK 9u /* order: what one leaf table maps; more saves nothing */
 
 #define CALLER() __builtin_return_address(0)
 
@@ -43,11 +46,12 @@ static void put_batch(struct page **pages, unsigned long n)
 	free_pages_bulk(n, pages);
 }
 
-/* Give an area its pages. Return: how many it has; fewer than info->pages on failure. */
-static unsigned long populate(const struct vmap_info *info, gfp_t gfp, int node)
+/* Back the rest of an area from page `done` on with single pages. Return: pages mapped. */
+static unsigned long populate_singles(const struct vmap_info *info, unsigned long done, gfp_t gfp,
+				      int node)
 {
 	struct page *batch[BATCH];
-	unsigned long done = 0;
+	unsigned long first = done;
 
 	while (done < info->pages) {
 		uintptr_t va = info->start + (done << PAGE_SHIFT);
@@ -64,6 +68,58 @@ static unsigned long populate(const struct vmap_info *info, gfp_t gfp, int node)
 		if (mapped < got)
 			put_batch(batch + mapped, got - mapped);
 		if (!mapped || mapped < got)
+			break;
+	}
+	return done - first;
+}
+
+/* A block of at most *order; *order becomes what it has, or 0 if there is none but single pages. */
+static struct page *get_block(unsigned *order, gfp_t gfp, int node)
+{
+	struct page *head = NULL;
+
+	/* Nobody waits, reclaims or uses a reserve for a block: single pages do as well. */
+	gfp &= ~(__GFP_DIRECT_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL |
+		 __GFP_RETRY_MAYFAIL);
+	gfp |= __GFP_COMP | __GFP_NORETRY | __GFP_NOWARN;
+	for (; *order; --*order) {
+		head = alloc_pages_node(node, gfp, *order);
+		if (head)
+			break;
+	}
+	return head;
+}
+
+/* Give an area its pages. Return: how many are mapped; fewer than info->pages on failure. */
+static unsigned long populate(const struct vmap_info *info, gfp_t gfp, int node)
+{
+	unsigned most = LARGEST_BLOCK;
+	unsigned long done = 0;
+
+	while (done < info->pages) {
+		uintptr_t va = info->start + (done << PAGE_SHIFT);
+		unsigned order = highest_bit(info->pages - done);
+		unsigned long mapped;
+		struct page *head;
+
+		if (order > most)
+			order = most;
+		head = get_block(&order, gfp, node);
+		if (!head)
+			return done + populate_singles(info, done, gfp, node);
+		if (order < most && info->pages - done >= 2ul << order)
+			most = order; /* a larger one was refused */
+		page_set_kind(head, QUARRY_PAGE_VMALLOC);
+		head->index = va >> PAGE_SHIFT;
+		mapped = vmap_map_block(va, page_to_phys(head), 1ul << order, QUARRY_PROT_KERNEL,
+					gfp);
+		done += mapped;
+		if (!mapped) {
+			page_set_kind(head, QUARRY_PAGE_USED);
+			__free_pages(head, order);
+		}
+		/* The rest of a block that is mapped in part is freed with its head. */
+		if (mapped < 1ul << order)
 			break;
 	}
 	return done;

@@ -6,8 +6,8 @@
  *
  * Invariants, checked by vmap_check:
  *   M1  pages [start, start + pages) of a live area are mapped, its guard page is not
- *   M2  a page mapped by a VMAP_ALLOC area is of kind VMALLOC and its index is its virtual page
- *       number
+ *   M2  a VMAP_ALLOC area consists of blocks of 1 to 512 pages, each mapped whole and in order, of
+ *       kind VMALLOC; the head's index is its virtual page number
  *   M3  nothing else is mapped in the window, but areas whose free was put off
  *
  * An area that is freed in an interrupt is claimed there, so a second free is seen at once, and
@@ -15,7 +15,7 @@
  * may sleep, unmaps it.
  *
  * Locking     vmap_lock for the list; entries of an area belong to who allocated or claimed it.
- * Cost        per page one entry read and one written; per 2 MiB one walk.
+ * Cost        per page one entry read and one written; per 2 MiB and per block one walk.
  * Start at    vmap_free
  */
 #include "mm/vmap/vmap.h"
@@ -112,22 +112,94 @@ unsigned long vmap_map_pages(uintptr_t va, struct page *const *pages, unsigned l
 	return done;
 }
 
-/* Clear the entries of pages [va, va + n); collect our pages, if wanted. */
-static void unmap_pages(uintptr_t va, unsigned long n, struct page_chain *pages)
+unsigned long vmap_map_block(uintptr_t va, phys_addr_t phys, unsigned long n, unsigned prot,
+			     gfp_t gfp)
 {
+	/* The frame number is one field, so entries of neighbouring frames differ by a constant. */
+	quarry_pte_t pte = arch_pte_leaf(phys, prot, 0);
+	quarry_pte_t step = arch_pte_leaf(phys + PAGE_SIZE, prot, 0) - pte;
+	uintptr_t start = va;
+	unsigned long done = 0;
+
+	while (done < n) {
+		struct pt_run run = pgtable_create(va, n - done, vmap_own_gfp(gfp) | __GFP_NOWARN);
+		unsigned long i = 0;
+
+		if (!run.pte)
+			break;
+		for (; i < run.pages && !arch_pte_present(arch_pte_read(&run.pte[i])); i++) {
+			arch_pte_write(&run.pte[i], pte);
+			pte += step;
+		}
+		done += i;
+		va += i << PAGE_SHIFT;
+		if (i < run.pages) {
+			mm_report(VMAP_TABLE, "vmap", (void *)va, arch_pte_read(&run.pte[i]), 0);
+			break;
+		}
+	}
+	if (done)
+		arch_tlb_map_sync(start, va);
+	return done;
+}
+
+/* Clear n entries of a run. Return: were all present? */
+static bool clear_entries(quarry_pte_t *pte, unsigned long n)
+{
+	quarry_pte_t all = ~(quarry_pte_t)0;
+
+	for (unsigned long i = 0; i < n; i++) {
+		all &= arch_pte_read(&pte[i]);
+		arch_pte_write(&pte[i], 0);
+	}
+	return arch_pte_present(all);
+}
+
+/* Take the block that an entry leads to. Return: its pages; 0 if it is none of ours that begins
+ * there, so its head's entry was lost: it may be anywhere. */
+static unsigned long collect_block(quarry_pte_t pte, struct page_chain *blocks)
+{
+	struct page *head = phys_to_page(arch_pte_addr(pte, 0));
+
+	if (unlikely(compound_head(head) != head))
+		return 0;
+	chain_push(blocks, head);
+	return 1ul << page_order(head);
+}
+
+/*
+ * Clear the entries of pages [va, va + n). With `blocks` the pages are ours: collect the blocks
+ * that begin there.
+ */
+static void unmap_pages(uintptr_t va, unsigned long n, struct page_chain *blocks)
+{
+	unsigned long block = 0; /* pages of the current block that are still mapped */
+
 	while (n) {
 		struct pt_run run = pgtable_find(va, n);
+		unsigned long i = 0, part;
 
-		for (unsigned long i = 0; i < run.pages; i++) {
+		for (; i < run.pages; i += part) {
 			quarry_pte_t pte = run.level ? 0 : arch_pte_read(&run.pte[i]);
+			bool good = arch_pte_is_leaf(pte, 0);
 
-			if (!arch_pte_is_leaf(pte, 0)) {
-				mm_report(VMAP_TABLE, "vunmap", (void *)va, pte, run.level);
-				continue;
+			part = 1;
+			if (good && blocks && !block) {
+				block = collect_block(pte, blocks);
+				good = block != 0;
+			} else if (!good) {
+				block -= block != 0;
 			}
-			arch_pte_write(&run.pte[i], 0);
-			if (pages)
-				chain_push(pages, phys_to_page(arch_pte_addr(pte, 0)));
+			if (!good)
+				mm_report(VMAP_TABLE, "vunmap", (void *)va, pte, run.level);
+			if (run.level)
+				continue;
+			if (block) {
+				part = (unsigned long)min_u64(block, run.pages - i);
+				block -= part;
+			}
+			if (!clear_entries(&run.pte[i], part) && good)
+				mm_report(VMAP_TABLE, "vunmap", (void *)va, pte, part);
 		}
 		va += run.pages << PAGE_SHIFT;
 		n -= run.pages;
@@ -222,7 +294,10 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 static bool pages_are_used(struct page *const *pages, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		if (!page_is_known(pages[i]))
+		bool aligned = ((uintptr_t)pages[i] - (uintptr_t)quarry_page_array) %
+				       sizeof(struct page) == 0;
+
+		if (!aligned || !pfn_valid(page_to_pfn(pages[i])))
 			return false;
 		switch (page_kind(compound_head(pages[i]))) {
 		case QUARRY_PAGE_USED:
@@ -373,9 +448,10 @@ static unsigned long check_area(const struct vmap_info *info)
 			bad += broken(1, va);
 		} else if (info->flags & VMAP_ALLOC) {
 			const struct page *page = phys_to_page(leaf.phys);
+			const struct page *head = compound_head(page);
 
-			if (page_kind(page) != QUARRY_PAGE_VMALLOC ||
-			    page->index != va >> PAGE_SHIFT)
+			if (page_kind(head) != QUARRY_PAGE_VMALLOC ||
+			    head->index + (unsigned long)(page - head) != va >> PAGE_SHIFT)
 				bad += broken(2, va);
 		}
 	}

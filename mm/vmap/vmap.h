@@ -32,6 +32,9 @@ int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp) QUARRY
  * n on failure. */
 unsigned long vmap_map_pages(uintptr_t va, struct page *const *pages, unsigned long n,
 			     unsigned prot, gfp_t gfp) QUARRY_INT(vmap_map_pages);
+/* The same for a block of n pages at `phys`. */
+unsigned long vmap_map_block(uintptr_t va, phys_addr_t phys, unsigned long n, unsigned prot,
+			     gfp_t gfp) QUARRY_INT(vmap_map_block);
 /* Undo a new area of which the first `mapped` pages are mapped. */
 void vmap_abort(struct vmap_info *info, unsigned long mapped) QUARRY_INT(vmap_abort);
 /* Free the area of `kind` that starts at `address`, or report for `call` why not. Context: any. */

@@ -172,8 +172,9 @@ static void check_finds_damage(void **state)
 	(void)state;
 	mock_start(NULL);
 	char *p = vmalloc(3 * PAGE_SIZE);
-	struct page *page = vmalloc_to_page(p);
-	struct pt_run run = pgtable_find(va_of(p), 1);
+	/* The last page is a block of its own. */
+	struct page *page = vmalloc_to_page(p + 2 * PAGE_SIZE);
+	struct pt_run run = pgtable_find(va_of(p) + 2 * PAGE_SIZE, 1);
 	quarry_pte_t pte = arch_pte_read(run.pte);
 
 	assert_int_equal(vmap_check(), 0);
@@ -187,7 +188,7 @@ static void check_finds_damage(void **state)
 	arch_pte_write(run.pte, 0);
 	assert_int_equal(vmap_check(), 2);
 	arch_pte_write(run.pte, pte);
-	arch_tlb_map_sync(va_of(p), va_of(p) + PAGE_SIZE);
+	arch_tlb_map_sync(va_of(p), va_of(p) + 3 * PAGE_SIZE);
 	assert_int_equal(vmap_check(), 0);
 	vfree(p);
 	mock_stop();
