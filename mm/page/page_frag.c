@@ -18,14 +18,12 @@
 #include "mm/gfp/gfp.h"
 #include "mm/phys/pageblock.h"
 
-#define BLOCK_ORDER                                                                                \
-/* 32 KiB: some twenty packets of 1.5 KiB; the largest order that requests try hard for */
-3u
-#define REFERENCES                                                                                 \
-	((uint32_t)(PAGE_SIZE << BLOCK_ORDER) +                                                    \
-	 1) /* a piece has at least one byte; one is ours to the end */
+/* 32 KiB: some twenty packets of 1.5 KiB; the largest order that requests try hard for. */
+#define BLOCK_ORDER 3u
+/* A piece has at least one byte; one reference is ours to the end. */
+#define REFERENCES ((uint32_t)(PAGE_SIZE << BLOCK_ORDER) + 1)
 
-	static void
+static void
 	start_block(struct page_frag_cache *cache)
 {
 	__atomic_store_n(&cache->block->refcount, (int32_t)REFERENCES, __ATOMIC_RELAXED);
