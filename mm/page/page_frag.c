@@ -23,8 +23,7 @@
 /* A piece has at least one byte; one reference is ours to the end. */
 #define REFERENCES ((uint32_t)(PAGE_SIZE << BLOCK_ORDER) + 1)
 
-static void
-	start_block(struct page_frag_cache *cache)
+static void start_block(struct page_frag_cache *cache)
 {
 	__atomic_store_n(&cache->block->refcount, (int32_t)REFERENCES, __ATOMIC_RELAXED);
 	cache->left = REFERENCES;
