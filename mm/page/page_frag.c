@@ -32,9 +32,9 @@ static void start_block(struct page_frag_cache *cache)
 
 static bool new_block(struct page_frag_cache *cache, gfp_t gfp)
 {
-	const gfp_t light =
-		(gfp & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC;
-	struct page *block = alloc_pages(light | __GFP_COMP, BLOCK_ORDER);
+	const gfp_t hard = __GFP_DIRECT_RECLAIM | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL;
+	const gfp_t light = __GFP_COMP | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC;
+	struct page *block = alloc_pages((gfp & ~hard) | light, BLOCK_ORDER);
 
 	if (!block)
 		block = alloc_pages(gfp, 0);
