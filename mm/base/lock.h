@@ -25,6 +25,12 @@ static inline bool mm_trylock(struct mm_lock *lock)
 	       __atomic_exchange_n(&lock->held, 1u, __ATOMIC_ACQUIRE) == 0;
 }
 
+/* For assertions: does somebody hold it? */
+static inline bool mm_lock_is_held(const struct mm_lock *lock)
+{
+	return __atomic_load_n(&lock->held, __ATOMIC_RELAXED) != 0;
+}
+
 /* Interrupts are masked already. */
 static inline void mm_lock_raw(struct mm_lock *lock)
 {

@@ -41,7 +41,7 @@ static inline void free_list_push(struct zone *zone, struct page *head, unsigned
 	uint32_t pfn = (uint32_t)page_to_pfn(head);
 	uint32_t next = zone->list[order][type];
 
-	MM_ASSERT(zone->lock.held);
+	MM_ASSERT(mm_lock_is_held(&zone->lock));
 	MM_ASSERT(order <= MAX_PAGE_ORDER && type < MIGRATE_TYPES);
 	MM_ASSERT(pfn && !(pfn & ((1u << order) - 1)));
 	MM_ASSERT_SLOW(free_block_is_sound(head, order));
@@ -61,7 +61,7 @@ static inline void free_list_unlink(struct zone *zone, struct page *head, unsign
 {
 	uint32_t next = head->lru.next, prev = head->lru.prev;
 
-	MM_ASSERT(zone->lock.held);
+	MM_ASSERT(mm_lock_is_held(&zone->lock));
 	MM_ASSERT(page_flags(head) == page_state(QUARRY_PAGE_FREE, order, type, zone->number));
 	MM_ASSERT(free_list_agrees(zone, head, order, type));
 	MM_ASSERT(zone->count[order][type]);
