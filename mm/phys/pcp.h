@@ -48,7 +48,8 @@ QUARRY_STATIC_ASSERT(sizeof(struct page_stock) == 1u << QUARRY_PG_ORDER_SHIFT,
 /*
  * How many blocks a stock has handed out and taken back since its CPU started. The counts of the
  * parked mobilities lie COUNT_ROW rows behind their stocks, in rows that no block selects: at a
- * constant distance, so counting is one instruction and the table is no larger.
+ * constant distance, so counting is one instruction and the table is no larger. Only the owner
+ * writes, while its mark stands; a reader elsewhere sees a word that may be a moment old.
  */
 struct page_count {
 	unsigned long taken, given;
