@@ -107,7 +107,7 @@ static void q001_random_requests_against_a_model(void **state)
 		} else if (hold.nr) {
 			unsigned long i = (r >> 32) % hold.nr;
 			struct held block = hold.block[i];
-			memset(owner + page_to_pfn(block.page) - base, 0, 1ul << block.order);
+			memset(&owner[page_to_pfn(block.page) - base], 0, 1ul << block.order);
 			__free_pages(block.page, block.order);
 			hold.block[i] = hold.block[--hold.nr];
 		}
