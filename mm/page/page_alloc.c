@@ -10,7 +10,7 @@
  *
  * Every bad free is judged in report_free(), off the path; the block is left as it was.
  *
- * Cost     page pair of a parked order: about 55 instructions on x86_64 (tests/bench).
+ * Cost     page pair of a parked order: about 110 instructions on x86_64 (tests/bench).
  * Start at alloc_pages, __free_pages.
  */
 #include <quarry/gfp.h>
