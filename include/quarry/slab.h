@@ -10,8 +10,10 @@
  *     at least to ARCH_KMALLOC_MINALIGN. So powers of two are aligned to themselves, 96 to 32.
  *   - NULL and ZERO_SIZE_PTR may be passed to every free.
  *   - A free of something that is not an object is reported and ignored: see the rules OBJECT_*
- *     and FREE_* in quarry/debug.h. What cannot be seen at the free itself (a second free that is
- *     not immediate, a pointer into an object) is reported when the CPU's stock is emptied.
+ *     and FREE_* in quarry/debug.h. What is not seen at the free itself is reported when the CPU's
+ *     stock is emptied: a second free of an object that has left the stock of the CPU, or went to
+ *     another CPU's; with QUARRY_HARDENING 0 also a pointer into an object, and a second free that
+ *     is not immediate.
  *   - Zone bits: __GFP_DMA selects DMA caches; __GFP_DMA32 and __GFP_HIGHMEM are reported and
  *     ignored.
  */
@@ -80,7 +82,7 @@ static QUARRY_ALWAYS_INLINE size_t quarry_kmalloc_class_size(unsigned cls)
 
 /* The caches of kmalloc, one after another by type and class. Opaque: only their addresses are
  * public. */
-#define QUARRY_KMEM_CACHE_SIZE (128 + 8 * (size_t)QUARRY_MAX_CPUS + 64 * (size_t)QUARRY_MAX_NODES)
+#define QUARRY_KMEM_CACHE_SIZE (192 + 8 * (size_t)QUARRY_MAX_CPUS + 64 * (size_t)QUARRY_MAX_NODES)
 extern unsigned char quarry_kmalloc_caches[] QUARRY_API(kmalloc_caches);
 static QUARRY_ALWAYS_INLINE struct kmem_cache *quarry_kmalloc_cache(enum quarry_kmalloc_type type,
 								    unsigned cls)

@@ -57,6 +57,17 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **
 	return (int)n;
 }
 
+/* Free what the fast loop refused: an object of a slab of the smaller shape, or a mistake. */
+static void free_odd(struct kmem_cache *cache, void *object, uintptr_t caller)
+{
+	struct page *page = page_of_address(object);
+
+	if (page && page->mapping == cache)
+		slab_free_checked(cache, page, object, "kmem_cache_free_bulk", caller);
+	else
+		slab_report_free(cache, object, page, "kmem_cache_free_bulk", caller);
+}
+
 void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
 {
 	if (!cache) {
@@ -72,6 +83,10 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
 
 			if (unlikely(!page || page->mapping != cache))
 				break;
+			if (QUARRY_HARDENING &&
+			    unlikely((page_flags(page) & SLAB_PAGE_SMALL) ||
+				     !slab_starts_object(cache, p[end])))
+				break;
 			object_poison(cache, page, p[end]);
 		}
 		if (end > done) {
@@ -81,8 +96,7 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
 			continue;
 		}
 		if (!ZERO_OR_NULL_PTR(p[done]))
-			slab_report_free(cache, p[done], page_of_address(p[done]),
-					 "kmem_cache_free_bulk", CALLER);
+			free_odd(cache, p[done], CALLER);
 		done++;
 	}
 }

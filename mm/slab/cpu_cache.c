@@ -2,9 +2,9 @@
 /*
  * cpu_cache.c: filling, emptying, making and ending the CPUs' stocks. Exclusion: cpu_cache.h.
  *
- * Sizes. A stock is one object of 64 to 512 bytes: a head of 16 bytes, the NULL in object[0],
- * and cap pointers: for objects up to 256 bytes 61, to 1 KiB 29, to 4 KiB 13, to 32 KiB 5; larger
- * ones have no stocks.
+ * Sizes. A stock is one object of 64 to 512 bytes, and 64 more at hardening 1: a head of 16 bytes,
+ * the table of places, the NULL in object[0], and cap pointers: for objects up to 256 bytes 61, to
+ * 1 KiB 29, to 4 KiB 13, to 32 KiB 5; larger ones have no stocks.
  * Half of it moves at a time, the older half when it is emptied: what was freed last is warm.
  *
  * Stocks are made when a cache is first used, for all CPUs at once, because a free must not
@@ -45,6 +45,7 @@ static struct kmem_cache *cache_of_stock(uint32_t cap)
 
 struct object_stock *stock_new(uint32_t cap)
 {
+	MM_ASSERT(cap >= 1 && cap < 255);
 	struct kmem_cache *from = cache_of_stock(cap);
 	struct object_stock *stock = partial_take_anywhere(from);
 
@@ -58,6 +59,9 @@ struct object_stock *stock_new(uint32_t cap)
 	stock->cap = cap;
 	stock->batch = (uint16_t)((cap + 1) / 2);
 	stock->object[0] = NULL;
+#if QUARRY_HARDENING >= 1
+	__builtin_memset(stock->place, 0xff, sizeof(stock->place)); /* nowhere */
+#endif
 	return stock;
 }
 
@@ -101,6 +105,7 @@ void cpu_cache_stop(struct kmem_cache *cache, unsigned cpu)
 		return;
 	__atomic_store_n(&cache->stock[cpu], STOCK_NONE, __ATOMIC_RELAXED);
 	partial_give(cache, &stock->object[1], (unsigned)stock->n);
+	MM_ASSERT(!stock->busy);
 	stock_free(stock);
 }
 
@@ -109,10 +114,26 @@ static void give_oldest(struct kmem_cache *cache, struct object_stock *stock, si
 {
 	size_t left = stock_count(stock) - count;
 
+	MM_ASSERT(stock->busy && count <= stock_count(stock));
+	MM_ASSERT(stock_count(stock) <= stock->cap && !stock->object[0]);
 	partial_give(cache, &stock->object[1], (unsigned)count);
 	for (size_t i = 1; i <= left; i++)
-		stock->object[i] = stock->object[i + count];
+		stock_put(stock, i, stock->object[i + count]);
 	stock_set_count(stock, left);
+}
+
+/* Take a batch from the node's slabs into the marked, empty stock. Return: how many. */
+static size_t fill(struct kmem_cache *cache, unsigned node, struct object_stock *stock)
+{
+	size_t n = partial_take(cache, node, &stock->object[1], stock->batch);
+
+	MM_ASSERT(stock->busy && n <= stock->batch);
+	MM_ASSERT_SLOW(slab_has_all(cache, &stock->object[1], n));
+#if QUARRY_HARDENING >= 1
+	for (size_t i = 1; i <= n; i++)
+		*stock_place(stock, stock->object[i]) = (uint8_t)i;
+#endif
+	return n;
 }
 
 void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
@@ -129,7 +150,7 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 	/* The caller may have come from another CPU since it found a stock empty: this one may
 	 * have objects. */
 	if (!n)
-		n = partial_take(cache, node, &stock->object[1], stock->batch);
+		n = fill(cache, node, stock);
 	if (n) {
 		object = stock->object[n];
 		stock_set_count(stock, n - 1);
@@ -143,7 +164,8 @@ static void put_making_room(struct kmem_cache *cache, struct object_stock *stock
 {
 	size_t n = stock_count(stock);
 
-	if (n && stock->object[n] == object) {
+	MM_ASSERT(stock->busy && n <= stock->cap);
+	if (stock_holds(stock, n, object)) {
 		mm_report(OBJECT_TWICE, "kfree", object, cache->name, 0);
 		return;
 	}
@@ -151,7 +173,7 @@ static void put_making_room(struct kmem_cache *cache, struct object_stock *stock
 		give_oldest(cache, stock, stock->batch);
 		n -= stock->batch;
 	}
-	stock->object[n + 1] = object;
+	stock_put(stock, n + 1, object);
 	stock_set_count(stock, n + 1);
 }
 
@@ -197,10 +219,14 @@ void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *ob
 			give_oldest(cache, stock, stock->batch);
 			have -= stock->batch;
 		}
-		kept = n < stock->cap - have ? n : stock->cap - have;
-		for (unsigned i = 0; i < kept; i++)
-			stock->object[have + 1 + i] = object[i];
-		stock_set_count(stock, have + kept);
+		for (; kept < n && have < stock->cap; kept++) {
+			if (unlikely(stock_holds(stock, have, object[kept])))
+				mm_report(OBJECT_TWICE, "kmem_cache_free_bulk", object[kept],
+					  cache->name, 0);
+			else
+				stock_put(stock, ++have, object[kept]);
+		}
+		stock_set_count(stock, have);
 		stock_end(stock);
 	}
 	if (kept < n)

@@ -97,7 +97,8 @@ void *__kmalloc_node(size_t size, gfp_t gfp, int node)
 	return size ? large_alloc(size, gfp, node, "kmalloc_node", CALLER) : ZERO_SIZE_PTR;
 }
 
-/* Free what is not an object of a slab: nothing, a large block, or a mistake, which is reported. */
+/* Free what is not an object of a slab of the preferred shape: one of the smaller shape, nothing, a
+ * large block, or a mistake, which is reported. */
 static QUARRY_NOINLINE void free_other(const void *p, struct page *page, uintptr_t caller)
 {
 	enum quarry_page_kind kind = page ? page_kind(page) : QUARRY_PAGE_INNER;
@@ -113,6 +114,10 @@ static QUARRY_NOINLINE void free_other(const void *p, struct page *page, uintptr
 		page->private_ = 0;
 		page_set_kind(page, QUARRY_PAGE_USED);
 		__free_pages(page, page_order(page));
+		return;
+	}
+	if (page && kind == QUARRY_PAGE_SLAB) {
+		slab_free_checked(page->mapping, page, (void *)(uintptr_t)p, "kfree", caller);
 		return;
 	}
 	if (!page) {
@@ -143,11 +148,20 @@ void kfree(const void *p)
 	}
 	struct page *page = pfn_to_page(pfn);
 
-	if (unlikely(page_kind(page) != QUARRY_PAGE_SLAB)) {
+	uint32_t mask = QUARRY_PG_KIND_MASK | (QUARRY_HARDENING ? SLAB_PAGE_SMALL : 0u);
+
+	if (unlikely((page_flags(page) & mask) != QUARRY_PAGE_SLAB)) {
 		free_other(p, page, CALLER);
 		return;
 	}
-	slab_free(page->mapping, page, (void *)(uintptr_t)p);
+	struct kmem_cache *cache = page->mapping;
+	void *object = (void *)(uintptr_t)p;
+
+	if (QUARRY_HARDENING && unlikely(!slab_starts_object(cache, object))) {
+		slab_free_checked(cache, page, object, "kfree", CALLER);
+		return;
+	}
+	slab_free(cache, page, object);
 }
 
 /* Bytes of a live object, and of them `*used` that may hold something; 0 if it is not one. */

@@ -22,8 +22,9 @@
  *   flags     kind SLAB, owner bits 0   kind SLAB, owner bits: pages to the head
  *   memory    | object | object | ...              ... | unused | bitmap: a set bit is free |
  *
- * With at most 64 objects private_ itself is the bitmap. Nothing of ours is ever written into
- * an object.
+ * With at most 64 objects private_ itself is the bitmap. A slab of the smaller shape, where the
+ * two differ, has SLAB_PAGE_SMALL in the flags of all its pages. Nothing of ours is ever written
+ * into an object.
  */
 #ifndef QUARRY_MM_SLAB_KMEM_CACHE_H
 #define QUARRY_MM_SLAB_KMEM_CACHE_H
@@ -33,6 +34,10 @@
 #include "mm/base/list.h"
 #include "mm/base/lock.h"
 #include "mm/phys/pageblock.h"
+
+/* Entries of a stock's table of places; a stock's capacity is below 255. */
+#define STOCK_PLACES 64u
+#define STOCK_PLACE_BITS 6u
 
 /*
  * Objects that one CPU keeps of one cache. Only that CPU touches it, pinned; against its own
@@ -47,6 +52,11 @@ struct object_stock {
 	uint32_t cap;
 	uint16_t batch; /* objects moved by one refill or drain */
 	bool busy;
+#if QUARRY_HARDENING >= 1
+	/* By a hash of an object's address: where in object[] one of that hash was put last. Only
+	 * a hint: nothing is cleared when an object leaves. */
+	uint8_t place[STOCK_PLACES];
+#endif
 	void *object[]; /* cap + 1; the newest last */
 };
 
@@ -83,6 +93,9 @@ struct kmem_cache {
 	uint32_t stock_cap; /* of new stocks; 0: this cache has none */
 	/* ceil(2^40 / size): index = offset * reciprocal >> 40 for offsets below 2^20. */
 	uint64_t reciprocal;
+	/* Of the preferred shape, for slab_starts_object(): bytes of a slab - 1, the offset of the
+	 * last object, -(floor(2^64 / size) + 1). */
+	uint64_t slab_mask, last_offset, step_inverse;
 	gfp_t page_gfp; /* zone and mobility of the pages */
 	slab_flags_t flags;
 	struct slab_shape shape[2]; /* preferred, smallest */
@@ -93,6 +106,9 @@ struct kmem_cache {
 	uint32_t max_empty; /* empty slabs kept on a node */
 	bool builtin;	    /* not created by a caller: cannot be destroyed */
 	bool stocked;	    /* its CPUs were given stocks */
+	/* Object i of a slab is bit i * stride + shift (mod 64) of its word: the order in which a
+	 * new slab is handed out. stride_inverse * stride == 1 (mod 64). */
+	uint8_t stride, stride_inverse, shift;
 	char name[QUARRY_CACHE_NAME_MAX + 1];
 
 	struct slab_node node[QUARRY_MAX_NODES];

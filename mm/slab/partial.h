@@ -21,6 +21,11 @@ void *partial_grow(struct kmem_cache *cache, gfp_t gfp, int node) QUARRY_INT(par
  * alone. */
 void partial_give(struct kmem_cache *cache, void *const *object, unsigned n)
 	QUARRY_INT(partial_give);
+/* Unlist some empty slabs and chain them to `chain` for partial_release(); none are left if it
+ * stays as it was. Return: slabs that remain. */
+unsigned long partial_detach(struct kmem_cache *cache, uint32_t *chain) QUARRY_INT(partial_detach);
+/* Give the pages of unlisted slabs back. No lock held. */
+void partial_release(uint32_t chain) QUARRY_INT(partial_release);
 /* Give the pages of all empty slabs back. Return: slabs that remain. */
 unsigned long partial_shrink(struct kmem_cache *cache) QUARRY_INT(partial_shrink);
 /* Objects taken from the slabs of all nodes. */

@@ -7,9 +7,9 @@
  *   kmem_cache_free    address -> page -> cache, compare -> push on the CPU's stock: mostly the end
  *   ..._free_slow      give the older half of the stock to its slabs; each object is checked there
  *
- * What is checked when: a foreign pointer and a wrong cache at the free itself; a second free at
- * once if nothing was freed in between, else when the stock is emptied; a pointer into an object
- * when the stock is emptied.
+ * What is checked when: a foreign pointer and a wrong cache at the free itself. At hardening 1 a
+ * pointer into an object too (slab_starts_object), and a second free while the object is in the
+ * CPU's stock (stock_holds); what these miss, and at hardening 0 both, when the stock is emptied.
  *
  * Start at kmem_cache_alloc, kmem_cache_free.
  */
@@ -128,6 +128,19 @@ void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t gfp, int node)
 	return slab_alloc_rare(cache, gfp, node, "kmem_cache_alloc_node", CALLER);
 }
 
+void slab_free_checked(struct kmem_cache *cache, struct page *page, void *object, const char *call,
+		       uintptr_t caller)
+{
+	struct page *head = slab_head(page);
+
+	if (unlikely(slab_index(cache, head, slab_shape(cache, head), object) == NO_OBJECT)) {
+		mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, call, object, (unsigned long)cache->name,
+			     cache->size, caller);
+		return;
+	}
+	slab_free(cache, page, object);
+}
+
 void kmem_cache_free(struct kmem_cache *cache, void *object)
 {
 	if (unlikely(ZERO_OR_NULL_PTR(object)))
@@ -136,6 +149,11 @@ void kmem_cache_free(struct kmem_cache *cache, void *object)
 
 	if (unlikely(!page || !cache || page->mapping != cache)) {
 		slab_report_free(cache, object, page, "kmem_cache_free", CALLER);
+		return;
+	}
+	if (QUARRY_HARDENING && unlikely((page_flags(page) & SLAB_PAGE_SMALL) ||
+					 !slab_starts_object(cache, object))) {
+		slab_free_checked(cache, page, object, "kmem_cache_free", CALLER);
 		return;
 	}
 	slab_free(cache, page, object);

@@ -50,6 +50,11 @@ static QUARRY_ALWAYS_INLINE void *slab_alloc(struct kmem_cache *cache, gfp_t gfp
 	return slab_alloc_judged(cache, gfp);
 }
 
+/* Free what slab_starts_object() refused, or an object of a slab of the smaller shape; report what
+ * is not the start of an object. */
+void slab_free_checked(struct kmem_cache *cache, struct page *page, void *object, const char *call,
+		       uintptr_t caller) QUARRY_INT(slab_free_checked) QUARRY_NOINLINE;
+
 /* Free an object of `cache`, which `page` belongs to. */
 static QUARRY_ALWAYS_INLINE void slab_free(struct kmem_cache *cache, struct page *page,
 					   void *object)

@@ -10,7 +10,9 @@
  * later it is through.
  *
  * Locking  registry.lock, rank 1, is held while the list is walked: with it a cache stays alive.
- *          Node locks (4) and the page allocator's (5) are taken inside. No request for pages is
+ *          Whoever works on all caches takes it anew for each, and goes on by id: under one hold
+ *          one stock is emptied, or a few slabs are unlisted. Node locks (4) are taken inside, and
+ *          the page allocator's (5) where a stock's slabs become empty. No request for pages is
  *          made under it.
  * Start at kmem_cache_create_args, kmem_cache_destroy.
  */
@@ -60,6 +62,20 @@ static void copy_name(char *to, const char *name)
 	to[i] = '\0';
 }
 
+/* Choose the order in which slabs are handed out: one of 2048. */
+static void set_order(struct kmem_cache *cache)
+{
+	uint64_t random = 0x9e3779b97f4a7c15ull * (registry.last_id + 1ull) >> 32;
+
+	if (QUARRY_HARDENING && mm_ops.random)
+		random = mm_ops.random();
+	cache->shift = random % 64;
+	cache->stride = (random >> 6) % 64 | 1u;
+	/* x * x == 1 (mod 8) for odd x; one step x(2 - x * x) doubles the number of right bits. */
+	cache->stride_inverse =
+		(uint8_t)(cache->stride * (2u - (unsigned)cache->stride * cache->stride) % 64);
+}
+
 void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint32_t align,
 		 slab_flags_t flags, void (*ctor)(void *))
 {
@@ -73,6 +89,12 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 	cache->reciprocal = ((1ull << 40) + cache->size - 1) / cache->size;
 	cache->shape[0] = slab_shape_of(cache->size, slab_preferred_order(cache->size));
 	cache->shape[1] = slab_shape_of(cache->size, get_order(cache->size));
+	cache->slab_mask = (PAGE_SIZE << cache->shape[0].order) - 1;
+	cache->last_offset = (uint64_t)(cache->shape[0].objects - 1) * cache->size;
+	cache->step_inverse = ~(UINT64_MAX / cache->size);
+	if (is_power_of_2(cache->size))
+		cache->step_inverse--;
+	set_order(cache);
 	cache->stock_cap = stock_cap_for(cache->size);
 	cache->flags = flags;
 	cache->ctor = ctor;
@@ -86,6 +108,8 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 
 	unsigned long irq = mm_lock(&registry.lock);
 
+	MM_ASSERT(cache->shape[0].objects >= 1 && cache->shape[1].objects >= 1);
+	MM_ASSERT((unsigned)cache->stride * cache->stride_inverse % 64 == 1);
 	cache->id = ++registry.last_id;
 	list_add_tail(&cache->link, &registry.caches);
 	mm_unlock(&registry.lock, irq);
@@ -173,12 +197,27 @@ unsigned kmem_cache_size(const struct kmem_cache *cache)
 
 /* ---- giving back ---- */
 
+/* Lock the registry and go to the first cache above *id. Return: NULL, unlocked, after the last. */
+static struct kmem_cache *lock_next_cache(uint32_t *id, unsigned long *irq)
+{
+	*irq = mm_lock(&registry.lock);
+	struct kmem_cache *cache = cache_after(*id);
+
+	if (!cache)
+		mm_unlock(&registry.lock, *irq);
+	else
+		*id = cache->id;
+	return cache;
+}
+
+/* One cache: `only`, whom the caller keeps alive, or that with `id`, if there still is one. */
 struct drain_request {
 	struct kmem_cache *only;
+	uint32_t id;
 	unsigned busy;
 };
 
-/* Empty the stocks of the CPU that this runs on. */
+/* Empty the stock of the CPU that this runs on. */
 static void drain_here(void *arg)
 {
 	struct drain_request *request = arg;
@@ -189,8 +228,10 @@ static void drain_here(void *arg)
 		done = cpu_cache_drain(request->only, cpu);
 	} else {
 		unsigned long irq = mm_lock(&registry.lock);
+		struct kmem_cache *cache = cache_after(request->id - 1);
 
-		for_each_cache(cache) done &= cpu_cache_drain(cache, cpu);
+		if (cache && cache->id == request->id)
+			done = cpu_cache_drain(cache, cpu);
 		mm_unlock(&registry.lock, irq);
 	}
 	cpu_unpin();
@@ -198,32 +239,61 @@ static void drain_here(void *arg)
 		__atomic_fetch_add(&request->busy, 1u, __ATOMIC_RELAXED);
 }
 
-void cache_drain(struct kmem_cache *only)
+static void drain_everywhere(struct drain_request *request)
 {
-	struct drain_request request = {.only = only};
-
 	if (cpu_context()) {
-		drain_here(&request);
+		drain_here(request);
 		return;
 	}
 	for (unsigned round = 0; round < DRAIN_ROUNDS; round++) {
-		__atomic_store_n(&request.busy, 0u, __ATOMIC_RELAXED);
-		cpu_call_all(drain_here, &request);
-		if (!__atomic_load_n(&request.busy, __ATOMIC_RELAXED))
+		__atomic_store_n(&request->busy, 0u, __ATOMIC_RELAXED);
+		cpu_call_all(drain_here, request);
+		if (!__atomic_load_n(&request->busy, __ATOMIC_RELAXED))
 			break;
 		arch_relax();
 	}
 }
 
+void cache_drain(struct kmem_cache *cache)
+{
+	struct drain_request request = {.only = cache};
+
+	drain_everywhere(&request);
+}
+
+/* Next cache that has objects in stocks; its id, or 0 at the end. */
+static uint32_t next_with_stocks(uint32_t id)
+{
+	unsigned long irq;
+
+	for (struct kmem_cache *cache; (cache = lock_next_cache(&id, &irq)) != NULL;) {
+		bool found = cpu_cache_count(cache) != 0;
+
+		mm_unlock(&registry.lock, irq);
+		if (found)
+			return id;
+	}
+	return 0;
+}
+
 void slab_drain(void)
 {
-	cache_drain(NULL);
-	/* The small caches that caches and stocks come from are listed first; freeing pages
-	 * needs none of them. */
-	unsigned long irq = mm_lock(&registry.lock);
+	struct drain_request request = {0};
+	uint32_t id = 0;
+	unsigned long irq;
 
-	for_each_cache(cache) if (!(cache->flags & SLAB_TYPESAFE_BY_RCU)) partial_shrink(cache);
-	mm_unlock(&registry.lock, irq);
+	while ((request.id = next_with_stocks(request.id)) != 0)
+		drain_everywhere(&request);
+	for (struct kmem_cache *cache; (cache = lock_next_cache(&id, &irq)) != NULL;) {
+		uint32_t chain = 0;
+
+		if (!(cache->flags & SLAB_TYPESAFE_BY_RCU))
+			partial_detach(cache, &chain);
+		if (chain)
+			id--; /* there may be more */
+		mm_unlock(&registry.lock, irq);
+		partial_release(chain);
+	}
 }
 
 int kmem_cache_shrink(struct kmem_cache *cache)
@@ -319,10 +389,13 @@ void slab_cpu_online(unsigned cpu)
 
 void slab_cpu_offline(unsigned cpu)
 {
-	unsigned long irq = mm_lock(&registry.lock);
+	uint32_t id = 0;
+	unsigned long irq;
 
-	for_each_cache(cache) cpu_cache_stop(cache, cpu);
-	mm_unlock(&registry.lock, irq);
+	for (struct kmem_cache *cache; (cache = lock_next_cache(&id, &irq)) != NULL;) {
+		cpu_cache_stop(cache, cpu);
+		mm_unlock(&registry.lock, irq);
+	}
 }
 
 unsigned long slab_pages(bool reclaimable)

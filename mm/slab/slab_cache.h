@@ -23,8 +23,8 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 		 slab_flags_t flags, void (*ctor)(void *)) QUARRY_INT(cache_setup);
 /* First listed cache with an id above `id`, or NULL. The registry is locked. */
 struct kmem_cache *cache_after(uint32_t id) QUARRY_INT(cache_after);
-/* Empty the stocks of all CPUs for one cache, or all (NULL). Context: see slab_drain. */
-void cache_drain(struct kmem_cache *only) QUARRY_INT(cache_drain);
+/* Empty the stocks of all CPUs for a cache. Context: see slab_drain. */
+void cache_drain(struct kmem_cache *cache) QUARRY_INT(cache_drain);
 /* Empty registry and the caches that caches are made of. */
 void registry_init(void) QUARRY_INT(registry_init);
 

@@ -160,7 +160,7 @@ static unsigned long check_stock(struct kmem_cache *cache, const struct object_s
 		const struct slab_shape *shape = slab_shape(cache, head);
 		uint32_t index = slab_index(cache, head, shape, stock->object[i]);
 
-		CHECK(index != NO_OBJECT && !slab_is_free(head, shape, index),
+		CHECK(index != NO_OBJECT && !slab_is_free(cache, head, shape, index),
 		      "stock I2: a taken object", stock, stock->object[i], i);
 		for (size_t j = 1; j < i; j++)
 			CHECK(stock->object[j] != stock->object[i], "stock I2: once", stock,

@@ -8,6 +8,7 @@
 #ifndef QUARRY_MM_SLAB_SLAB_PAGE_H
 #define QUARRY_MM_SLAB_SLAB_PAGE_H
 
+#include "mm/base/assert.h"
 #include "mm/base/bits.h"
 #include "mm/gfp/gfp.h"
 #include "mm/slab/kmem_cache.h"
@@ -38,6 +39,24 @@ static inline uint32_t slab_taken(const struct page *head)
 
 #define NO_OBJECT UINT32_MAX
 
+/* In the flags of a slab's pages: it is not of its cache's preferred shape. */
+#define SLAB_PAGE_SMALL (1u << 22)
+
+/*
+ * Does an object start at `address`, which is in a slab of the preferred shape?
+ *
+ * With r = floor(2^64 / size) + 1 and offset = last - k * size - d, 0 <= d < size, the product
+ * (last - offset) * r modulo 2^64 is k * (size * r - 2^64) + d * r. The first term is below
+ * 2^21, r above 2^43: so the product is small if d is 0 and k not negative, and in no other case.
+ */
+static QUARRY_ALWAYS_INLINE bool slab_starts_object(const struct kmem_cache *cache,
+						    const void *address)
+{
+	uint64_t offset = (uint64_t)virt_to_phys(address) & cache->slab_mask;
+
+	return (offset - cache->last_offset) * cache->step_inverse <= INT32_MAX;
+}
+
 /* Index of the object of a slab that starts at `address`, which is in the slab's block;
  * NO_OBJECT if none does. */
 static inline uint32_t slab_index(const struct kmem_cache *cache, const struct page *head,
@@ -56,15 +75,25 @@ static inline unsigned long *slab_bitmap(const struct page *head, const struct s
 	return (unsigned long *)page_address(head) +
 	       ((PAGE_SIZE << shape->order) / 8 - shape->words);
 }
+/* Bit of an object in its word of the bitmap, and back. */
+static inline unsigned slab_bit(const struct kmem_cache *cache, uint32_t index)
+{
+	return QUARRY_HARDENING ? (index * cache->stride + cache->shift) % 64 : index % 64;
+}
+static inline uint32_t slab_index_of_bit(const struct kmem_cache *cache, unsigned bit)
+{
+	return QUARRY_HARDENING ? (bit - cache->shift) * cache->stride_inverse % 64 : bit;
+}
 /* The word that holds the free bit of object `index`. */
 static inline unsigned long *slab_word(struct page *head, const struct slab_shape *shape,
 				       uint32_t index)
 {
 	return shape->words ? slab_bitmap(head, shape) + index / 64 : &head->private_;
 }
-static inline bool slab_is_free(struct page *head, const struct slab_shape *shape, uint32_t index)
+static inline bool slab_is_free(const struct kmem_cache *cache, struct page *head,
+				const struct slab_shape *shape, uint32_t index)
 {
-	return *slab_word(head, shape, index) >> index % 64 & 1;
+	return *slab_word(head, shape, index) >> slab_bit(cache, index) & 1;
 }
 
 /*
@@ -86,6 +115,18 @@ static inline void object_unpoison(const struct kmem_cache *cache, void *object)
 	arch_mem_unpoison(object, cache->object_size);
 }
 
+/* Are all in slabs of the cache? For assertions. */
+static inline bool slab_has_all(const struct kmem_cache *cache, void *const *object, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct page *page = page_of_address(object[i]);
+
+		if (!page || page_kind(page) != QUARRY_PAGE_SLAB || page->mapping != cache)
+			return false;
+	}
+	return true;
+}
+
 /* How a block of 2^order pages is cut into objects of `size` bytes; objects == 0: not one fits. */
 struct slab_shape slab_shape_of(uint32_t size, unsigned order) QUARRY_INT(slab_shape_of);
 /* The preferred order for objects of `size` bytes, aligned to what the size is divisible by. */
@@ -98,7 +139,7 @@ unsigned slab_preferred_order(uint32_t size) QUARRY_INT(slab_preferred_order);
  */
 struct page *slab_new(struct kmem_cache *cache, gfp_t gfp, int node) QUARRY_INT(slab_new);
 /* Give the pages of an unmarked slab back. No lock held. */
-void slab_release(const struct kmem_cache *cache, struct page *head) QUARRY_INT(slab_release);
+void slab_release(struct page *head) QUARRY_INT(slab_release);
 
 /* Let addresses in the slab lead to its cache, and end that. Under the node's lock. */
 void slab_mark(struct kmem_cache *cache, struct page *head) QUARRY_INT(slab_mark);
@@ -110,8 +151,10 @@ void slab_unmark(struct page *head) QUARRY_INT(slab_unmark);
  */
 unsigned slab_take(const struct kmem_cache *cache, struct page *head, void **out, unsigned most)
 	QUARRY_INT(slab_take);
-/* Give one back. Return: false, reported, if it is not an object of the slab or free already. */
-bool slab_give(const struct kmem_cache *cache, struct page *head, void *object)
+/* Give back object[0], which is in the slab's block, and those up to `n` that follow it and are
+ * too; one that is not an object of the slab, or free already, is reported. Return: how many. */
+unsigned slab_give(const struct kmem_cache *cache, struct page *head, void *const *object,
+		   unsigned n)
 	QUARRY_INT(slab_give);
 /* Free bits of the slab. For the validator. */
 uint32_t slab_count_free(const struct kmem_cache *cache, struct page *head)

@@ -125,8 +125,9 @@ static void h042_twice_in_bulk(void **state)
 
 	assert_int_equal(kmem_cache_alloc_bulk(cache, GFP_KERNEL, 10, object), 10);
 	object[10] = object[3];
-	kmem_cache_free_bulk(cache, 11, object);
 	mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 1);
+	kmem_cache_free_bulk(cache, 11, object);
+	assert_int_equal(mock_reports(QUARRY_RULE_OBJECT_TWICE), 1);
 	kmem_cache_shrink(cache);
 	kmem_cache_destroy(cache);
 	mock_stop();
