@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * string.c: the four functions that a compiler may call and that the library needs.
+ * string.c: the four functions that a compiler may call and that the library needs. Whole words are
+ * set and copied by the port (words.h).
  */
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __x86_64__
+#include "../x86_64/words.h"
+#else
+#include "../riscv64/words.h"
+#endif
 
 void *memset(void *to, int value, size_t n);
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
 void *memmove(void *to, const void *from, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
-
-/* A word that may alias anything. */
-typedef uint64_t __attribute__((may_alias)) word;
 
 static inline int aligned(const void *a)
 {
@@ -21,13 +25,11 @@ static inline int aligned(const void *a)
 void *memset(void *to, int value, size_t n)
 {
 	unsigned char *p = to, byte = (unsigned char)value;
-	uint64_t pattern = byte * 0x0101010101010101ull;
 
 	for (; n && !aligned(p); n--)
 		*p++ = byte;
-	for (; n >= 8; n -= 8, p += 8)
-		*(word *)p = pattern;
-	while (n--)
+	set_words(p, byte * 0x0101010101010101ull, n / 8);
+	for (p += n & ~(size_t)7, n &= 7; n; n--)
 		*p++ = byte;
 	return to;
 }
@@ -48,8 +50,10 @@ void *memmove(void *to, const void *from, size_t n)
 		return to;
 	}
 	if (aligned(p) && aligned(q)) {
-		for (; n >= 8; n -= 8, p += 8, q += 8)
-			*(word *)p = *(const word *)q;
+		copy_words(p, q, n / 8);
+		p += n & ~(size_t)7;
+		q += n & ~(size_t)7;
+		n &= 7;
 	}
 	while (n--)
 		*p++ = *q++;
