@@ -47,8 +47,10 @@ set(QUARRY_COMMON
   mm/vmap/vmap_chunk.c
   mm/vmap/vmap_dir.c
   mm/vmap/vmap_area.c
+  mm/vmap/vmap_walk.c
   mm/vmap/vmap_flush.c
   mm/vmap/vmap.c
+  mm/vmap/vmap_start.c
   mm/vmap/vmalloc.c
   mm/vmap/kvmalloc.c
   mm/ext/kmemdup.c

@@ -31,7 +31,7 @@
 #include "mm/base/log.h"
 #include "mm/boot/memblock.h"
 
-#define PRUNE_STEP 16u /* tables looked at per hold of the locks; each has 512 entries */
+#define PRUNE_STEP 4u /* tables looked at per hold of the locks; each has 512 entries */
 
 static QUARRY_STATE struct {
 	struct mm_lock lock;

@@ -21,6 +21,8 @@
 #define BATCH 32u
 #define LARGEST_BLOCK 9u /* order: what one leaf table maps; more saves nothing */
 
+#define ALWAYS_TRIED (64 * PAGE_SIZE) /* up to here memory is not counted first: that costs more */
+
 #define CALLER() __builtin_return_address(0)
 
 /* At least one page, or none if there is no memory. A bulk request may stop early; the single one
@@ -104,7 +106,10 @@ static unsigned long populate(const struct vmap_info *info, gfp_t gfp, int node)
 
 		if (order > most)
 			order = most;
-		head = get_block(&order, gfp, node);
+		if (order)
+			head = get_block(&order, gfp, node);
+		else
+			head = info->pages - done == 1 ? alloc_pages_node(node, gfp, 0) : NULL;
 		if (!head)
 			return done + populate_singles(info, done, gfp, node);
 		if (order < most && info->pages - done >= 2ul << order)
@@ -144,7 +149,7 @@ void *__vmalloc_node(size_t size, size_t align, gfp_t gfp, int node, const void 
 		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "vmalloc", NULL, size, align, from);
 		return NULL;
 	}
-	if ((size - 1) >> PAGE_SHIFT >= totalram_pages())
+	if (size > ALWAYS_TRIED && (size - 1) >> PAGE_SHIFT >= totalram_pages())
 		return refuse(QUARRY_RULE_SIZE_LIMIT, size, gfp, from);
 	if (!gfp_context_ok(gfp))
 		gfp = gfp_context_report(gfp, "vmalloc", from);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vmap.c: map pages into an area, take areas down again, and the start of the layer.
+ * vmap.c: map pages into an area, and take areas down again.
  *
  *   vmap_get_area -> vmap_map_pages -> (in use) -> vmap_free: claim, clear entries, retire
  *
@@ -23,24 +23,12 @@
 #include "mm/base/bits.h"
 #include "mm/base/cpu.h"
 #include "mm/base/log.h"
-#include "mm/boot/memblock.h"
 #include "mm/gfp/gfp.h"
 #include "mm/phys/pageblock.h"
 #include "mm/vmap/pgtable.h"
 
-/*
- * How much of the range we use: 16 times memory, announced memory included, at least 64 GiB (with
- * 3 levels of tables 2 GiB). Areas, guards, what waits for a flush and fragmentation stay far below
- * that, and bookkeeping is sized by it: 74 bytes per GiB, and with 3 levels a page per GiB for
- * tables that are there from the start. If there is no memory for that, half of it, and so on.
- */
-#define WINDOW_PER_RAM 16ul
-#define WINDOW_MIN (64ul << 30)
-#define WINDOW_MIN_3_LEVELS (2ul << 30)
-
 static QUARRY_STATE struct {
 	uintptr_t deferred; /* claimed areas to free, linked by their kept word; 0 ends */
-	const char *off;    /* why there is no window; NULL: there is one */
 } vmap_state;
 
 gfp_t vmap_own_gfp(gfp_t gfp)
@@ -112,6 +100,13 @@ unsigned long vmap_map_pages(uintptr_t va, struct page *const *pages, unsigned l
 	return done;
 }
 
+/* Present is a bit of an entry, or a field that is zero. */
+static bool four_absent(const quarry_pte_t *pte)
+{
+	return !arch_pte_present(arch_pte_read(&pte[0]) | arch_pte_read(&pte[1]) |
+				 arch_pte_read(&pte[2]) | arch_pte_read(&pte[3]));
+}
+
 unsigned long vmap_map_block(uintptr_t va, phys_addr_t phys, unsigned long n, unsigned prot,
 			     gfp_t gfp)
 {
@@ -127,6 +122,10 @@ unsigned long vmap_map_block(uintptr_t va, phys_addr_t phys, unsigned long n, un
 
 		if (!run.pte)
 			break;
+		while (i + 4 <= run.pages && four_absent(&run.pte[i])) {
+			for (unsigned k = 0; k < 4; k++, i++, pte += step)
+				arch_pte_write(&run.pte[i], pte);
+		}
 		for (; i < run.pages && !arch_pte_present(arch_pte_read(&run.pte[i])); i++) {
 			arch_pte_write(&run.pte[i], pte);
 			pte += step;
@@ -148,9 +147,15 @@ static bool clear_entries(quarry_pte_t *pte, unsigned long n)
 {
 	quarry_pte_t all = ~(quarry_pte_t)0;
 
-	for (unsigned long i = 0; i < n; i++) {
-		all &= arch_pte_read(&pte[i]);
-		arch_pte_write(&pte[i], 0);
+	for (; n >= 4; n -= 4, pte += 4) {
+		all &= arch_pte_read(&pte[0]) & arch_pte_read(&pte[1]) & arch_pte_read(&pte[2]) &
+		       arch_pte_read(&pte[3]);
+		for (unsigned i = 0; i < 4; i++)
+			arch_pte_write(&pte[i], 0);
+	}
+	for (; n; n--, pte++) {
+		all &= arch_pte_read(pte);
+		arch_pte_write(pte, 0);
 	}
 	return arch_pte_present(all);
 }
@@ -492,96 +497,7 @@ void vmap_drain(void)
 	vmap_purge_tables();
 }
 
-/* Do `levels` levels tell all addresses of [start, end) apart, and is the range in one half of
- * the address space? */
-static bool range_fits(uintptr_t start, uintptr_t end, unsigned levels)
+void vmap_free_init(void)
 {
-	return (start ^ (end - 1)) >> (PAGE_SHIFT + 9 * levels - 1) == 0;
-}
-
-/* Pages that we have or will be given, and whether the direct map of any lies in [start, end).
- * Only while the boot allocator is open. */
-static bool survey_memory(uintptr_t start, uintptr_t end, uint64_t *pages)
-{
-	bool apart = true;
-	struct mem_span span;
-
-	*pages = 0;
-	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);) {
-		uintptr_t from = (uintptr_t)phys_to_virt(span.start_pfn << PAGE_SHIFT);
-		uintptr_t size = (uintptr_t)(span.end_pfn - span.start_pfn) << PAGE_SHIFT;
-
-		*pages += span.end_pfn - span.start_pfn;
-		apart = apart && start - from >= size && from - start >= end - start;
-	}
-	return apart;
-}
-
-/* Tables and bookkeeping for [start, end). */
-static int use_window(uintptr_t start, uintptr_t end, phys_addr_t root)
-{
-	int error = vmap_area_init(start, end);
-
-	if (error)
-		return error;
-	error = pgtable_init(root, start, end);
-	if (error)
-		vmap_area_exit();
-	return error;
-}
-
-static int turn_off(const char *reason, int error)
-{
-	vmap_state.off = reason;
-	return error;
-}
-
-int vmap_init(uintptr_t start, uintptr_t end, phys_addr_t root)
-{
-	unsigned levels = start == end ? 0 : arch_pt_levels();
-	uint64_t pages, size;
-	int error;
-
 	vmap_state.deferred = 0;
-	vmap_state.off = NULL;
-	vmap_flush_init();
-	vmap_area_init(0, 0);
-	if (start == end)
-		return turn_off("quarry_init was given no virtual range", 0);
-	if (start > end || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(end) ||
-	    (levels && !range_fits(start, end, levels)) || !survey_memory(start, end, &pages)) {
-		mm_report(BAD_ARGUMENT, "quarry_init", (void *)start, start, end);
-		return turn_off("the virtual range is not one that can be mapped, or overlaps the "
-				"direct map",
-				-QUARRY_EINVAL);
-	}
-	size = max_u64(pages, totalram_pages()) * (WINDOW_PER_RAM << PAGE_SHIFT);
-	size = align_up(max_u64(size, levels > 3 ? WINDOW_MIN : WINDOW_MIN_3_LEVELS), 1ul << 30);
-	size = min_u64(size, end - start);
-	do {
-		error = use_window(start, start + (uintptr_t)size, root);
-		size = align_down(size / 2, PAGE_SIZE);
-	} while (error == -QUARRY_ENOMEM && size);
-	switch (error) {
-	case 0:
-		return 0;
-	case -QUARRY_ENOMEM:
-		mm_report(NO_MEMORY, "quarry_init", (void *)start, start, end);
-		return turn_off("no memory for its tables", error);
-	case -QUARRY_EBUSY:
-		return turn_off("the virtual range holds a mapping", error);
-	default:
-		return turn_off("the CPU translates no addresses", error);
-	}
-}
-
-const char *vmap_why_off(void)
-{
-	return vmap_state.off;
-}
-
-void vmap_cpu_online(void)
-{
-	if (vmap_area_start() != vmap_area_end())
-		arch_tlb_flush_range(0, PT_EVERYTHING);
 }

@@ -11,8 +11,9 @@
 
 /*
  * Use [start, end) below the table `root` (0: the one in use); start == end: the layer stays off.
- * Not all of a large range is used, see WINDOW_PER_RAM in vmap.c. The slab layer works already, and
- * the boot allocator is still open. On failure the layer is off too; everything else works.
+ * Not all of a large range is used, see WINDOW_PER_RAM in vmap_start.c. The slab layer works
+ * already, and the boot allocator is still open. On failure the layer is off too; everything else
+ * works.
  * Context: CPU 0, one thread. Return: 0, -EINVAL (bad range: reported), -EBUSY (reported), -ENOSYS,
  * -ENOMEM (reported).
  */
@@ -24,6 +25,9 @@ void vmap_cpu_online(void) QUARRY_INT(vmap_cpu_online);
 /* Give back everything that waits: put-off frees, pages, page tables. Context: may wait, no lock
  * held; else nothing. */
 void vmap_drain(void) QUARRY_INT(vmap_drain);
+
+/* Nothing is put off. */
+void vmap_free_init(void) QUARRY_INT(vmap_free_init);
 
 /* Get addresses for `info`; flush and try again if they run out. Context: as gfp allows. Return:
  * 0, -ENOSPC, -ENOMEM. */

@@ -17,8 +17,14 @@
 /* The space lock, rank 2: areas here, and what waits for a flush in vmap_flush.c. */
 extern struct mm_lock vmap_lock QUARRY_INT(vmap_lock);
 
+/* A large area: one that is too long for a chunk. */
+struct vmap_large {
+	struct vmap_info info;
+	struct vmap_large *next;
+	bool claimed;
+};
+
 /* What a release left over, to be freed without the lock. */
-struct vmap_large;
 struct vmap_leftover {
 	struct page_chain pages;
 	struct vmap_large *large;
@@ -69,8 +75,9 @@ void vmap_area_free_leftover(struct vmap_leftover *left) QUARRY_INT(vmap_area_fr
 
 /* Pages of VMAP_ALLOC areas that are not retired. Context: any. */
 unsigned long vmap_area_alloc_pages(void) QUARRY_INT(vmap_area_alloc_pages);
-/* Look for the first live area at or after *cursor; *cursor moves past what was looked at, a bounded
- * part of the window. Return: is there more to look at? info->pages is 0 if none was found. */
+/* Look for the first live area at or after *cursor; *cursor moves past what was looked at, a
+ * bounded part of the window. Return: is there more to look at? info->pages is 0 if none was
+ * found. */
 bool vmap_area_next_locked(uintptr_t *cursor, struct vmap_info *info)
 	QUARRY_INT(vmap_area_next_locked);
 /* The same for ranges of unused whole chunks; *start == *end if none was found. */

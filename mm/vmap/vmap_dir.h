@@ -38,6 +38,11 @@ static inline unsigned long dir_index(uintptr_t va)
 {
 	return (va - vmap_dir.base) >> CHUNK_SHIFT;
 }
+/* The page's number in its chunk. */
+static inline unsigned page_bit(uintptr_t va)
+{
+	return (unsigned)(va >> PAGE_SHIFT) % CHUNK_PAGES;
+}
 static inline uintptr_t dir_address(unsigned long index)
 {
 	return vmap_dir.base + ((uintptr_t)index << CHUNK_SHIFT);

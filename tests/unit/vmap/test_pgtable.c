@@ -140,7 +140,7 @@ static void pruning_is_bounded(void **state)
 	pgtable_prune_begin();
 	for (uintptr_t va = vmap_area_start(); va != vmap_area_end(); calls++) {
 		va = pgtable_prune(va, vmap_area_end(), &tables);
-		assert_true(tables.count - last <= 17); /* one level up with the last */
+		assert_true(tables.count - last <= 5); /* one level up with the last */
 		last = tables.count;
 	}
 	arch_tlb_flush_range(0, UINTPTR_MAX & PAGE_MASK);
