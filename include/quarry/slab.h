@@ -377,7 +377,12 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **
 void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
 	QUARRY_API(kmem_cache_free_bulk);
 
-/* ---- kvmalloc: contiguous pages if they are easy to get, else virtually contiguous ---- */
+/*
+ * ---- kvmalloc: contiguous pages if they are easy to get, else virtually contiguous ----
+ * Masks that cannot sleep, and sizes up to a page, get contiguous memory or NULL.
+ * __GFP_RETRY_MAYFAIL tries hard for contiguous memory; __GFP_NORETRY is not supported: it changes
+ * nothing, and the context lint reports it. (G126-G130)
+ */
 
 void *kvmalloc_node(size_t size, gfp_t gfp, int node) QUARRY_API_CHECK(kvmalloc_node) QUARRY_MALLOC
 	QUARRY_ALLOC_SIZE(1);
