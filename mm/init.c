@@ -8,8 +8,9 @@
  * The only file that knows all layers. No step looks at a frame: boot costs what the map's entries
  * cost, plus the edges of its ranges, plus a byte a pageblock (2 MiB) to clear.
  *
- * LATER memory is kept as a chain of spans through the struct pages of their first frames
- * (lru.next, frames in private_, node in index), so it needs no table of its own.
+ * LATER memory (announced but not added yet, or removed) is kept as a chain of spans through the
+ * struct pages of their first frames (lru.next, frames in private_, node in index), so it needs no
+ * table of its own. A pageblock that a span covers whole is untouched.
  *
  * Start at: quarry_init_checked.
  */
@@ -18,9 +19,11 @@
 #include "mm/base/bits.h"
 #include "mm/base/log.h"
 #include "mm/boot/memblock.h"
+#include "mm/page/contig.h"
 #include "mm/page/slowpath.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/pcp.h"
+#include "mm/phys/retire.h"
 #include "mm/phys/watermark.h"
 #include "mm/slab/slab.h"
 #include "mm/vmap/vmap.h"
@@ -142,6 +145,15 @@ static void later_add(unsigned long first, unsigned long end, unsigned node)
 	boot.later = (uint32_t)first;
 }
 
+/* The amount of memory changed: so do orders of zones, marks and limits. */
+static void follow_memory(void)
+{
+	zones_build_order();
+	watermarks_update();
+	vmap_flush_set_limit();
+	drain_all_pages(); /* the CPUs choose their zones and size their stocks anew */
+}
+
 int quarry_add_memory(phys_addr_t base, uint64_t size)
 {
 	uint64_t first = align_up(base, PAGE_SIZE) >> PAGE_SHIFT;
@@ -175,10 +187,47 @@ int quarry_add_memory(phys_addr_t base, uint64_t size)
 		mm_report(BAD_ARGUMENT, "quarry_add_memory", NULL, base, size);
 		return -QUARRY_EINVAL;
 	}
-	zones_build_order();
-	watermarks_update();
-	vmap_flush_set_limit();
-	drain_all_pages(); /* the CPUs choose their zones and size their stocks anew */
+	follow_memory();
+	return 0;
+}
+
+/* One zone's part of the removed frames from `first`, and where it ends. */
+static struct zone *removed_part(unsigned long first, unsigned long *end)
+{
+	struct zone *zone = page_zone(pfn_to_page(first));
+	unsigned long at = first;
+
+	while (at < *end && page_zone(pfn_to_page(at)) == zone)
+		at++;
+	*end = at;
+	return zone;
+}
+
+int quarry_remove_memory(phys_addr_t base, uint64_t size)
+{
+	unsigned long first = (unsigned long)(align_up(base, PAGE_SIZE) >> PAGE_SHIFT);
+	unsigned long end = (unsigned long)((base + size) >> PAGE_SHIFT);
+	int error = -QUARRY_EINVAL;
+
+	if (cpu_context()) {
+		mm_report(BAD_CONTEXT, "quarry_remove_memory", NULL, cpu_context(), 0);
+		return error;
+	}
+	if (base + size > base && first < end)
+		error = frames_take(first, end);
+	if (error == -QUARRY_EINVAL)
+		mm_report(BAD_ARGUMENT, "quarry_remove_memory", NULL, base, size);
+	if (error)
+		return error;
+	while (first < end) {
+		unsigned long part = end;
+		struct zone *zone = removed_part(first, &part);
+		frames_retire(zone, first, part);
+		arch_mem_unpoison(phys_to_virt(PFN_PHYS(first)), (part - first) << PAGE_SHIFT);
+		later_add(first, part, zone->node);
+		first = part;
+	}
+	follow_memory();
 	return 0;
 }
 

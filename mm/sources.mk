@@ -21,6 +21,7 @@ QUARRY_COMMON := \
 	mm/phys/extent.c \
 	mm/phys/buddy.c \
 	mm/phys/isolate.c \
+	mm/phys/retire.c \
 	mm/phys/deferred.c \
 	mm/phys/pcp.c \
 	mm/phys/tunables.c \

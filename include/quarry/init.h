@@ -9,7 +9,8 @@
  *                          sleeps.
  *   3 quarry_cpu_online()  on each further CPU, before its first call
  *   4 quarry_sleeping_works()  the scheduler runs: requests may sleep from now on
- *   5 quarry_add_memory()  any time later: a range that the map announced as LATER
+ *   5 quarry_add_memory()  any time later: a range that the map announced as LATER; and
+ *     quarry_remove_memory() for the way back
  */
 #ifndef QUARRY_INIT_H
 #define QUARRY_INIT_H
@@ -128,6 +129,15 @@ void quarry_sleeping_works(void) QUARRY_API(sleeping_works);
  * that range).
  */
 int quarry_add_memory(phys_addr_t base, uint64_t size) QUARRY_API(add_memory);
+
+/*
+ * Take memory out of use: all whole pages inside [base, base + size). It is then as if the map had
+ * announced it as QUARRY_MEM_LATER: its contents are the caller's, and quarry_add_memory() brings it
+ * back. Works for every range of which nothing is in use; ZONE_MOVABLE is where that is likely.
+ * Context: as quarry_add_memory(), may wait. Return: 0; -EBUSY: a page is in use, nothing was
+ * removed; -EINVAL: not our memory, or no whole page (reported).
+ */
+int quarry_remove_memory(phys_addr_t base, uint64_t size) QUARRY_API_CHECK(remove_memory);
 
 /* What this build and this boot can do, and why not. One line each: "vmalloc: off (no virtual range
  * given)". */

@@ -85,14 +85,20 @@ static unsigned next_nearest(unsigned from, uint64_t seen)
 }
 
 /*
- * Write the new list over the old one while others walk it. Zones are only ever added, so the new
- * list is the longer one; written from its end, a reader may meet a zone twice or pass by a new
- * one, but never an end that is none.
+ * Write the new list over the old one while others walk it: a longer one from its end, a shorter
+ * one from its start. A reader may meet a zone twice, pass by a new one or meet one that is empty
+ * by now, but never an end that is none.
  */
 static void publish(struct zone **list, struct zone *const *new, unsigned length)
 {
-	for (unsigned i = length + 1; i-- > 0;)
+	bool shorter = false;
+
+	for (unsigned i = 0; !shorter && list[i]; i++)
+		shorter = i == length;
+	for (unsigned n = 0; n <= length; n++) {
+		unsigned i = shorter ? n : length - n;
 		__atomic_store_n(&list[i], i < length ? new[i] : NULL, __ATOMIC_RELEASE);
+	}
 }
 
 void zones_build_order(void)
