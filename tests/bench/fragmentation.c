@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fragmentation.c: how much of the free memory is there in blocks of order 9 or more, after five histories of a machine
- * of 4 GiB. Page contents are never touched, so it needs little memory.
+ * fragmentation.c: how much of the free memory is there in blocks of order 9 or more, after five
+ * histories of a machine of 4 GiB. Page contents are never touched, so it needs little memory.
  *
- *   half      orders 1-9, the same number of pages of each; a random half is freed: chance alone decides
+ *   half      orders 1-9, the same number of pages of each; a random half is freed: chance alone
+ *             decides
  *   lifetime  95 % of memory in blocks of orders 0-3, one in 100 long-lived; the others are freed
  *   told      the same, long-lived ones unmovable, the others movable
- *   aged      75 % in use, orders 0-9 with the same number of pages of each, replaced at random until every page was
+ *   aged      75 % in use, orders 0-9 with the same number of pages of each, replaced at random
+ *             until every page was
  *             taken 20 times
- *   process   groups of 1 to 63 MiB, taken and freed as one, until every page was taken 20 times; then a random half exits
+ *   process   groups of 1 to 63 MiB, taken and freed as one, until every page was taken 20 times;
+ *             then a random half exits
  *
- * Each history is played to Quarry and, as a yardstick, to a plain buddy allocator: one set of free lists, newest block first,
- * smallest fit. Blocks are counted after all parked pages have gone back.
+ * Each history is played to Quarry and, as a yardstick, to a plain buddy allocator: one set of free
+ * lists, newest block first, smallest fit. Blocks are counted after all parked pages have gone
+ * back.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -66,7 +70,7 @@ static double quarry_share(void)
 	unsigned long large = 0;
 
 	drain_all_pages();
-	for_each_populated_zone(zone)
+	for_each_populated_zone (zone)
 		for (unsigned order = 9; order <= MAX_PAGE_ORDER; order++)
 			large += buddy_count(zone, order) << order;
 	if (mm_check())
@@ -144,8 +148,8 @@ static double plain_share(void)
 	return 100.0 * (double)large / (double)plain_free;
 }
 
-static const struct allocator quarry = { quarry_start, quarry_take, quarry_give, quarry_share };
-static const struct allocator plain = { plain_start, plain_take, plain_give, plain_share };
+static const struct allocator quarry = {quarry_start, quarry_take, quarry_give, quarry_share};
+static const struct allocator plain = {plain_start, plain_take, plain_give, plain_share};
 
 /* ---- what is held ---- */
 
@@ -165,7 +169,7 @@ static struct block *take(const struct allocator *a, gfp_t gfp, unsigned order)
 		return NULL;
 	}
 	in_use += 1ul << order;
-	held[nr_held] = (struct block){ frame, (uint8_t)order, false };
+	held[nr_held] = (struct block){frame, (uint8_t)order, false};
 	return &held[nr_held++];
 }
 static void give(const struct allocator *a, unsigned long i)
@@ -175,7 +179,8 @@ static void give(const struct allocator *a, unsigned long i)
 	held[i] = held[--nr_held];
 }
 
-/* An order from low to high, such that each gets the same number of pages: twice as often as the next one. */
+/* An order from low to high, such that each gets the same number of pages: twice as often as the
+ * next one. */
 static unsigned equal_volume(unsigned low, unsigned high)
 {
 	unsigned order = low;
@@ -202,8 +207,8 @@ static void lifetime(const struct allocator *a, bool told)
 {
 	while (in_use < FRAMES / 100 * 95) {
 		bool keep = !random_below(100);
-		struct block *block =
-			take(a, keep || !told ? GFP_KERNEL : GFP_HIGHUSER_MOVABLE, equal_volume(0, 3));
+		struct block *block = take(a, keep || !told ? GFP_KERNEL : GFP_HIGHUSER_MOVABLE,
+					   equal_volume(0, 3));
 		if (!block)
 			break;
 		block->keep = keep;
@@ -249,9 +254,11 @@ static void end_process(const struct allocator *a, unsigned p)
 static void grow_process(const struct allocator *a, unsigned p, unsigned long pages)
 {
 	while (pages) {
-		/* Single pages for the user; the kernel's tables, stacks and buffers between them. */
+		/* Single pages for the user; the kernel's tables, stacks and buffers between them.
+		 * */
 		unsigned order = random_below(16) || pages < 8 ? 0 : (unsigned)random_below(4);
-		uint32_t frame = a->take(random_below(16) ? GFP_HIGHUSER_MOVABLE : GFP_KERNEL, order);
+		uint32_t frame =
+			a->take(random_below(16) ? GFP_HIGHUSER_MOVABLE : GFP_KERNEL, order);
 		if (frame == NONE) {
 			failed++;
 			return;
@@ -285,8 +292,8 @@ static const struct scene {
 	void (*run)(const struct allocator *a);
 	double goal; /* 0: none */
 } scenes[] = {
-	{ "half", scene_half, 0 },  { "lifetime", scene_lifetime, 0 },	{ "told", scene_told, 99.5 },
-	{ "aged", scene_aged, 88 }, { "process", scene_process, 95 },
+	{"half", scene_half, 0},  {"lifetime", scene_lifetime, 0}, {"told", scene_told, 99.5},
+	{"aged", scene_aged, 88}, {"process", scene_process, 95},
 };
 
 /* Worst of the runs. */

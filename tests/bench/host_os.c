@@ -2,8 +2,8 @@
 /*
  * host_os.c: the OS under the host benchmarks: hooks, and a machine on an anonymous mapping.
  *
- * A benchmark with several CPUs either runs a thread for each and makes no cross-calls, or plays them all in one thread
- * by setting bench_cpu; then a cross-call plays the others in turn.
+ * A benchmark with several CPUs either runs a thread for each and makes no cross-calls, or plays
+ * them all in one thread by setting bench_cpu; then a cross-call plays the others in turn.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -63,16 +63,19 @@ void bench_start(uint64_t bytes, unsigned cpus)
 	if (memory)
 		munmap(memory, mapped);
 	mapped = bytes + BENCH_ALIGN;
-	memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED) {
 		perror("mmap");
 		exit(1);
 	}
 	uintptr_t start = ((uintptr_t)memory + BENCH_ALIGN - 1) & ~(BENCH_ALIGN - 1);
-	struct quarry_mem_range range = { base, bytes, QUARRY_MEM_USABLE, 0 };
-	struct quarry_params params = {
-		.size = sizeof(params), .map = &range, .nr_map = 1, .direct_map_offset = start - base, .nr_cpus = cpus
-	};
+	struct quarry_mem_range range = {base, bytes, QUARRY_MEM_USABLE, 0};
+	struct quarry_params params = {.size = sizeof(params),
+				       .map = &range,
+				       .nr_map = 1,
+				       .direct_map_offset = start - base,
+				       .nr_cpus = cpus};
 	bench_cpus = 1;
 	bench_cpu = 0;
 	if (quarry_init(&params))

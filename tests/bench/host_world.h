@@ -7,7 +7,8 @@
 
 #define BENCH_ALIGN (4ul << 20) /* of the machine's memory: the largest block */
 
-/* Start the library anew on a machine of `bytes`, all in one zone, with `cpus` CPUs online; the caller is CPU 0. */
+/* Start the library anew on a machine of `bytes`, all in one zone, with `cpus` CPUs online; the
+ * caller is CPU 0. */
 void bench_start(uint64_t bytes, unsigned cpus);
 
 double bench_now_ns(void);

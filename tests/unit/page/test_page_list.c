@@ -159,7 +159,8 @@ static void free_list_takes_blocks(void **state)
 static void bad_lists_are_reported(void **state)
 {
 	(void)state;
-	mock_start(NULL); /* freed pages are parked: they merge with nothing, so the report is known */
+	/* freed pages are parked: they merge with nothing, so the report is known */
+	mock_start(NULL);
 	struct page *p[3];
 	QUARRY_PAGE_LIST(list);
 

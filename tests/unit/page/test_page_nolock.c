@@ -57,7 +57,7 @@ static void on_trap(int signal, siginfo_t *info, void *context)
 static bool interrupted_at(unsigned long at, unsigned long every, void (*op)(void),
 			   void (*fn)(void))
 {
-	struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO }, old;
+	struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO}, old;
 
 	sigaction(SIGTRAP, &action, &old);
 	trap.steps = 0;
@@ -137,7 +137,7 @@ static void give_kept(void)
 static void plain_use(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .dirty_memory = true });
+	mock_start(&(struct mock_config){.dirty_memory = true});
 	for (unsigned order = 0; order <= MAX_PAGE_ORDER; order++) {
 		struct page *page = alloc_pages_nolock(NUMA_NO_NODE, order);
 		assert_non_null(page);
@@ -176,11 +176,12 @@ static void stops_at_the_minimum(void **state)
 	mock_stop();
 }
 
-/* The zone's lock is held: nothing to be had but from the stock; nothing that is given back is lost. */
+/* The zone's lock is held: nothing to be had but from the stock; nothing that is given back is
+ * lost. */
 static void zone_lock_is_held(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .base = 4 * MOCK_GIB, .extra = { .no_parking = true } });
+	mock_start(&(struct mock_config){.base = 4 * MOCK_GIB, .extra = {.no_parking = true}});
 	struct zone *zone = zone_of(ZONE_NORMAL);
 	struct page *page[4];
 	unsigned long before = nr_free_pages();
@@ -231,7 +232,7 @@ static void zone_lock_is_held(void **state)
 static void deferred_pages_are_found(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .bytes = 8 * MOCK_MIB, .no_vmalloc = true });
+	mock_start(&(struct mock_config){.bytes = 8 * MOCK_MIB, .no_vmalloc = true});
 	struct zone *zone = zone_of(ZONE_DMA);
 	hold_all(ATOMIC_ALL, 0);
 	struct page *page = hold.block[--hold.nr].page;
@@ -327,11 +328,12 @@ static void step_through(void (*op)(void), void (*fn)(void), unsigned long every
 	assert_int_equal(mm_check(), 0);
 }
 
-/* Pairs from and to a stock, refilling and draining one; interrupts that leave things as they were and others. */
+/* Pairs from and to a stock, refilling and draining one; interrupts that leave things as they were
+ * and others. */
 static void at_every_instruction(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .bytes = 16 * MOCK_MIB });
+	mock_start(&(struct mock_config){.bytes = 16 * MOCK_MIB});
 	unsigned long before = mock_free_pages();
 	for (op_order = 0; op_order < 2; op_order++) {
 		nmi_order = op_order;
@@ -358,8 +360,7 @@ static void at_every_instruction(void **state)
 static void at_every_instruction_of_the_zone(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .bytes = 16 * MOCK_MIB,
-					  .extra = { .no_parking = true } });
+	mock_start(&(struct mock_config){.bytes = 16 * MOCK_MIB, .extra = {.no_parking = true}});
 	unsigned long before = mock_free_pages();
 	struct page *neighbour = alloc_page(GFP_ATOMIC); /* keeps small blocks apart */
 	for (op_order = 0; op_order < 2; op_order++) {

@@ -33,7 +33,8 @@ static void assert_totals(const struct totals *expected)
 	assert_int_equal(mm_check(), 0);
 }
 
-/* Whole blocks: the zone shrinks, marks follow, states go; after the return all is as it was, extents included. */
+/* Whole blocks: the zone shrinks, marks follow, states go; after the return all is as it was,
+ * extents included. */
 static void whole_blocks(void **state)
 {
 	const unsigned long pages = 16 * MOCK_MIB / PAGE_SIZE;
@@ -80,10 +81,10 @@ static void whole_blocks(void **state)
 /* Ends inside pages, pageblocks and largest blocks; brought back at once or in two parts. */
 static void any_ends(void **state)
 {
-	static const unsigned long edges[] = { 4096, 4097, 4608, 4611, 5119, 5120, 5121, 7000, 8192 };
+	static const unsigned long edges[] = {4096, 4097, 4608, 4611, 5119, 5120, 5121, 7000, 8192};
 	const unsigned nr = sizeof(edges) / sizeof(edges[0]);
 	(void)state;
-	mock_start(&(struct mock_config){ .base = HIGH });
+	mock_start(&(struct mock_config){.base = HIGH});
 	struct totals before = totals();
 	for (unsigned a = 0; a < nr; a++) {
 		for (unsigned b = a + 1; b < nr; b++) {
@@ -92,7 +93,8 @@ static void any_ends(void **state)
 			/* A byte less at both ends takes a page less. */
 			if (edges[b] - edges[a] > 2) {
 				assert_int_equal(quarry_remove_memory(base + 1, size - 2), 0);
-				assert_int_equal(totalram_pages(), before.total + 2 - size / PAGE_SIZE);
+				assert_int_equal(totalram_pages(),
+						 before.total + 2 - size / PAGE_SIZE);
 				assert_int_equal(mm_check(), 0);
 				assert_int_equal(quarry_add_memory(base, size), 0);
 				assert_totals(&before);
@@ -115,12 +117,12 @@ static void any_ends(void **state)
 static void a_zone_goes(void **state)
 {
 	const struct quarry_mem_range map[] = {
-		{ HIGH, 192 * MOCK_MIB, QUARRY_MEM_USABLE, 0 },
-		{ HIGH + 192 * MOCK_MIB, 64 * MOCK_MIB, QUARRY_MEM_LATER, 0 },
+		{HIGH, 192 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+		{HIGH + 192 * MOCK_MIB, 64 * MOCK_MIB, QUARRY_MEM_LATER, 0},
 	};
 	(void)state;
 	mock_start(&(struct mock_config){
-		.map = map, .nr_map = 2, .cpus = 2, .extra = { .movable_bytes = 64 * MOCK_MIB } });
+		.map = map, .nr_map = 2, .cpus = 2, .extra = {.movable_bytes = 64 * MOCK_MIB}});
 	struct totals before = totals();
 
 	for (unsigned round = 0; round < 3; round++) {
@@ -152,11 +154,11 @@ static void a_zone_goes(void **state)
 static void across_zones(void **state)
 {
 	const struct quarry_mem_range map[] = {
-		{ HIGH - 32 * MOCK_MIB, 96 * MOCK_MIB, QUARRY_MEM_USABLE, 0 },
-		{ HIGH + 64 * MOCK_MIB, 16 * MOCK_MIB, QUARRY_MEM_LATER, 1 },
+		{HIGH - 32 * MOCK_MIB, 96 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+		{HIGH + 64 * MOCK_MIB, 16 * MOCK_MIB, QUARRY_MEM_LATER, 1},
 	};
 	(void)state;
-	mock_start(&(struct mock_config){ .map = map, .nr_map = 2 });
+	mock_start(&(struct mock_config){.map = map, .nr_map = 2});
 	struct totals before = totals();
 
 	assert_int_equal(quarry_remove_memory(HIGH - 5 * MOCK_MIB, 9 * MOCK_MIB), 0);
@@ -175,7 +177,7 @@ static void across_zones(void **state)
 static void used_memory_stays(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .base = HIGH, .cpus = 3 });
+	mock_start(&(struct mock_config){.base = HIGH, .cpus = 3});
 	for (unsigned cpu = 0; cpu < 3; cpu++) {
 		mock_set_cpu(cpu);
 		assert_int_equal(alloc_contig_range(PFN_DOWN(HIGH + cpu * MOCK_MIB + 16 * MOCK_MIB),
@@ -207,7 +209,7 @@ static void bad_removals(void **state)
 {
 	int error = 0;
 	(void)state;
-	mock_start(&(struct mock_config){ .base = HIGH });
+	mock_start(&(struct mock_config){.base = HIGH});
 	struct totals before = totals();
 	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 6);
 	assert_int_equal(quarry_remove_memory(HIGH, 0), -QUARRY_EINVAL);
@@ -223,14 +225,15 @@ static void bad_removals(void **state)
 	mock_stop();
 }
 
-/* Random pieces go and come while random blocks are in use, against an account of every megabyte. */
+/* Random pieces go and come while random blocks are in use, against an account of every megabyte.
+ * */
 static void random_removals(void **state)
 {
 	enum { PIECES = 48 };
-	bool removed[PIECES] = { false };
+	bool removed[PIECES] = {false};
 	uint64_t random = 3;
 	(void)state;
-	mock_start(&(struct mock_config){ .base = HIGH });
+	mock_start(&(struct mock_config){.base = HIGH});
 	struct totals before = totals();
 	for (unsigned step = 0; step < 1500; step++) {
 		unsigned piece = (unsigned)(mock_random(&random) % PIECES);
@@ -278,8 +281,8 @@ static void random_removals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		page_test(whole_blocks), page_test(any_ends),	       page_test(a_zone_goes),
-		page_test(across_zones), page_test(used_memory_stays), page_test(bad_removals),
+		page_test(whole_blocks),    page_test(any_ends),	  page_test(a_zone_goes),
+		page_test(across_zones),    page_test(used_memory_stays), page_test(bad_removals),
 		page_test(random_removals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
