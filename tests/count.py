@@ -12,7 +12,9 @@ import re
 import sys
 
 GOOD = ("OK", "EXPECTEDFAIL")
-TAIL = 30
+TAIL = 20
+# What says why, wherever it stands.
+REASON = re.compile(r"not ok|# \S+:\d+: error|.*(runtime error|Sanitizer: )|[ST]\d .*|[KLHND]\d .*")
 
 
 def main():
@@ -37,6 +39,7 @@ def main():
             text = out + (run.get("stderr") or "")
             report.append(f"FAIL {run['name']} ({run['result']}, {run['duration']:.0f} s)")
             lines = [x for x in text.splitlines() if not re.match(r"ok\b|\d+\.\.\d+", x)]
+            report += ["  " + x for x in lines[:-TAIL] if REASON.match(x)][:TAIL]
             report += ["  " + x for x in lines[-TAIL:]]
     if not runs:
         failed = 1

@@ -65,7 +65,9 @@ static void copy_name(char *to, const char *name)
 /* Choose the order in which slabs are handed out: one of 2048. */
 static void set_order(struct kmem_cache *cache)
 {
-	uint64_t random = 0x9e3779b97f4a7c15ull * (registry.last_id + 1ull) >> 32;
+	/* Any number will do: two caches created at once may read the same one. */
+	uint64_t seed = __atomic_load_n(&registry.last_id, __ATOMIC_RELAXED) + 1ull;
+	uint64_t random = 0x9e3779b97f4a7c15ull * seed >> 32;
 
 	if (QUARRY_HARDENING && mm_ops.random)
 		random = mm_ops.random();
@@ -110,7 +112,8 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 
 	MM_ASSERT(cache->shape[0].objects >= 1 && cache->shape[1].objects >= 1);
 	MM_ASSERT((unsigned)cache->stride * cache->stride_inverse % 64 == 1);
-	cache->id = ++registry.last_id;
+	cache->id = registry.last_id + 1;
+	__atomic_store_n(&registry.last_id, cache->id, __ATOMIC_RELAXED);
 	list_add_tail(&cache->link, &registry.caches);
 	mm_unlock(&registry.lock, irq);
 }
