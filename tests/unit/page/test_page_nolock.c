@@ -64,8 +64,10 @@ static bool interrupted_at(unsigned long at, unsigned long every, void (*op)(voi
 	trap.at = at;
 	trap.every = every;
 	trap.fn = fn;
+	__asm__ volatile("" : : : "memory"); /* all of it is written before the first step */
 	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG);
 	op();
+	__asm__ volatile("" : : : "memory");
 	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~TRAP_FLAG);
 	sigaction(SIGTRAP, &old, NULL);
 	return trap.at != at;
