@@ -8,8 +8,8 @@
 #include "mm/phys/page.h"
 
 /*
- * Drop the caller's reference to the block of `order` at `page`; a wrong free is reported and changes
- * nothing. Context: any. Return: true if it was the last: the caller gives the block back.
+ * Drop the caller's reference to the block of `order` at `page`; a wrong free is reported and
+ * changes nothing. Context: any. Return: true if it was the last: the caller gives the block back.
  */
 bool page_drop(const char *call, struct page *page, unsigned order, uintptr_t caller)
 	QUARRY_INT(page_drop);

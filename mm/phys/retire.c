@@ -2,9 +2,9 @@
 /*
  * retire.c: taking frames away from a zone.
  *
- * A pageblock that is covered whole forgets its state, so that it can become part of an extent when it
- * is fed again. In one that keeps other frames the retired ones are marked RESERVED, as holes are.
- * The zone's span stays as it is.
+ * A pageblock that is covered whole forgets its state, so that it can become part of an extent when
+ * it is fed again. In one that keeps other frames the retired ones are marked RESERVED, as holes
+ * are. The zone's span stays as it is.
  */
 #include "mm/phys/retire.h"
 
