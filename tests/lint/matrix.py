@@ -63,9 +63,6 @@ def check_row(name):
     cpu, compilers, flags = ROWS[name]
     problems = []
     hooks = tree.SMP_HOOKS if int(setting(flags, "QUARRY_MAX_CPUS", "16")) > 1 else tree.TINY_HOOKS
-    if setting(flags, "QUARRY_CONTEXT_LINT", "1") == "0":
-        # The question may vanish with the lint; needing it is no fault.
-        hooks = hooks - {"quarry_os_context"}
     for compiler in compilers:
         with tree.workdir() as folder:
             objects = tree.build(cpu, compiler, flags, folder)
