@@ -11,13 +11,6 @@
 #include "mm/base/log.h"
 #include "mm/base/state.h"
 
-/* Without the lint nobody asks the OS where a caller is. */
-#if QUARRY_CONTEXT_LINT
-#define REPORTED_CONTEXT cpu_context()
-#else
-#define REPORTED_CONTEXT 0
-#endif
-
 QUARRY_STATE gfp_t gfp_allowed_mask;
 
 static const struct {
@@ -89,7 +82,7 @@ gfp_t gfp_context_report(gfp_t gfp, const char *call, uintptr_t caller)
 	bool stage = gfp_has(gfp_allowed_mask, __GFP_DIRECT_RECLAIM);
 
 	if (stage && !gfp_has(gfp, __GFP_NOLOCKDEP))
-		mm_report_at(QUARRY_RULE_BAD_CONTEXT, call, NULL, gfp_bits(gfp), REPORTED_CONTEXT,
+		mm_report_at(QUARRY_RULE_BAD_CONTEXT, call, NULL, gfp_bits(gfp), cpu_context(),
 			     caller);
 	return gfp & ~__GFP_DIRECT_RECLAIM;
 }
