@@ -24,7 +24,8 @@
 
 /*
  * Largest number of CPUs. 1 selects the tiny profile: CPU number, pin, cross-call and task hooks
- * are compiled away (quarry/os.h). Costs about 1.5 KiB of BSS a CPU.
+ * are compiled away (quarry/os.h). BSS grows by some pointers a CPU; the
+ * arrays of a CPU come out of free memory when it comes online (quarry_footprint).
  */
 #ifndef QUARRY_MAX_CPUS
 #define QUARRY_MAX_CPUS 16

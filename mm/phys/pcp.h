@@ -3,7 +3,7 @@
  * pcp.h: blocks parked on a CPU, the fast path of every page request.
  *
  * Terms
- *   stock    an array of heads of PARKED blocks: one for each CPU, zone, mobility and small order
+ *   stock    an array of heads of PARKED blocks: one for each CPU, zone, mobility and order
  *   place    order (4 bits), mobility (3 bits) and zone number (8 bits) as they stand in a head's
  *            flags: selects where a
  *            freed block goes. A stock is 16 bytes and bits 0-3 of the flags are the kind, so the

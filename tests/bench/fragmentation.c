@@ -8,10 +8,9 @@
  *   lifetime  95 % of memory in blocks of orders 0-3, one in 100 long-lived; the others are freed
  *   told      the same, long-lived ones unmovable, the others movable
  *   aged      75 % in use, orders 0-9 with the same number of pages of each, replaced at random
- *             until every page was
- *             taken 20 times
- *   process   groups of 1 to 63 MiB, taken and freed as one, until every page was taken 20 times;
- *             then a random half exits
+ *             until every page was taken 20 times
+ *   process   groups of 1 to 63 MiB, taken and freed as one, until every page was taken once; then
+ *             a random half exits
  *
  * Each history is played to Quarry and, as a yardstick, to a plain buddy allocator: one set of free
  * lists, newest block first, smallest fit. Blocks are counted after all parked pages have gone
