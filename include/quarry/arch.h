@@ -24,7 +24,12 @@
  *                                              memory became free / is handed out: nothing on real
  *                                              machines, shadow marking on the mock or a KASAN port
  *   A kernel overrides the irq pair (soft masking) with QUARRY_OS_HAVE_IRQ in QUARRY_OS_HEADER,
- *   then it defines arch_irq_save and arch_irq_restore itself.
+ *   then it defines arch_irq_save and arch_irq_restore itself; and the memory pair with
+ *   QUARRY_OS_HAVE_MEM_POISON. Free frames need not be mapped: contents of free memory are neither
+ *   read nor written. A kernel that wants that unmaps in arch_mem_poison the pages that lie in the
+ *   piece whole, and maps in arch_mem_unpoison every page that the piece touches (objects smaller
+ *   than a page are told about too). Both may be called wherever memory is taken and freed, and
+ *   must not sleep, lock or allocate.
  * pgtable.h  (level 0 is the table whose entries are 4 KiB leaves; the root is level levels - 1)
  *   typedef uint64_t quarry_pte_t
  *   unsigned arch_pt_levels(void)              levels in use now: 4/5 on x86_64, 3/4/5 on riscv64

@@ -75,8 +75,10 @@ bool mock_page_fault(uintptr_t va, bool write)
 	struct entry *entry;
 
 	if (in_direct(va))
-		mock_fail("access to %#lx: physical %#lx is in no range of the map",
-			  (unsigned long)va, (unsigned long)(va - MOCK_DIRECT));
+		mock_fail("access to %#lx: physical %#lx is %s", (unsigned long)va,
+			  (unsigned long)(va - MOCK_DIRECT),
+			  mock_backed(va - MOCK_DIRECT) ? "free and unmapped"
+							: "in no range of the map");
 	if (va < MOCK_VMALLOC || va >= MOCK_VMALLOC + MOCK_VMALLOC_MAX)
 		return false;
 	if (!in_window(va))

@@ -257,6 +257,7 @@ static void fresh_world(const struct mock_config *config)
 	world->levels = formats[config->format].levels;
 	world->max_leaf_level = formats[config->format].max_leaf_level;
 	world->random = 0x51a7e;
+	world->unmap_free = config->unmap_free;
 	mock_hooks_fill(config);
 	install_fault_handler();
 }

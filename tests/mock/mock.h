@@ -61,6 +61,7 @@ struct mock_config {
 	bool flush_hook;       /* offer flush_tlb_others; else the library uses call_others */
 	bool migrate;          /* one host thread: each pin that is not nested may move the task */
 	bool dirty_memory;     /* memory starts as garbage, not zeros (small machines only) */
+	bool unmap_free;       /* free frames are not mapped: any access fails (small machines) */
 	unsigned (*cpu_node)(unsigned cpu);
 	/* Fields that are not map, direct map, vmalloc, cpus, ops are taken over; so is a
 	 * direct_map_limit below MOCK_DIRECT_SIZE. */

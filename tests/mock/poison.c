@@ -147,6 +147,32 @@ static void set(void *start, size_t bytes, bool free_memory)
 
 #endif
 
+/* ---- free frames that are not mapped ---- */
+
+static bool unmapped;
+
+bool mock_was_unmapped(void)
+{
+	bool was = unmapped;
+
+	unmapped = false;
+	return was;
+}
+
+/* Unmap the pages that lie in a free piece whole, map all that one in use touches. */
+static void protect(uintptr_t start, size_t bytes, int access)
+{
+	uintptr_t grow = access == PROT_NONE ? PAGE_SIZE - 1 : 0;
+	uintptr_t first = (start + grow) & PAGE_MASK;
+	uintptr_t end = (start + bytes + (PAGE_SIZE - 1 - grow)) & PAGE_MASK;
+
+	if (!mock_world.unmap_free || first >= end)
+		return;
+	unmapped = true;
+	if (mprotect((void *)first, end - first, access))
+		mock_fail("mprotect: cannot change the access to %#lx", (unsigned long)first);
+}
+
 static void check_range(const char *call, void *start, size_t bytes)
 {
 	uintptr_t at = (uintptr_t)start - MOCK_DIRECT;
@@ -158,8 +184,10 @@ static void check_range(const char *call, void *start, size_t bytes)
 void mock_mem_poison(void *start, size_t bytes)
 {
 	check_range("arch_mem_poison", start, bytes);
-	if (bytes)
-		set(start, bytes, true);
+	if (!bytes)
+		return;
+	set(start, bytes, true);
+	protect((uintptr_t)start, bytes, PROT_NONE);
 }
 
 void mock_mem_unpoison(void *start, size_t bytes)
@@ -167,6 +195,7 @@ void mock_mem_unpoison(void *start, size_t bytes)
 	check_range("arch_mem_unpoison", start, bytes);
 	if (!bytes)
 		return;
+	protect((uintptr_t)start, bytes, PROT_READ | PROT_WRITE);
 	set(start, bytes, false);
 	mock_check_handed_out((uintptr_t)start, bytes);
 }

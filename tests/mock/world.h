@@ -132,6 +132,7 @@ struct mock_world {
 	bool inited;    /* quarry_init succeeded */
 	bool booted;    /* quarry_init has returned: the root table must not change */
 	bool migrate;
+	bool unmap_free;
 	unsigned cpus;
 	unsigned levels, max_leaf_level;
 	struct mock_cpus running;
@@ -209,6 +210,8 @@ void mock_check_handed_out(uintptr_t start, size_t bytes);
 /* ---- poison.c: shadow marks of the direct map (AddressSanitizer) ---- */
 /* Nothing is poisoned any more. */
 void mock_poison_reset(void);
+/* Was memory unmapped since the last question? */
+bool mock_was_unmapped(void);
 void mock_poison_save(void);
 void mock_poison_restore(void);
 
