@@ -22,8 +22,9 @@ QUARRY_BEGIN_DECLS
 
 #define NUMA_NO_NODE (-1)
 
-/* Highest zone that a mask may use (G11, G39). Illegal combinations answer as if the bits were
- * absent. Table of 16 rows of 2 bits: index is the mask's low four bits. */
+/* Highest zone that a mask may use (G11, G39), a table of 16 rows of 2 bits: index is the mask's
+ * low four bits. gfp_zone() answers for illegal combinations as if the bits were absent; a request
+ * with one is refused. */
 #define QUARRY_ZONE_ROW(bits, zone) ((uint32_t)(zone) << (2 * (bits)))
 /* A CPU family without a DMA zone treats GFP_DMA as no limit (D10). */
 #define QUARRY_ZONE_OF_DMA (QUARRY_ARCH_DMA_LIMIT != 0 ? ZONE_DMA : ZONE_NORMAL)
@@ -67,8 +68,24 @@ static QUARRY_ALWAYS_INLINE bool gfpflags_allow_spinning(gfp_t gfp)
 	return (gfp & __GFP_RECLAIM) != (QUARRY_FORCE gfp_t)0;
 }
 
+/* alloc_pages() for a mask that is known at run time only; and for one that was looked at at
+ * compile time: no rare bits, and it may / may not sleep. */
+struct page *quarry_alloc_pages(gfp_t gfp, unsigned order) QUARRY_API_CHECK(alloc_pages);
+struct page *quarry_alloc_pages_sleeping(gfp_t gfp, unsigned order)
+	QUARRY_API_CHECK(alloc_pages_sleeping);
+struct page *quarry_alloc_pages_atomic(gfp_t gfp, unsigned order)
+	QUARRY_API_CHECK(alloc_pages_atomic);
+/* Bits that leave something to do when a block was found, and bits that must not be there. */
+#define QUARRY_PAGE_GFP_RARE (__GFP_ZERO | __GFP_COMP | __GFP_THISNODE | ~__GFP_BITS_MASK)
+
 /* Request a block. Return: its first page with reference count 1, or NULL. (G4) */
-struct page *alloc_pages(gfp_t gfp, unsigned order) QUARRY_API_CHECK(alloc_pages);
+static QUARRY_ALWAYS_INLINE QUARRY_MUST_CHECK struct page *alloc_pages(gfp_t gfp, unsigned order)
+{
+	if (!__builtin_constant_p(gfp) || (gfp & QUARRY_PAGE_GFP_RARE) != (QUARRY_FORCE gfp_t)0)
+		return quarry_alloc_pages(gfp, order);
+	return gfpflags_allow_blocking(gfp) ? quarry_alloc_pages_sleeping(gfp, order)
+					    : quarry_alloc_pages_atomic(gfp, order);
+}
 struct page *alloc_pages_node(int node, gfp_t gfp, unsigned order)
 	QUARRY_API_CHECK(alloc_pages_node);
 #define alloc_page(gfp) alloc_pages((gfp), 0)
@@ -76,7 +93,15 @@ struct page *alloc_pages_node(int node, gfp_t gfp, unsigned order)
 
 /* Drop the caller's reference; the last one frees. `order` must be that of the request unless the
  * block is compound. NULL is ignored. (G146) */
-void __free_pages(struct page *page, unsigned order) QUARRY_API(__free_pages);
+void quarry_free_pages(struct page *page, unsigned order) QUARRY_API(free_block);
+void quarry_free_page(struct page *page) QUARRY_API(free_single);
+static QUARRY_ALWAYS_INLINE void __free_pages(struct page *page, unsigned order)
+{
+	if (__builtin_constant_p(order) && order == 0)
+		quarry_free_page(page);
+	else
+		quarry_free_pages(page, order);
+}
 #define __free_page(page) __free_pages((page), 0)
 
 /* The same by kernel virtual address; 0 is failure and is ignored by the free side. HIGHMEM is

@@ -61,7 +61,8 @@ QUARRY_NORETURN void quarry_os_panic(const char *why);
 
 /*
  * Number of the calling CPU, 0 .. QUARRY_MAX_CPUS - 1, dense. Constant while pinned, in an
- * interrupt, or with irqs masked.
+ * interrupt, or with irqs masked. An inline one may return unsigned long, which spares the fast
+ * paths an extension.
  * Context: any. Sleep, Allocate, Lock: no. From: the first call of quarry_init (must answer 0
  * there).
  */

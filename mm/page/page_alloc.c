@@ -10,8 +10,8 @@
  *
  * Every bad free is judged in report_free(), off the path; the block is left as it was.
  *
- * Cost     page pair of a parked order: about 110 instructions on x86_64 (tests/bench).
- * Start at alloc_pages, __free_pages.
+ * Cost     page pair of a parked order: about 85 instructions on x86_64 (tests/bench).
+ * Start at take, drop.
  */
 #include <quarry/gfp.h>
 
@@ -19,10 +19,6 @@
 #include "mm/page/page_alloc.h"
 #include "mm/page/slowpath.h"
 #include "mm/phys/pageblock.h"
-
-/* Bits after which there is something left to do when a block was found, and bits that must not be
- * there. */
-#define FINISH_BITS (__GFP_ZERO | __GFP_COMP | __GFP_THISNODE | ~__GFP_BITS_MASK)
 
 /* ---- taking ---- */
 
@@ -99,11 +95,15 @@ static inline bool injected_failure(gfp_t gfp)
 
 #define CALLER() ((uintptr_t)__builtin_return_address(0))
 
-struct page *alloc_pages(gfp_t gfp, unsigned order)
+/*
+ * The fast path. `asked` is the mask as far as it is looked at here: a constant where the caller's
+ * is one.
+ */
+static QUARRY_ALWAYS_INLINE struct page *take(gfp_t gfp, unsigned order, gfp_t asked)
 {
 	if (injected_failure(gfp))
 		return NULL;
-	if (unlikely(order > MAX_PAGE_ORDER || !gfp_context_ok(gfp)))
+	if (unlikely(order > MAX_PAGE_ORDER || !gfp_context_ok(asked)))
 		return take_slow(NUMA_NO_NODE, gfp, order, "alloc_pages", CALLER());
 
 	const struct page_cpu *pages = page_cpus[cpu_pin()];
@@ -113,10 +113,23 @@ struct page *alloc_pages(gfp_t gfp, unsigned order)
 	if (unlikely(!head))
 		return take_slow(NUMA_NO_NODE, gfp, order, "alloc_pages", CALLER());
 	page_hand_out(head);
-	if (unlikely(gfp_has(gfp, FINISH_BITS)))
+	if (unlikely(gfp_has(asked, QUARRY_PAGE_GFP_RARE)))
 		return finish_checked(head, gfp, order, CALLER());
 	arch_mem_unpoison(page_address(head), PAGE_SIZE << order);
 	return head;
+}
+
+struct page *quarry_alloc_pages(gfp_t gfp, unsigned order)
+{
+	return take(gfp, order, gfp);
+}
+struct page *quarry_alloc_pages_sleeping(gfp_t gfp, unsigned order)
+{
+	return take(gfp, order, __GFP_DIRECT_RECLAIM);
+}
+struct page *quarry_alloc_pages_atomic(gfp_t gfp, unsigned order)
+{
+	return take(gfp, order, (QUARRY_FORCE gfp_t)0);
 }
 
 struct page *alloc_pages_node(int node, gfp_t gfp, unsigned order)
@@ -172,7 +185,7 @@ static void report_free(const char *call, const struct page *page, unsigned orde
 }
 
 /* Free a block whose state word was found good. */
-static inline void give(struct page *head, uint32_t flags)
+static QUARRY_ALWAYS_INLINE void give(struct page *head, uint32_t flags)
 {
 	arch_mem_poison(page_address(head), PAGE_SIZE << flags_order(flags));
 
@@ -201,13 +214,6 @@ bool page_drop(const char *call, struct page *page, unsigned order, uintptr_t ca
 	return put_page_testzero(page);
 }
 
-/* Everything that is not "the only reference to a block of this order". */
-static void free_slow(const char *call, struct page *page, unsigned order, uintptr_t caller)
-{
-	if (page_drop(call, page, order, caller))
-		give(page, page_flags(page));
-}
-
 /*
  * Is this the word of a head of `order`, handed out, with one reference? An order above 15 would
  * reach into the mobility bits, so it is compared in full width.
@@ -219,20 +225,38 @@ static inline bool free_is_plain(const struct page *page, uint32_t flags, unsign
 	       page_ref_count(page) == 1;
 }
 
-void __free_pages(struct page *page, unsigned order)
+/* Everything that is not "the only reference to a block of this order" in a split pageblock. */
+static QUARRY_NOINLINE void free_slow(const char *call, struct page *page, unsigned order,
+				      uintptr_t caller)
 {
-	if (unlikely(!page))
-		return;
+	bool plain = page_is_known(page) && free_is_plain(page, page_flags(page), order);
+
+	if (plain || page_drop(call, page, order, caller))
+		give(page, page_flags(page));
+}
+
+static QUARRY_ALWAYS_INLINE void drop(struct page *page, unsigned order)
+{
 	/* A frame that was never handed out has a struct page full of anything: where it could lie
-	 * is checked first. */
-	if (likely(page_is_known(page))) {
+	 * is checked first. NULL lies nowhere. */
+	if (likely(page_is_ready(page))) {
 		uint32_t flags = page_flags(page);
 		if (likely(free_is_plain(page, flags, order))) {
 			give(page, flags);
 			return;
 		}
 	}
-	free_slow("__free_pages", page, order, CALLER());
+	if (page)
+		free_slow("__free_pages", page, order, CALLER());
+}
+
+void quarry_free_pages(struct page *page, unsigned order)
+{
+	drop(page, order);
+}
+void quarry_free_page(struct page *page)
+{
+	drop(page, 0);
 }
 
 void free_pages(unsigned long address, unsigned order)

@@ -11,26 +11,44 @@
 
 #include <quarry/mm.h>
 
-/* Fill NULL slots of pages[i .. nr) from this CPU's stock. Return: the first slot that is still
- * NULL. */
-static unsigned long fill_from_stock(gfp_t gfp, unsigned long i, unsigned long nr,
-				     struct page **pages)
+/*
+ * Fill NULL slots of pages[0 .. nr) with the newest of the parked heads slot[0 .. n). All heads of
+ * a stock say the same. Return: how many slots of `pages` were looked at; *n is what is left.
+ */
+static unsigned long fill(struct page **pages, unsigned long nr, struct page *const *slot,
+			  size_t *n)
 {
-	const struct page_cpu *cpu = page_cpus[cpu_pin()];
-	struct page_stock *stock = cpu->take[gfp_bits(gfp) & 31u];
+	struct page **at = pages, **end = pages + nr;
+	size_t left = *n;
+	uint32_t flags = left ? page_used_flags(slot[0]) : 0;
 
-	for (; i < nr; i++) {
-		if (pages[i])
+	for (; at < end; at++) {
+		if (*at)
 			continue;
-		struct page *page = stock_pop(stock);
-		if (!page)
+		if (!left)
 			break;
-		page_hand_out(page);
+		struct page *page = slot[--left];
+		page_hand_out_as(page, flags);
 		arch_mem_unpoison(page_address(page), PAGE_SIZE);
-		pages[i] = page;
+		*at = page;
+	}
+	*n = left;
+	return (unsigned long)(at - pages);
+}
+
+/* The same from this CPU's stock. */
+static unsigned long fill_from_stock(gfp_t gfp, unsigned long nr, struct page **pages)
+{
+	struct page_stock *stock = page_cpus[cpu_pin()]->take[gfp_bits(gfp) & 31u];
+	unsigned long filled = 0;
+
+	if (stock_mark(stock)) {
+		size_t n = stock->n;
+		filled = fill(pages, nr, stock->slot, &n);
+		stock_take_end(stock, n);
 	}
 	cpu_unpin();
-	return i;
+	return filled;
 }
 
 unsigned long alloc_pages_bulk_node(gfp_t gfp, int node, unsigned long nr, struct page **pages)
@@ -43,7 +61,7 @@ unsigned long alloc_pages_bulk_node(gfp_t gfp, int node, unsigned long nr, struc
 	while (i < nr) {
 		if (fault_here(FAULT_PAGE_BULK))
 			break;
-		if (plain && (i = fill_from_stock(gfp, i, nr, pages)) == nr)
+		if (plain && (i += fill_from_stock(gfp, nr - i, pages + i)) == nr)
 			break;
 		if (!pages[i] && !(pages[i] = alloc_pages_node(node, gfp, 0)))
 			break;

@@ -27,14 +27,19 @@ struct page *freepage_take(const struct page_request *request, enum zone_mark ma
 			   enum gfp_reserve_depth depth) QUARRY_INT(freepage_take);
 
 /* A parked head becomes the caller's: USED, reference count 1, the owner's words cleared. */
-static QUARRY_ALWAYS_INLINE void page_hand_out(struct page *head)
+static QUARRY_ALWAYS_INLINE void page_hand_out_as(struct page *head, uint32_t used_flags)
 {
-	uint32_t flags =
-		page_flags(head) ^ ((unsigned)QUARRY_PAGE_PARKED ^ (unsigned)QUARRY_PAGE_USED);
-
-	page_set_word(head, flags, 1);
+	page_set_word(head, used_flags, 1);
 	head->mapping = NULL;
 	head->private_ = 0;
+}
+static QUARRY_ALWAYS_INLINE uint32_t page_used_flags(const struct page *parked)
+{
+	return page_flags(parked) ^ ((unsigned)QUARRY_PAGE_PARKED ^ (unsigned)QUARRY_PAGE_USED);
+}
+static QUARRY_ALWAYS_INLINE void page_hand_out(struct page *head)
+{
+	page_hand_out_as(head, page_used_flags(head));
 }
 
 /*

@@ -26,6 +26,14 @@ void pageblock_make_ready(unsigned long pfn, unsigned zone)
 
 void pageblock_init(uint8_t *state, unsigned long first, unsigned long count)
 {
-	pageblocks = (struct pageblock_map){state, first, count};
+	unsigned long pfn = first << pageblock_order;
+
+	pageblocks = (struct pageblock_map){
+		.state = state,
+		.first = first,
+		.count = count,
+		.first_page = (uintptr_t)pfn_to_page(pfn),
+		.first_address = (uintptr_t)phys_to_virt(PFN_PHYS(pfn)),
+	};
 	__builtin_memset(state, 0, count);
 }

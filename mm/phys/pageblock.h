@@ -30,9 +30,16 @@
 #define BLOCK_READY 16u
 #define BLOCK_ISOLATED 32u
 
+#define PAGE_STRUCT_SHIFT 5u
+QUARRY_STATIC_ASSERT(sizeof(struct page) == 1u << PAGE_STRUCT_SHIFT, "shift of the page array");
+
+/* Frames are counted from the first one of the first pageblock, so that the bound of the map is one
+ * comparison, whatever the question starts from: a frame number, a struct page, an address. */
 struct pageblock_map {
 	uint8_t *state; /* one for each pageblock from `first` */
 	unsigned long first, count;
+	uintptr_t first_page;	 /* address of the first frame's struct page */
+	uintptr_t first_address; /* of the first frame in the direct map */
 };
 extern struct pageblock_map pageblocks QUARRY_INT(pageblocks);
 
@@ -44,14 +51,19 @@ static inline unsigned long pageblock_start(unsigned long pfn)
 {
 	return pfn & ~(pageblock_nr_pages - 1);
 }
+/* State of the block of any frame, counted from the map's first; 0 outside. */
+static QUARRY_ALWAYS_INLINE unsigned map_state(unsigned long frame)
+{
+	unsigned long block = pageblock_of(frame);
+
+	if (unlikely(block >= pageblocks.count))
+		return 0;
+	return __atomic_load_n(&pageblocks.state[block], __ATOMIC_RELAXED);
+}
 /* State of the block of any frame number; 0 outside the map. */
 static inline unsigned pageblock_state(unsigned long pfn)
 {
-	unsigned long block = pageblock_of(pfn) - pageblocks.first;
-
-	if (block >= pageblocks.count)
-		return 0;
-	return __atomic_load_n(&pageblocks.state[block], __ATOMIC_RELAXED);
+	return map_state(pfn - (pageblocks.first << pageblock_order));
 }
 static inline void pageblock_set_state(unsigned long pfn, unsigned state)
 {
@@ -75,24 +87,43 @@ static inline void pageblock_set_mobility(unsigned long pfn, unsigned mobility)
 	pageblock_set_state(pfn, (pageblock_state(pfn) & ~BLOCK_MOBILITY) | mobility);
 }
 
+/* Is the struct page meaningful that lies `frame` frames behind the map's first? Any number. */
+static QUARRY_ALWAYS_INLINE bool map_knows(unsigned long frame)
+{
+	unsigned state = map_state(frame);
+
+	return likely(state & BLOCK_READY) ||
+	       (state & BLOCK_WHOLE && frame == pageblock_start(frame));
+}
 /* Is the struct page of `pfn` meaningful? Any frame number. */
 static inline bool frame_is_known(unsigned long pfn)
 {
-	unsigned state = pageblock_state(pfn);
-
-	return likely(state & BLOCK_READY) || (state & BLOCK_WHOLE && pfn == pageblock_start(pfn));
+	return map_knows(pfn - (pageblocks.first << pageblock_order));
 }
 static inline struct page *page_if_known(unsigned long pfn)
 {
 	return frame_is_known(pfn) ? pfn_to_page(pfn) : NULL;
 }
 
+/*
+ * Frame of any pointer that may be one to a struct page, counted from the map's first. Rotated, not
+ * shifted: a pointer between two struct pages becomes a frame far outside.
+ */
+static QUARRY_ALWAYS_INLINE unsigned long map_frame(const struct page *page)
+{
+	uintptr_t offset = (uintptr_t)page - pageblocks.first_page;
+
+	return offset / sizeof(struct page) | offset << (8 * sizeof(offset) - PAGE_STRUCT_SHIFT);
+}
 /* May `page` be read as a struct page? Any pointer. */
 static inline bool page_is_known(const struct page *page)
 {
-	bool aligned = ((uintptr_t)page - (uintptr_t)quarry_page_array) % sizeof(struct page) == 0;
-
-	return aligned && frame_is_known(page_to_pfn(page));
+	return map_knows(map_frame(page));
+}
+/* The same for pages of blocks that were split at some time, which nearly all pages are. */
+static QUARRY_ALWAYS_INLINE bool page_is_ready(const struct page *page)
+{
+	return map_state(map_frame(page)) & BLOCK_READY;
 }
 
 /*
@@ -102,7 +133,11 @@ static inline bool page_is_known(const struct page *page)
  */
 static inline struct page *page_of_address(const void *address)
 {
-	return page_if_known((unsigned long)(virt_to_phys(address) >> PAGE_SHIFT));
+	unsigned long frame = ((uintptr_t)address - pageblocks.first_address) >> PAGE_SHIFT;
+
+	if (unlikely(!map_knows(frame)))
+		return NULL;
+	return (struct page *)(pageblocks.first_page + frame * sizeof(struct page));
 }
 
 /*

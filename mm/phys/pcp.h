@@ -34,8 +34,8 @@
 
 struct page_stock {
 	uint16_t n, cap;
-	uint16_t busy;
 	uint16_t room; /* slots that exist: cap <= room, and may be tuned below it */
+	uint8_t busy;
 	struct page **slot;
 };
 
@@ -79,36 +79,47 @@ static QUARRY_ALWAYS_INLINE struct page_count *stock_traffic(const struct page_s
 				     COUNT_ROW * STOCK_COLUMNS * sizeof(struct page_stock));
 }
 
-/* Mark the stock ours. Pinned. Return: false if we interrupted its owner. */
+/* Mark the stock ours. Pinned. Return: false if we interrupted its owner. Only this CPU reads and
+ * writes the mark, so it is a plain word; irq_order() keeps its place. */
 static QUARRY_ALWAYS_INLINE bool stock_mark(struct page_stock *stock)
 {
-	if (unlikely(__atomic_load_n(&stock->busy, __ATOMIC_RELAXED)))
+	if (unlikely(stock->busy))
 		return false;
-	__atomic_store_n(&stock->busy, (uint16_t)1, __ATOMIC_RELAXED);
+	stock->busy = 1;
 	irq_order();
 	return true;
 }
 static QUARRY_ALWAYS_INLINE void stock_unmark(struct page_stock *stock)
 {
 	irq_order();
-	__atomic_store_n(&stock->busy, (uint16_t)0, __ATOMIC_RELAXED);
+	stock->busy = 0;
 }
 
 /* Take the newest parked head; NULL if there is none or the stock is busy. Pinned. */
 static QUARRY_ALWAYS_INLINE struct page *stock_pop(struct page_stock *stock)
 {
 	struct page *head = NULL;
+	size_t left;
 
 	if (!stock_mark(stock))
 		return NULL;
-	uint16_t n = stock->n;
-	if (likely(n)) {
-		head = stock->slot[n - 1];
-		__atomic_store_n(&stock->n, (uint16_t)(n - 1), __ATOMIC_RELAXED);
+	if (likely(!__builtin_sub_overflow((size_t)stock->n, (size_t)1, &left))) {
+		head = stock->slot[left];
+		if (!head) /* I2; spares the caller a second test */
+			__builtin_unreachable();
+		__atomic_store_n(&stock->n, (uint16_t)left, __ATOMIC_RELAXED);
 		stock_traffic(stock)->taken++;
 	}
 	stock_unmark(stock);
 	return head;
+}
+
+/* After stock_mark: the newest parked heads are slot[0 .. n). Close with stock_take_end(). */
+static QUARRY_ALWAYS_INLINE void stock_take_end(struct page_stock *stock, size_t n)
+{
+	stock_traffic(stock)->taken += stock->n - n;
+	__atomic_store_n(&stock->n, (uint16_t)n, __ATOMIC_RELAXED);
+	stock_unmark(stock);
 }
 
 /* Park a head whose state is PARKED already. Pinned. Return: false if the stock is full or busy. */
@@ -116,7 +127,7 @@ static QUARRY_ALWAYS_INLINE bool stock_push(struct page_stock *stock, struct pag
 {
 	if (!stock_mark(stock))
 		return false;
-	uint16_t n = stock->n;
+	size_t n = stock->n;
 	bool room = likely(n < stock->cap);
 	if (room) {
 		stock->slot[n] = head;

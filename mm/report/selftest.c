@@ -101,7 +101,7 @@ static bool number_is_stable(unsigned cpu)
 
 static const char *check_cpu_number(void)
 {
-	unsigned cpu = cpu_pin();
+	unsigned cpu = (unsigned)cpu_pin();
 	bool stable = number_is_stable(cpu);
 	cpu_unpin();
 
@@ -112,7 +112,7 @@ static const char *check_cpu_number(void)
 
 static const char *check_pin(void)
 {
-	unsigned cpu = cpu_pin();
+	unsigned cpu = (unsigned)cpu_pin();
 	cpu_pin();
 	cpu_unpin();
 	bool stable = number_is_stable(cpu);
@@ -172,7 +172,7 @@ static const char *check_call(void)
 	const char *why = NULL;
 
 	calls.ran = calls.ran_twice = calls.not_irq = (struct cpu_set){ { 0 } };
-	calls.caller = cpu_pin();
+	calls.caller = (unsigned)cpu_pin();
 	cpu_call_all(note_run, NULL);
 	for_each_online_cpu(cpu)
 		if (!ran_on(cpu))

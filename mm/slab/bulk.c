@@ -15,7 +15,7 @@
 /* Objects that can be had without new pages: the stock's, then the node's. */
 static size_t take_ready(struct kmem_cache *cache, size_t n, void **p)
 {
-	unsigned cpu = cpu_pin();
+	unsigned cpu = (unsigned)cpu_pin();
 	unsigned node = node_or_local(NUMA_NO_NODE);
 	size_t got = cpu_cache_pop_many(cache, cpu, p, (unsigned)n);
 
@@ -90,7 +90,8 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
 			object_poison(cache, page, p[end]);
 		}
 		if (end > done) {
-			cpu_cache_push_many(cache, cpu_pin(), p + done, (unsigned)(end - done));
+			cpu_cache_push_many(cache, (unsigned)cpu_pin(), p + done,
+					    (unsigned)(end - done));
 			cpu_unpin();
 			done = end;
 			continue;

@@ -25,7 +25,7 @@ extern const struct object_stock stock_none QUARRY_INT(stock_none);
 
 /* The pointer is published once with everything behind it; only the CPU itself follows it. */
 static QUARRY_ALWAYS_INLINE struct object_stock *stock_of(const struct kmem_cache *cache,
-							  unsigned cpu)
+							  unsigned long cpu)
 {
 	return __atomic_load_n(&cache->stock[cpu], __ATOMIC_ACQUIRE);
 }

@@ -23,7 +23,7 @@
 
 void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 {
-	unsigned cpu = cpu_pin();
+	unsigned cpu = (unsigned)cpu_pin();
 
 	if (stock_of(cache, cpu) == STOCK_NONE && cache->stock_cap)
 		cpu_cache_start(cache);

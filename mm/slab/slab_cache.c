@@ -224,7 +224,7 @@ struct drain_request {
 static void drain_here(void *arg)
 {
 	struct drain_request *request = arg;
-	unsigned cpu = cpu_pin();
+	unsigned cpu = (unsigned)cpu_pin();
 	bool done = true;
 
 	if (request->only) {

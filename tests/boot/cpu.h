@@ -12,7 +12,8 @@
 #define BOOT_CPU_SELF 0
 #define BOOT_CPU_NUMBER 8
 #define BOOT_CPU_HWID 12
-#define BOOT_CPU_IRQ_DEPTH 16
+#define BOOT_CPU_DEPTHS 16
+#define BOOT_CPU_IRQS_OFF 18
 #define BOOT_CPU_ATOMIC_DEPTH 20
 #define BOOT_CPU_TASK_WORD 24
 #define BOOT_CPU_PORT 32
@@ -36,7 +37,9 @@ struct boot_cpu {
 	struct boot_cpu *self;
 	unsigned number;       /* 0 .. machine.nr_cpus - 1 */
 	unsigned hwid;	       /* APIC id, hart id */
-	unsigned irq_depth;    /* interrupt handlers running on this CPU */
+	/* One word that is zero where sleeping is allowed: the context hook is one comparison. */
+	uint16_t irq_depth;    /* interrupt handlers running on this CPU */
+	uint16_t irqs_off;     /* depth of sections that turned interrupts off */
 	unsigned atomic_depth; /* pins and locks held */
 	unsigned long task_word;
 	unsigned long port[4];	    /* for the port: trap scratch and the like */
@@ -52,7 +55,8 @@ struct boot_cpu {
 _Static_assert(offsetof(struct boot_cpu, self) == BOOT_CPU_SELF, "offset");
 _Static_assert(offsetof(struct boot_cpu, number) == BOOT_CPU_NUMBER, "offset");
 _Static_assert(offsetof(struct boot_cpu, hwid) == BOOT_CPU_HWID, "offset");
-_Static_assert(offsetof(struct boot_cpu, irq_depth) == BOOT_CPU_IRQ_DEPTH, "offset");
+_Static_assert(offsetof(struct boot_cpu, irq_depth) == BOOT_CPU_DEPTHS, "offset");
+_Static_assert(offsetof(struct boot_cpu, irqs_off) == BOOT_CPU_IRQS_OFF, "offset");
 _Static_assert(offsetof(struct boot_cpu, atomic_depth) == BOOT_CPU_ATOMIC_DEPTH, "offset");
 _Static_assert(offsetof(struct boot_cpu, task_word) == BOOT_CPU_TASK_WORD, "offset");
 _Static_assert(offsetof(struct boot_cpu, port) == BOOT_CPU_PORT, "offset");
@@ -67,10 +71,10 @@ static inline struct boot_cpu *this_cpu(void)
 	__asm__("movq %%gs:%c1, %0" : "=r"(cpu) : "i"(BOOT_CPU_SELF));
 	return cpu;
 }
-static inline unsigned this_cpu_number(void)
+static inline unsigned long this_cpu_number(void)
 {
-	unsigned number;
-	__asm__("movl %%gs:%c1, %0" : "=r"(number) : "i"(BOOT_CPU_NUMBER));
+	unsigned long number;
+	__asm__("movl %%gs:%c1, %k0" : "=r"(number) : "i"(BOOT_CPU_NUMBER));
 	return number;
 }
 static inline void this_cpu_pin(void)
@@ -81,18 +85,32 @@ static inline void this_cpu_unpin(void)
 {
 	__asm__ volatile("decl %%gs:%c0" : : "i"(BOOT_CPU_ATOMIC_DEPTH) : "memory", "cc");
 }
-/* Interrupt depth in the low half, pins in the high half. */
-static inline uint64_t this_cpu_depths(void)
+static inline bool this_cpu_may_sleep(void)
 {
-	uint64_t depths;
-	__asm__ volatile("movq %%gs:%c1, %0" : "=r"(depths) : "i"(BOOT_CPU_IRQ_DEPTH) : "memory");
-	return depths;
+	bool zero;
+	__asm__ volatile("cmpq $0, %%gs:%c1" : "=@ccz"(zero) : "i"(BOOT_CPU_DEPTHS) : "memory");
+	return zero;
 }
 static inline bool this_cpu_irqs_on(void)
 {
 	unsigned long flags;
 	__asm__ volatile("pushfq\n\tpopq %0" : "=r"(flags) : : "memory");
 	return flags >> 9 & 1;
+}
+static inline unsigned long this_cpu_irq_save(void)
+{
+	unsigned long flags;
+	__asm__ volatile("pushfq\n\tpopq %0\n\tcli\n\tincw %%gs:%c1"
+			 : "=r"(flags)
+			 : "i"(BOOT_CPU_IRQS_OFF)
+			 : "memory", "cc");
+	return flags;
+}
+static inline void this_cpu_irq_restore(unsigned long flags)
+{
+	__asm__ volatile("decw %%gs:%c0" : : "i"(BOOT_CPU_IRQS_OFF) : "memory", "cc");
+	if (flags >> 9 & 1)
+		__asm__ volatile("sti" : : : "memory");
 }
 #elif defined(__riscv)
 static inline struct boot_cpu *this_cpu(void)
@@ -101,10 +119,10 @@ static inline struct boot_cpu *this_cpu(void)
 	__asm__("mv %0, tp" : "=r"(cpu));
 	return cpu;
 }
-static inline unsigned this_cpu_number(void)
+static inline unsigned long this_cpu_number(void)
 {
-	unsigned number;
-	__asm__("lw %0, %1(tp)" : "=r"(number) : "i"(BOOT_CPU_NUMBER));
+	unsigned long number;
+	__asm__("lwu %0, %1(tp)" : "=r"(number) : "i"(BOOT_CPU_NUMBER));
 	return number;
 }
 static inline void this_cpu_pin(void)
@@ -119,18 +137,29 @@ static inline void this_cpu_unpin(void)
 	__asm__ volatile("" : : : "memory");
 	*depth = *depth - 1;
 }
-/* Interrupt depth in the low half, pins in the high half. */
-static inline uint64_t this_cpu_depths(void)
+static inline bool this_cpu_may_sleep(void)
 {
 	uint64_t depths;
-	__asm__ volatile("ld %0, %1(tp)" : "=r"(depths) : "i"(BOOT_CPU_IRQ_DEPTH) : "memory");
-	return depths;
+	__asm__ volatile("ld %0, %1(tp)" : "=r"(depths) : "i"(BOOT_CPU_DEPTHS) : "memory");
+	return depths == 0;
 }
 static inline bool this_cpu_irqs_on(void)
 {
 	unsigned long status;
 	__asm__ volatile("csrr %0, sstatus" : "=r"(status) : : "memory");
 	return status >> 1 & 1;
+}
+static inline unsigned long this_cpu_irq_save(void)
+{
+	unsigned long status;
+	__asm__ volatile("csrrci %0, sstatus, 2" : "=r"(status) : : "memory");
+	this_cpu()->irqs_off++;
+	return status;
+}
+static inline void this_cpu_irq_restore(unsigned long status)
+{
+	this_cpu()->irqs_off--;
+	__asm__ volatile("csrs sstatus, %0" : : "r"(status & 2ul) : "memory");
 }
 #else
 #error "the demo kernel runs on x86_64 and riscv64"

@@ -3,7 +3,8 @@
  * quarry_os_inline.h: the demo kernel's hot hooks, inlined into the library (QUARRY_OS_HEADER).
  *
  * The kernel has no preemption: each CPU runs one task. Pinning only counts, so that the context
- * hook answers "may not sleep" between pin and unpin.
+ * hook answers "may not sleep" between pin and unpin. Whoever turns interrupts off says so in the
+ * same word, so that the hook need not read the processor's flag.
  */
 #ifndef QUARRY_OS_INLINE_H
 #define QUARRY_OS_INLINE_H
@@ -11,7 +12,7 @@
 #include "tests/boot/cpu.h"
 
 #define QUARRY_OS_HAVE_CPU
-static inline unsigned quarry_os_cpu(void)
+static inline unsigned long quarry_os_cpu(void)
 {
 	return this_cpu_number();
 }
@@ -29,10 +30,19 @@ static inline void quarry_os_unpin(void)
 #define QUARRY_OS_HAVE_CONTEXT
 static inline unsigned quarry_os_context(void)
 {
-	uint64_t depths = this_cpu_depths();
-	if (__builtin_expect(!depths && this_cpu_irqs_on(), 1))
+	if (__builtin_expect(this_cpu_may_sleep(), 1))
 		return 0;
-	return (uint32_t)depths ? QUARRY_CTX_IRQ | QUARRY_CTX_ATOMIC : QUARRY_CTX_ATOMIC;
+	return this_cpu()->irq_depth ? QUARRY_CTX_IRQ | QUARRY_CTX_ATOMIC : QUARRY_CTX_ATOMIC;
+}
+
+#define QUARRY_OS_HAVE_IRQ
+static inline unsigned long arch_irq_save(void)
+{
+	return this_cpu_irq_save();
+}
+static inline void arch_irq_restore(unsigned long state)
+{
+	this_cpu_irq_restore(state);
 }
 
 #define QUARRY_OS_HAVE_TASK_WORD

@@ -173,7 +173,7 @@ _Noreturn void kernel_panic(const char *why)
 	machine_irq_disable();
 	if (__atomic_exchange_n(&state.panicking, 1u, __ATOMIC_ACQ_REL))
 		machine_halt(); /* the first one reports and ends the machine */
-	kprintf("\nVERDICT: FAIL panic on CPU %u: %s\n", this_cpu_number(), why);
+	kprintf("\nVERDICT: FAIL panic on CPU %lu: %s\n", this_cpu_number(), why);
 	machine_exit(1);
 }
 

@@ -42,7 +42,7 @@ void item_fail(const char *what, const void *address, size_t bytes)
 	const char *none = NULL;
 	if (__atomic_compare_exchange_n(&state.failure, &none, what, false, __ATOMIC_ACQ_REL,
 					__ATOMIC_ACQUIRE))
-		kprintf("CPU %u: %s (%p, %lu bytes)\n", this_cpu_number(), what, address, bytes);
+		kprintf("CPU %lu: %s (%p, %lu bytes)\n", this_cpu_number(), what, address, bytes);
 }
 
 /* ---- contents ---- */

@@ -67,6 +67,7 @@ static _Noreturn void verdict(const char *failure)
 
 _Noreturn void kernel_main(void)
 {
+	this_cpu()->irqs_off = 1; /* as we are entered */
 	kprintf("\n%s demo kernel, %s, %u CPUs\n", quarry_version(), machine.name, machine.nr_cpus);
 	kprintf("Command line: %s\n", machine.command_line);
 	print_map();

@@ -195,6 +195,7 @@ static _Noreturn void wait_for_jobs(unsigned cpu)
 
 _Noreturn void kernel_secondary(unsigned cpu)
 {
+	this_cpu()->irqs_off = 1; /* as we are entered */
 	mark_stack(cpu);
 	/* Cross-calls go to CPUs 0 .. online - 1: join in order, and before the library counts on
 	 * this CPU. A call that comes now waits for machine_irq_enable. */

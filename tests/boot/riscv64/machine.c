@@ -67,12 +67,16 @@ _Noreturn void machine_exit(int code)
 
 void machine_irq_enable(void)
 {
+	this_cpu()->irqs_off--;
 	csr_set(sstatus, (unsigned long)SSTATUS_SIE);
 }
 
 void machine_irq_disable(void)
 {
+	if (!this_cpu_irqs_on())
+		return;
 	csr_clear(sstatus, (unsigned long)SSTATUS_SIE);
+	this_cpu()->irqs_off++;
 }
 
 void machine_wait(void)

@@ -44,11 +44,15 @@ _Noreturn void machine_halt(void)
 
 void machine_irq_enable(void)
 {
+	this_cpu()->irqs_off--;
 	__asm__ volatile("sti" : : : "memory");
 }
 void machine_irq_disable(void)
 {
+	if (!this_cpu_irqs_on())
+		return;
 	__asm__ volatile("cli" : : : "memory");
+	this_cpu()->irqs_off++;
 }
 void machine_wait(void)
 {

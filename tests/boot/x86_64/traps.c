@@ -39,8 +39,8 @@ static _Noreturn void exception(const struct trap_frame *f)
 {
 	uint64_t cr2;
 	__asm__ volatile("movq %%cr2, %0" : "=r"(cr2));
-	kprintf("CPU %u: %s (vector %lu, error %lx) at %016lx, address %016lx\n", this_cpu_number(),
-		exception_name(f->vector), f->vector, f->error, f->rip, cr2);
+	kprintf("CPU %lu: %s (vector %lu, error %lx) at %016lx, address %016lx\n",
+		this_cpu_number(), exception_name(f->vector), f->vector, f->error, f->rip, cr2);
 	kprintf("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
 	kprintf("rsi %016lx rdi %016lx rbp %016lx rsp %016lx\n", f->rsi, f->rdi, f->rbp, f->rsp);
 	kprintf("r8  %016lx r9  %016lx r10 %016lx r11 %016lx\n", f->r8, f->r9, f->r10, f->r11);
