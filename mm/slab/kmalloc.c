@@ -139,18 +139,11 @@ static QUARRY_NOINLINE void free_other(const void *p, struct page *page, uintptr
 
 void kfree(const void *p)
 {
-	unsigned long pfn = (unsigned long)(virt_to_phys(p) >> PAGE_SHIFT);
-
 	/* NULL and ZERO_SIZE_PTR have no page, or frame 0, which is never a slab's. */
-	if (unlikely(!frame_is_known(pfn))) {
-		free_other(p, NULL, CALLER);
-		return;
-	}
-	struct page *page = pfn_to_page(pfn);
-
+	struct page *page = page_of_address(p);
 	uint32_t mask = QUARRY_PG_KIND_MASK | (QUARRY_HARDENING ? SLAB_PAGE_SMALL : 0u);
 
-	if (unlikely((page_flags(page) & mask) != QUARRY_PAGE_SLAB)) {
+	if (unlikely(!page || (page_flags(page) & mask) != QUARRY_PAGE_SLAB)) {
 		free_other(p, page, CALLER);
 		return;
 	}

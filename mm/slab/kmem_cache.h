@@ -93,9 +93,9 @@ struct kmem_cache {
 	uint32_t stock_cap; /* of new stocks; 0: this cache has none */
 	/* ceil(2^40 / size): index = offset * reciprocal >> 40 for offsets below 2^20. */
 	uint64_t reciprocal;
-	/* Of the preferred shape, for slab_starts_object(): bytes of a slab - 1, the offset of the
-	 * last object, -(floor(2^64 / size) + 1). */
-	uint64_t slab_mask, last_offset, step_inverse;
+	/* Of the preferred shape, for slab_starts_object(): bytes of a slab - 1,
+	 * floor(2^64 / size) + 1, and the last object's offset times that, modulo 2^64. */
+	uint64_t slab_mask, inverse, last_product;
 	gfp_t page_gfp; /* zone and mobility of the pages */
 	slab_flags_t flags;
 	struct slab_shape shape[2]; /* preferred, smallest */

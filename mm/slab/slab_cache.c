@@ -92,10 +92,8 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 	cache->shape[0] = slab_shape_of(cache->size, slab_preferred_order(cache->size));
 	cache->shape[1] = slab_shape_of(cache->size, get_order(cache->size));
 	cache->slab_mask = (PAGE_SIZE << cache->shape[0].order) - 1;
-	cache->last_offset = (uint64_t)(cache->shape[0].objects - 1) * cache->size;
-	cache->step_inverse = ~(UINT64_MAX / cache->size);
-	if (is_power_of_2(cache->size))
-		cache->step_inverse--;
+	cache->inverse = UINT64_MAX / cache->size + 1 + is_power_of_2(cache->size);
+	cache->last_product = (cache->shape[0].objects - 1) * (cache->size * cache->inverse);
 	set_order(cache);
 	cache->stock_cap = stock_cap_for(cache->size);
 	cache->flags = flags;

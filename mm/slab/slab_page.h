@@ -45,16 +45,17 @@ static inline uint32_t slab_taken(const struct page *head)
 /*
  * Does an object start at `address`, which is in a slab of the preferred shape?
  *
- * With r = floor(2^64 / size) + 1 and offset = last - k * size - d, 0 <= d < size, the product
- * (last - offset) * r modulo 2^64 is k * (size * r - 2^64) + d * r. The first term is below
- * 2^21, r above 2^43: so the product is small if d is 0 and k not negative, and in no other case.
+ * With r = floor(2^64 / size) + 1 and offset = k * size + d, 0 <= d < size, the product offset * r
+ * modulo 2^64 is k * (size * r - 2^64) + d * r. The first term is at most the offset, so below 2^20;
+ * r is above 2^43. So the product is at most the last object's if d is 0 and k not above the last
+ * index, and in no other case.
  */
 static QUARRY_ALWAYS_INLINE bool slab_starts_object(const struct kmem_cache *cache,
 						    const void *address)
 {
 	uint64_t offset = (uint64_t)virt_to_phys(address) & cache->slab_mask;
 
-	return (offset - cache->last_offset) * cache->step_inverse <= INT32_MAX;
+	return offset * cache->inverse <= cache->last_product;
 }
 
 /* Index of the object of a slab that starts at `address`, which is in the slab's block;
