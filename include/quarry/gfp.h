@@ -86,8 +86,14 @@ static QUARRY_ALWAYS_INLINE QUARRY_MUST_CHECK struct page *alloc_pages(gfp_t gfp
 	return gfpflags_allow_blocking(gfp) ? quarry_alloc_pages_sleeping(gfp, order)
 					    : quarry_alloc_pages_atomic(gfp, order);
 }
-struct page *alloc_pages_node(int node, gfp_t gfp, unsigned order)
+/* The same from `node`, others if it has none. */
+struct page *quarry_alloc_pages_node(int node, gfp_t gfp, unsigned order)
 	QUARRY_API_CHECK(alloc_pages_node);
+static QUARRY_ALWAYS_INLINE QUARRY_MUST_CHECK struct page *alloc_pages_node(int node, gfp_t gfp,
+									    unsigned order)
+{
+	return node < 0 ? alloc_pages(gfp, order) : quarry_alloc_pages_node(node, gfp, order);
+}
 #define alloc_page(gfp) alloc_pages((gfp), 0)
 #define __alloc_pages(gfp, order, node) alloc_pages_node((node), (gfp), (order))
 

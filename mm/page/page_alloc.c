@@ -132,10 +132,10 @@ struct page *quarry_alloc_pages_atomic(gfp_t gfp, unsigned order)
 	return take(gfp, order, (QUARRY_FORCE gfp_t)0);
 }
 
-struct page *alloc_pages_node(int node, gfp_t gfp, unsigned order)
+struct page *quarry_alloc_pages_node(int node, gfp_t gfp, unsigned order)
 {
 	if (node < 0)
-		return alloc_pages(gfp, order);
+		return quarry_alloc_pages(gfp, order);
 	if (injected_failure(gfp))
 		return NULL;
 	return take_slow(node, gfp, order, "alloc_pages_node", CALLER());
@@ -193,6 +193,11 @@ static QUARRY_ALWAYS_INLINE void give(struct page *head, uint32_t flags)
 	cpu_unpin();
 	if (unlikely(!parked))
 		freepage_give(head, flags);
+}
+
+void page_give(struct page *head)
+{
+	give(head, page_flags(head));
 }
 
 bool page_drop(const char *call, struct page *page, unsigned order, uintptr_t caller)

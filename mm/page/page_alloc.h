@@ -7,6 +7,10 @@
 
 #include "mm/phys/page.h"
 
+/* Free a block that a layer above took for itself and holds the only reference to, whatever kind it
+ * gave it. Nothing is judged. Context: any but NMI. */
+void page_give(struct page *head) QUARRY_INT(page_give);
+
 /*
  * Drop the caller's reference to the block of `order` at `page`; a wrong free is reported and
  * changes nothing. Context: any. Return: true if it was the last: the caller gives the block back.

@@ -12,6 +12,7 @@
  * Start at __kmalloc, kfree.
  */
 #include "mm/base/log.h"
+#include "mm/page/page_alloc.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_cache.h"
@@ -57,12 +58,13 @@ static QUARRY_NOINLINE void *large_alloc(size_t size, gfp_t gfp, int node, const
 		mm_report_at(QUARRY_RULE_BAD_GFP, call, NULL, gfp_bits(gfp), size, caller);
 		gfp &= ~illegal;
 	}
-	struct page *head = alloc_pages_node(node, gfp | __GFP_COMP, get_order(size));
+	struct page *head = alloc_pages_node(node, gfp & ~__GFP_COMP, get_order(size));
 
 	if (!head)
 		return NULL;
 	head->private_ = size;
-	page_set_kind(head, QUARRY_PAGE_LARGE);
+	page_set_flags(head, (page_flags(head) & ~QUARRY_PG_KIND_MASK) | QUARRY_PG_COMPOUND |
+				     (uint32_t)QUARRY_PAGE_LARGE);
 	return page_address(head);
 }
 
@@ -111,9 +113,13 @@ static QUARRY_NOINLINE void free_other(const void *p, struct page *page, uintptr
 				     (unsigned long)page_address(page), 0, caller);
 			return;
 		}
+		if (likely(page_ref_count(page) == 1)) {
+			page_give(page);
+			return;
+		}
 		page->private_ = 0;
 		page_set_kind(page, QUARRY_PAGE_USED);
-		__free_pages(page, page_order(page));
+		put_page(page);
 		return;
 	}
 	if (page && kind == QUARRY_PAGE_SLAB) {

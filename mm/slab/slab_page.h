@@ -46,9 +46,9 @@ static inline uint32_t slab_taken(const struct page *head)
  * Does an object start at `address`, which is in a slab of the preferred shape?
  *
  * With r = floor(2^64 / size) + 1 and offset = k * size + d, 0 <= d < size, the product offset * r
- * modulo 2^64 is k * (size * r - 2^64) + d * r. The first term is at most the offset, so below 2^20;
- * r is above 2^43. So the product is at most the last object's if d is 0 and k not above the last
- * index, and in no other case.
+ * modulo 2^64 is k * (size * r - 2^64) + d * r. The first term is at most the offset, so below
+ * 2^20; r is above 2^43. So the product is at most the last object's if d is 0 and k not above the
+ * last index, and in no other case.
  */
 static QUARRY_ALWAYS_INLINE bool slab_starts_object(const struct kmem_cache *cache,
 						    const void *address)

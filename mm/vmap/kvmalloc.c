@@ -21,6 +21,7 @@
 #include "mm/base/log.h"
 #include "mm/gfp/gfp.h"
 #include "mm/vmap/vmap.h"
+#include "mm/vmap/vmap_dir.h"
 
 #define LARGEST ((size_t)INT32_MAX)
 
@@ -76,7 +77,7 @@ void *kvmalloc_node(size_t size, gfp_t gfp, int node)
 
 void kvfree(const void *p)
 {
-	if (is_vmalloc_addr(p))
+	if (vmap_dir_covers((uintptr_t)p))
 		vmap_free(p, VMAP_ALLOC, "kvfree", (uintptr_t)CALLER());
 	else
 		kfree(p);

@@ -26,6 +26,7 @@
 #include "mm/gfp/gfp.h"
 #include "mm/phys/pageblock.h"
 #include "mm/vmap/pgtable.h"
+#include "mm/vmap/vmap_dir.h"
 
 static QUARRY_STATE struct {
 	uintptr_t deferred; /* claimed areas to free, linked by their kept word; 0 ends */
@@ -373,8 +374,7 @@ void vm_unmap_aliases(void)
 
 bool is_vmalloc_addr(const void *address)
 {
-	uintptr_t va = (uintptr_t)address;
-	return va >= vmap_area_start() && va < vmap_area_end();
+	return vmap_dir_covers((uintptr_t)address);
 }
 
 unsigned long vmalloc_to_pfn(const void *address)

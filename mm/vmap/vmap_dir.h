@@ -34,6 +34,10 @@ struct vmap_dir {
 };
 extern struct vmap_dir vmap_dir QUARRY_INT(vmap_dir);
 
+static inline bool vmap_dir_covers(uintptr_t va)
+{
+	return va - vmap_dir.start < vmap_dir.end - vmap_dir.start;
+}
 static inline unsigned long dir_index(uintptr_t va)
 {
 	return (va - vmap_dir.base) >> CHUNK_SHIFT;
