@@ -3,9 +3,9 @@
 #
 # Install what a script needs on Debian 12, if it is missing.
 #
-#   sh tests/packages.sh build [boot] [lint]
-#     build  compilers, Meson, cmocka        boot  QEMU and riscv64 firmware
-#     lint   what the lints and the consumers use besides
+#   sh tests/packages.sh build [boot] [lint] [bench]
+#     build  compilers, Meson, cmocka              boot  QEMU and riscv64 firmware
+#     lint   what the lints and the consumers use besides   bench  Valgrind
 #
 # Nothing is asked of the network while everything is there.
 set -eu
@@ -48,6 +48,9 @@ for group; do
 		want gcc-riscv64-unknown-elf riscv64-unknown-elf-g++
 		want make make
 		want cmake cmake
+		;;
+	bench)
+		want valgrind valgrind
 		;;
 	*)
 		echo "packages.sh: no group $group" >&2

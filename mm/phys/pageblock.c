@@ -2,10 +2,20 @@
 /*
  * pageblock.c: the byte map of pageblocks, and making one ready.
  *
+ * The map is the one table that boot clears in proportion to memory, because any address may be
+ * asked about at any time: a byte for 2 MiB, cleared in words, so 7 instructions for 64 MiB.
+ *
+ * Clearing it later, as blocks are first taken, was considered: lookups would need a second bound
+ * or a second load on the free path, and a bound that moves needs a lock that NMI context cannot
+ * take.
+ *
  * Cost  pageblock_make_ready writes 512 flag words once in a block's life: 8 bytes a page, when the
  * block is first split.
  */
 #include "mm/phys/pageblock.h"
+
+#define MAP_ALIGN 32u /* the map starts on a cache line and ends with a page */
+typedef uint64_t __attribute__((may_alias)) word_t;
 
 QUARRY_STATE struct pageblock_map pageblocks;
 
@@ -26,7 +36,9 @@ void pageblock_make_ready(unsigned long pfn, unsigned zone)
 
 void pageblock_init(uint8_t *state, unsigned long first, unsigned long count)
 {
-	unsigned long pfn = first << pageblock_order;
+	const unsigned long words = (count + MAP_ALIGN - 1) / MAP_ALIGN * MAP_ALIGN / sizeof(word_t);
+	const unsigned long pfn = first << pageblock_order;
+	word_t *word = (word_t *)(void *)state;
 
 	pageblocks = (struct pageblock_map){
 		.state = state,
@@ -35,5 +47,12 @@ void pageblock_init(uint8_t *state, unsigned long first, unsigned long count)
 		.first_page = (uintptr_t)pfn_to_page(pfn),
 		.first_address = (uintptr_t)phys_to_virt(PFN_PHYS(pfn)),
 	};
-	__builtin_memset(state, 0, count);
+	MM_ASSERT((uintptr_t)state % MAP_ALIGN == 0);
+	/* Atomic only so that no compiler makes a memset of it, which may go byte by byte. */
+	for (unsigned long i = 0; i < words; i += 4) {
+		__atomic_store_n(&word[i], 0ull, __ATOMIC_RELAXED);
+		__atomic_store_n(&word[i + 1], 0ull, __ATOMIC_RELAXED);
+		__atomic_store_n(&word[i + 2], 0ull, __ATOMIC_RELAXED);
+		__atomic_store_n(&word[i + 3], 0ull, __ATOMIC_RELAXED);
+	}
 }

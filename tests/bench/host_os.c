@@ -63,7 +63,8 @@ void bench_start(uint64_t bytes, unsigned cpus)
 	if (memory)
 		munmap(memory, mapped);
 	mapped = bytes + BENCH_ALIGN;
-	memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE,
+	/* High, so that the offset of the direct map is positive under a tool that maps low. */
+	memory = mmap((void *)0x20000000000, mapped, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED) {
 		perror("mmap");

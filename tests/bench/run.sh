@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Instructions per operation on bare metal, beside Linux's figures; and nanoseconds on this host.
+# Instructions per operation on bare metal, beside Linux's figures; on this host nanoseconds,
+# fragmentation, two threads, lock traffic and the cost of boot.
 #
 #   sh tests/bench/run.sh [x86_64|riscv64]...      both by default
 #
@@ -10,7 +11,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 out=${QUARRY_BUILD:-$PWD/build}
 [ $# -gt 0 ] || set -- x86_64 riscv64
-sh tests/packages.sh build boot
+sh tests/packages.sh build boot bench
 mkdir -p "$out/bench"
 
 boot() { # cpu, command line: one CPU, 2 GiB, an instruction a nanosecond
@@ -36,9 +37,35 @@ for cpu; do
 	{ boot "$cpu" "bench=1" && boot "$cpu" "parking=16"; } >"$raw" || { tail -n 5 "$raw"; exit 1; }
 	python3 tests/bench/table.py "$cpu" "$raw" tests/bench/linux.csv | tee "$out/bench/$cpu.table"
 done
-if [ "$(uname -m)" = x86_64 ]; then
-	gcc -std=gnu11 -O2 -I. -Iinclude -Iarch/x86_64/include -DQUARRY_OS_HEADER='"tests/bench/host_os.h"' \
-		-o "$out/bench/host" tests/bench/host.c tests/bench/cases.c \
-		$(find mm -name '*.c') arch/x86_64/tlb.c arch/x86_64/memmap.c
-	"$out/bench/host" | tee "$out/bench/host.txt"
-fi
+[ "$(uname -m)" = x86_64 ] || exit 0
+
+# On this host: the library once, then each program with it.
+host="gcc -std=gnu11 -O2 -g -pthread -I$PWD -I$PWD/include -I$PWD/arch/x86_64/include"
+host="$host -DQUARRY_OS_HEADER=\"tests/bench/host_os.h\""
+for part in mm arch/x86_64; do
+	objects=$out/bench/$part
+	mkdir -p "$objects"
+	rm -f "$objects"/*.o
+	# shellcheck disable=SC2086
+	find "$PWD/$part" -name '*.c' -print0 | (cd "$objects" && xargs -0 -n 8 -P 2 $host -c)
+done
+for program in host fragmentation threads boot_cost; do
+	sources="tests/bench/$program.c tests/bench/host_os.c"
+	[ $program != host ] || sources="$sources tests/bench/cases.c"
+	# shellcheck disable=SC2086
+	$host -o "$out/bench/$program" $sources "$out"/bench/mm/*.o "$out"/bench/arch/x86_64/*.o
+done
+for program in host fragmentation threads; do
+	"$out/bench/$program" | tee "$out/bench/$program.txt"
+done
+
+boot_cost() { # GiB; instructions
+	valgrind --tool=callgrind --toggle-collect=quarry_init_checked \
+		--callgrind-out-file="$out/bench/callgrind.$1" "$out/bench/boot_cost" "$1" 2>&1 |
+		sed -n 's/.*Collected : *\([0-9]*\).*/\1/p'
+}
+small=$(boot_cost 1)
+large=$(boot_cost 1024)
+echo "boot: $small instructions for 1 GiB, $large for 1 TiB, $((large * 100 / small)) % of it" |
+	tee "$out/bench/boot_cost.txt"
+[ "$large" -le $((2 * small)) ] || { echo "boot: more than twice as many"; exit 1; }

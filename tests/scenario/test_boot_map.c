@@ -7,10 +7,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
-#include "mock.h"
+#include "world.h"
 
 #define BASE (16 * MOCK_MIB)
 #define FRAMES 4096ul /* of address space that a map here may use */
@@ -153,12 +154,33 @@ static void h8_every_machine_size(void **state)
 	assert_in_range(smallest, 6, 64);
 }
 
+/* Bytes of the machine's memory that boot writes to, in whole pages. */
+static uint64_t touched_by_boot(uint64_t bytes)
+{
+	struct quarry_mem_range map = {4 * MOCK_GIB, bytes, QUARRY_MEM_USABLE, 0};
+	struct stat after;
+
+	mock_start(&(struct mock_config){.map = &map, .nr_map = 1, .no_vmalloc = true});
+	assert_int_equal(fstat(mock_memory, &after), 0);
+	mock_stop();
+	return (uint64_t)after.st_blocks * 512;
+}
+
+/* A thousand times the memory: the map of pageblocks grows, a byte for 2 MiB, and nothing else. */
+static void boot_follows_the_map_not_memory(void **state)
+{
+	(void)state;
+	assert_in_range(touched_by_boot(1024 * MOCK_GIB) - touched_by_boot(1 * MOCK_GIB), 0,
+			512 * MOCK_KIB + PAGE_SIZE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(h3_reserved_bytes_stay),
 		cmocka_unit_test(later_memory_is_added_once),
 		cmocka_unit_test(h8_every_machine_size),
+		cmocka_unit_test(boot_follows_the_map_not_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
