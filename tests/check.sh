@@ -8,7 +8,8 @@
 #     tsan    the threaded tests under TSan, built by gcc and by clang
 #     cross   the ready archive for x86_64 and riscv64, by gcc and by clang
 #     lint    lints, compile matrix and consumers
-#     boot    the demo kernel in QEMU on both CPUs, short; the kernels of docs/porting.md
+#     boot    the demo kernel in QEMU on both CPUs, short; the fast paths, instruction by instruction;
+#             the kernels of docs/porting.md
 #
 # Builds in build/check, or in $QUARRY_BUILD; a folder that is there already is built further.
 set -u
@@ -111,6 +112,7 @@ for part in $parts; do
 			step "boot-$cpu" sh tests/demo.sh --short "$cpu" &&
 				step "boot-$cpu-fails" sh tests/boot/test_demo.sh "$cpu"
 		done
+		step fast-paths env QUARRY_BUILD="$out" sh tests/bench/run.sh --fast-paths
 		step porting python3 tests/porting.py
 		;;
 	*)

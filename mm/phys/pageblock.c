@@ -14,7 +14,7 @@
  */
 #include "mm/phys/pageblock.h"
 
-#define MAP_ALIGN 32u /* the map starts on a cache line and ends with a page */
+#define MAP_ALIGN 32u /* four words; the map starts on a cache line and has whole pages */
 typedef uint64_t __attribute__((may_alias)) word_t;
 
 QUARRY_STATE struct pageblock_map pageblocks;
@@ -36,7 +36,6 @@ void pageblock_make_ready(unsigned long pfn, unsigned zone)
 
 void pageblock_init(uint8_t *state, unsigned long first, unsigned long count)
 {
-	const unsigned long words = (count + MAP_ALIGN - 1) / MAP_ALIGN * MAP_ALIGN / sizeof(word_t);
 	const unsigned long pfn = first << pageblock_order;
 	word_t *word = (word_t *)(void *)state;
 
@@ -49,10 +48,10 @@ void pageblock_init(uint8_t *state, unsigned long first, unsigned long count)
 	};
 	MM_ASSERT((uintptr_t)state % MAP_ALIGN == 0);
 	/* Atomic only so that no compiler makes a memset of it, which may go byte by byte. */
-	for (unsigned long i = 0; i < words; i += 4) {
-		__atomic_store_n(&word[i], 0ull, __ATOMIC_RELAXED);
-		__atomic_store_n(&word[i + 1], 0ull, __ATOMIC_RELAXED);
-		__atomic_store_n(&word[i + 2], 0ull, __ATOMIC_RELAXED);
-		__atomic_store_n(&word[i + 3], 0ull, __ATOMIC_RELAXED);
+	for (unsigned long done = 0; done < count; done += MAP_ALIGN, word += 4) {
+		__atomic_store_n(&word[0], 0ull, __ATOMIC_RELAXED);
+		__atomic_store_n(&word[1], 0ull, __ATOMIC_RELAXED);
+		__atomic_store_n(&word[2], 0ull, __ATOMIC_RELAXED);
+		__atomic_store_n(&word[3], 0ull, __ATOMIC_RELAXED);
 	}
 }

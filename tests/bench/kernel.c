@@ -7,15 +7,21 @@
  * repeats. The share is calibrated with a known number of instructions. Runs on CPU 0 while other
  * CPUs, if any, wait.
  *
- * Command line: `parking=16` keeps at most 16 pages per CPU, for the shortpcp/ case alone.
- * Output: "BENCH <case> <hundredths of an instruction per operation>", read by
- * tests/bench/table.py.
+ * After it was measured, each case runs again for some turns under a tracer (x86_64), which counts
+ * locked instructions and writes of the interrupt flag. A fast path that has one of them fails.
+ *
+ * Command line: `parking=16` keeps at most 16 pages per CPU, for the shortpcp/ case alone;
+ * `fast-paths` only traces, and only the cases that are fast paths.
+ * Output: "BENCH <case> <hundredths of an instruction per operation>" and "TRACE <case> <hundredths
+ * of a locked instruction> <hundredths of a flag change>", read by tests/bench/table.py.
  */
 #include "tests/bench/cases.h"
+#include "tests/bench/trace.h"
 #include "tests/boot/common/kernel.h"
 
 #define CALIBRATION_TURNS 100000ul
 #define CALIBRATION_NOPS 64ul
+#define TRACED_SHARE 50ul /* of the turns: a traced instruction takes a microsecond */
 
 void workload_interrupt(unsigned cpu)
 {
@@ -51,8 +57,59 @@ static bool wanted(const char *name)
 	return short_case == (option_number("parking", 0) != 0);
 }
 
+static bool starts_with(const char *name, const char *start)
+{
+	while (*start && *name == *start) {
+		name++;
+		start++;
+	}
+	return !*start;
+}
+
+/* Taking and giving what the CPU keeps in stock: no lock, no locked instruction, no masking. */
+static bool is_fast_path(const char *name)
+{
+	static const char *const fast[] = {
+		"page_pair_",	   "kmalloc_pair_", "kmalloc_varsize_",
+		"kmalloc_atomic_", "kzalloc_pair_", "krealloc_inplace_",
+		"cache_pair_",	   "kvmalloc_pair_16k",
+	};
+
+	for (unsigned i = 0; i < sizeof(fast) / sizeof(fast[0]); i++)
+		if (starts_with(name, fast[i]))
+			return true;
+	return false;
+}
+
+static void measure(const struct bench_case *bench, uint64_t per_mille)
+{
+	bench->run(bench, bench->n / 2 + 1); /* warm: stocks and tables are there */
+	uint64_t start = machine_cycles();
+	bench->run(bench, bench->n);
+	uint64_t cycles = machine_cycles() - start;
+	kprintf("BENCH %s %lu\n", bench->name,
+		cycles * 100000 / per_mille / (bench->n * bench->per));
+}
+
+/* Return: false if a fast path is none. */
+static bool trace_case(const struct bench_case *bench)
+{
+	unsigned long turns = bench->n / TRACED_SHARE + 1;
+
+	bench->run(bench, 1);
+	if (!trace_begin())
+		return true;
+	bench->run(bench, turns);
+	struct trace trace = trace_end();
+	kprintf("TRACE %s %lu %lu\n", bench->name, trace.locked * 100 / (turns * bench->per),
+		trace.masking * 100 / (turns * bench->per));
+	return !is_fast_path(bench->name) || (!trace.locked && !trace.masking);
+}
+
 const char *workload_run(void)
 {
+	bool only_fast = option_set("fast-paths"), all_fast = true;
+
 	if (!bench_setup())
 		return "no memory for the benchmark";
 	uint64_t per_mille = calibrate();
@@ -60,14 +117,13 @@ const char *workload_run(void)
 	kprintf("BENCH-CALIBRATION %lu\n", per_mille);
 	for (unsigned i = 0; i < nr_bench_cases; i++) {
 		const struct bench_case *bench = &bench_cases[i];
-		if (!wanted(bench->name))
+		if (!wanted(bench->name) || (only_fast && !is_fast_path(bench->name)))
 			continue;
-		bench->run(bench, bench->n / 2 + 1); /* warm: stocks and tables are there */
-		uint64_t start = machine_cycles();
-		bench->run(bench, bench->n);
-		uint64_t cycles = machine_cycles() - start;
-		kprintf("BENCH %s %lu\n", bench->name,
-			cycles * 100000 / per_mille / (bench->n * bench->per));
+		if (!only_fast)
+			measure(bench, per_mille);
+		all_fast &= trace_case(bench);
 	}
+	if (!all_fast)
+		return "a fast path has a locked instruction or masks interrupts";
 	return mm_check() ? "the validator found a broken invariant" : NULL;
 }

@@ -5,13 +5,13 @@
 # fragmentation, two threads, lock traffic and the cost of boot.
 #
 #   sh tests/bench/run.sh [x86_64|riscv64]...      both by default
+#   sh tests/bench/run.sh --fast-paths             only: no fast path locks or masks interrupts
 #
 # Prints one table per CPU, and writes it with the raw figures to build/bench (or $QUARRY_BUILD/bench).
 set -eu
 cd "$(dirname "$0")/../.."
 out=${QUARRY_BUILD:-$PWD/build}
 [ $# -gt 0 ] || set -- x86_64 riscv64
-sh tests/packages.sh build boot bench
 mkdir -p "$out/bench"
 
 boot() { # cpu, command line: one CPU, 2 GiB, an instruction a nanosecond
@@ -25,14 +25,26 @@ boot() { # cpu, command line: one CPU, 2 GiB, an instruction a nanosecond
 	esac
 }
 
-for cpu; do
-	dir=$out/bench-$cpu
-	log=$out/bench/$cpu.build.log
+build() { # cpu
+	dir=$out/bench-$1
+	log=$out/bench/$1.build.log
 	{
 		[ -f "$dir/build.ninja" ] ||
-			meson setup "$dir" --cross-file "tests/cross/$cpu-gcc.ini" -Dtests=disabled
+			meson setup "$dir" --cross-file "tests/cross/$1-gcc.ini" -Dtests=disabled
 		ninja -C "$dir" tests/bench/bench
 	} >"$log" 2>&1 || { tail -n 30 "$log"; exit 1; }
+}
+
+if [ "$1" = --fast-paths ]; then
+	sh tests/packages.sh build boot
+	build x86_64
+	boot x86_64 fast-paths >"$out/bench/fast-paths.txt" || { tail -n 5 "$out/bench/fast-paths.txt"; exit 1; }
+	grep -a ^TRACE "$out/bench/fast-paths.txt"
+	exit
+fi
+sh tests/packages.sh build boot bench
+for cpu; do
+	build "$cpu"
 	raw=$out/bench/$cpu.txt
 	{ boot "$cpu" "bench=1" && boot "$cpu" "parking=16"; } >"$raw" || { tail -n 5 "$raw"; exit 1; }
 	python3 tests/bench/table.py "$cpu" "$raw" tests/bench/linux.csv | tee "$out/bench/$cpu.table"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Print the benchmark's figures beside Linux's: table.py CPU RAW LINUX.csv
 
-Linux was measured on x86_64; on another CPU the columns are there for orientation only."""
+Linux was measured on x86_64; on another CPU the columns are there for orientation only. The last two
+columns are locked instructions and writes of the interrupt flag per operation, where they were traced."""
 import csv
 import re
 import sys
@@ -10,22 +11,26 @@ import sys
 
 def main():
     cpu, raw, linux = sys.argv[1:4]
-    ours = {}
     with open(raw, encoding='utf-8', errors='replace') as text:
-        for name, value in re.findall(r'^BENCH (\S+) (\d+)\r?$', text.read(), re.M):
-            ours[name] = int(value) / 100
+        lines = text.read()
+    ours = {name: int(value) / 100
+            for name, value in re.findall(r'^BENCH (\S+) (\d+)\r?$', lines, re.M)}
+    traced = {name: (int(locked) / 100, int(masking) / 100)
+              for name, locked, masking in re.findall(r'^TRACE (\S+) (\d+) (\d+)\r?$', lines, re.M)}
     if not ours:
         sys.exit(f'{raw}: no figures')
     print(f'{cpu}: instructions per operation')
-    print(f'{"case":36}{"Quarry":>11}{"lean 6.1":>11}{"6.12":>11}{"ratio":>8}{"goal":>9}')
+    print(f'{"case":36}{"Quarry":>11}{"lean 6.1":>11}{"6.12":>11}{"ratio":>8}{"goal":>9}     '
+          f'{"locked":>9}{"irq flag":>9}')
     with open(linux, encoding='utf-8') as text:
         for row in csv.DictReader(line for line in text if not line.startswith('#')):
             value = ours.get(row['case'])
             mine = f'{value:.0f}' if value is not None else '-'
             ratio = f'{value / float(row["linux612"]):.2f}' if value is not None else '-'
-            met = '' if value is None else ' met' if value <= float(row['goal']) else ''
+            met = ' met' if value is not None and value <= float(row['goal']) else ''
+            dear = ''.join(f'{n:9.2f}' for n in traced.get(row['case'], ()))
             print(f'{row["case"]:36}{mine:>11}{row["lean61"] or "-":>11}{row["linux612"]:>11}{ratio:>8}'
-                  f'{row["goal"]:>9}{met}')
+                  f'{row["goal"]:>9}{met:5}{dear}'.rstrip())
 
 
 if __name__ == '__main__':

@@ -26,6 +26,7 @@
 #define SEL_CODE64 0x10
 #define SEL_DATA 0x18
 
+#define VECTOR_DEBUG 1
 #define VECTOR_TIMER 0x40
 #define VECTOR_IPI 0x41
 #define VECTOR_SPURIOUS 0xff
@@ -84,6 +85,8 @@ void paging_drop_identity(void);
 
 /* traps.c */
 void traps_init(void);
+/* With the trap flag set: called before each instruction, at `rip`, unless NULL. */
+extern void (*x86_step)(uint64_t rip);
 
 /* apic.c */
 

@@ -4,7 +4,7 @@
  *
  * All gates are interrupt gates on the current stack (no TSS: there is no other privilege level to
  * come from). An exception is a bug of the kernel or the library: it prints the registers and ends
- * the machine.
+ * the machine. Only single steps are not.
  */
 #include "tests/boot/x86_64/port.h"
 
@@ -23,6 +23,7 @@ struct gate {
 static struct gate gates[256];
 
 void x86_trap(const struct trap_frame *frame);
+void (*x86_step)(uint64_t rip);
 
 static const char *exception_name(uint64_t vector)
 {
@@ -52,6 +53,10 @@ static _Noreturn void exception(const struct trap_frame *f)
 void x86_trap(const struct trap_frame *frame)
 {
 	switch (frame->vector) {
+	case VECTOR_DEBUG:
+		if (x86_step)
+			x86_step(frame->rip);
+		break;
 	case VECTOR_TIMER:
 		apic_end_of_interrupt();
 		kernel_timer();
