@@ -69,6 +69,8 @@ static struct {
 	struct slot slot[ALL_SLOTS + 1]; /* by owner; 0 is nobody */
 	unsigned long total;		 /* free + parked + held pages */
 	bool migrate;
+	bool exact; /* nothing is parked: floors are page-exact */
+	unsigned (*node_of_cpu)(unsigned cpu);
 	unsigned interrupts;		 /* that came during this operation */
 	unsigned next_interrupts;	 /* that may still be armed */
 	uint32_t random;		 /* of the interrupts */

@@ -282,11 +282,11 @@ static void do_bad_request(const struct op *op, unsigned owner)
 	if (op->x & 1) {
 		if (alloc_pages(mask_of(op), MAX_PAGE_ORDER + 1 + (op->y & 0xffffff)))
 			mock_fail("an order that does not exist was served");
-		reports_end(RULE(BAD_ORDER), 1, 1);
+		reports_end(RULE(BAD_ORDER), !op->fault, 1);
 	} else {
 		gfp_t gfp = GFP_NOWAIT | __GFP_DMA | (op->y & 1 ? __GFP_DMA32 : __GFP_HIGHMEM);
 		struct page *page = alloc_pages(gfp, op->order);
-		reports_end(RULE(BAD_GFP), 1, 1);
+		reports_end(RULE(BAD_GFP), !op->fault, 1);
 		if (page)
 			hold_block(owner, page, op->order, GFP_NOWAIT, -1);
 	}

@@ -8,7 +8,7 @@
 #ifndef MODEL_REQUEST_H
 #define MODEL_REQUEST_H
 
-#include "hold.h"
+#include "floors.h"
 
 /* ---- context ---- */
 
@@ -18,7 +18,7 @@ static const unsigned contexts[] = {0, QUARRY_CTX_ATOMIC, QUARRY_CTX_IRQ, QUARRY
 
 static const gfp_t masks[] = {
 	GFP_KERNEL,
-	GFP_KERNEL,
+	GFP_KERNEL | __GFP_HIGH,
 	GFP_HIGHUSER_MOVABLE,
 	GFP_HIGHUSER_MOVABLE,
 	GFP_KERNEL | __GFP_RECLAIMABLE,
@@ -61,8 +61,8 @@ static void check_failure(const struct op *op, gfp_t gfp, unsigned order, int no
 	bool all = (gfp & __GFP_MEMALLOC) && !(gfp & __GFP_NOMEMALLOC);
 	bool waits = (gfp & __GFP_DIRECT_RECLAIM) && !op->context;
 
-	if ((gfp & __GFP_THISNODE) && node < 0)
-		return; /* this CPU's node, which may have changed since */
+	if (op->fault || ((gfp & __GFP_THISNODE) && node < 0))
+		return; /* injected; or this CPU's node, which may have changed since */
 	if (all && waits && !run.interrupts &&
 	    model_has_block(order, model_highest(gfp), (gfp & __GFP_THISNODE) ? node : -1))
 		mock_fail("order %u mask %#x failed, the model has a block", order, (unsigned)gfp);
@@ -80,6 +80,8 @@ static void do_alloc(const struct op *op, unsigned owner)
 		return;
 	if (!(gfp & __GFP_NOWARN))
 		rules |= RULE(NO_MEMORY);
+	struct floors floors = floors_foretell(node, gfp, op->order,
+					       (gfp & __GFP_DIRECT_RECLAIM) && !op->context);
 	reports_begin();
 	mock_set_context(contexts[op->context]);
 	if (node < 0 && op->x % 8 == 0 && !(gfp & __GFP_HIGHMEM)) {
@@ -89,11 +91,53 @@ static void do_alloc(const struct op *op, unsigned owner)
 		page = alloc_pages_node(node, gfp, op->order);
 	}
 	mock_set_context(0);
-	reports_end(rules, wrong, wrong + (page ? 0ul : rules >> QUARRY_RULE_NO_MEMORY & 1));
+	reports_end(rules, wrong && !op->fault,
+		    wrong + (page ? 0ul : rules >> QUARRY_RULE_NO_MEMORY & 1));
 	if (page)
 		hold_block(owner, page, op->order, gfp, node);
 	else
 		check_failure(op, gfp, op->order, node);
+	if (!run.interrupts && !op->fault)
+		floors_check(&floors, page, op->order, gfp);
+	run.calls++;
+}
+
+/*
+ * Single pages until there are none, with some masks in turn: each finds its floor to the page.
+ * Then all go back.
+ */
+static void do_exhaust(const struct op *op, unsigned owner)
+{
+	static uint32_t taken[1u << 16];
+	unsigned nr = 0, masks_left = 4;
+	int node = node_of(op);
+	struct op single = *op;
+
+	if (slot_of(owner)->kind != EMPTY || op->context || op->fault)
+		return;
+	while (masks_left && nr < sizeof(taken) / sizeof(taken[0])) {
+		gfp_t gfp = (mask_of(&single) & ~(__GFP_ZERO | __GFP_COMP)) | __GFP_NOWARN;
+		bool waits = gfpflags_allow_blocking(gfp);
+		struct floors floors = floors_foretell(node, gfp, 0, waits);
+		struct page *page = alloc_pages_node(node, gfp, 0);
+		if (!run.interrupts)
+			floors_check(&floors, page, 0, gfp);
+		if (page) {
+			took(page_to_pfn(page), 1, owner, true);
+			check_place(page_to_pfn(page), 1, gfp, node);
+			taken[nr++] = (uint32_t)page_to_pfn(page);
+		} else {
+			check_failure(op, gfp, 0, node);
+			masks_left--;
+			single.mask += op->x % 16;
+		}
+	}
+	while (nr) {
+		unsigned long pfn = taken[--nr];
+		contents_check(pfn, 1, owner);
+		model_drop(pfn, 1);
+		__free_page(pfn_to_page(pfn));
+	}
 	run.calls++;
 }
 

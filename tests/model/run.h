@@ -20,6 +20,8 @@ static void run_op(const struct op *op)
 	run.random = op->x ^ op->y;
 	if (op->interrupt && op->kind != OP_BAD_FREE)
 		arm_interrupt(op->interrupt);
+	/* Stocks of objects lie closer together if some came later: a page less at the end. */
+	mock_fail_site(-1, op->kind == OP_ONLINE ? 0 : op->fault, false);
 	switch (op->kind) {
 	case OP_ALLOC:
 		do_alloc(op, owner);
@@ -65,6 +67,9 @@ static void run_op(const struct op *op)
 	case OP_REMOVE:
 		do_remove(op);
 		break;
+	case OP_EXHAUST:
+		do_exhaust(op, owner);
+		break;
 	case OP_TUNE:
 		do_tune(op);
 		break;
@@ -72,6 +77,7 @@ static void run_op(const struct op *op)
 		do_cpu(op);
 		break;
 	}
+	mock_fail_site(-1, 0, false);
 	mock_interrupt_at(0, NULL, NULL);
 	if (unheld() + model.held != run.total)
 		mock_fail("%lu pages free + %lu parked + %lu held, together %lu at the start",
@@ -107,6 +113,8 @@ static void run_start(const struct mock_config *config)
 	mock_start(config);
 	run.total = unheld();
 	run.migrate = config->migrate;
+	run.node_of_cpu = config->cpu_node;
+	run.exact = config->extra.no_parking;
 	quarry_get_tunables(&run.tunables);
 }
 

@@ -33,12 +33,13 @@ enum op_kind {
 	OP_LATER,
 	OP_REMOVE,
 	OP_TUNE,
+	OP_EXHAUST,
 	NR_OPS
 };
 static const char *const op_names[NR_OPS] = {
 	"ALLOC",  "FREE",	  "GET",    "SPLIT",  "PARTIAL",  "EXACT",	 "BULK",
 	"CONTIG", "CONTIG_PAGES", "CLAIM",  "NOLOCK", "BAD_FREE", "BAD_REQUEST", "DRAIN",
-	"CPU",	  "OFFLINE",	  "ONLINE", "LATER",  "REMOVE",	  "TUNE",
+	"CPU",	  "OFFLINE",	  "ONLINE", "LATER",  "REMOVE",	  "TUNE",	 "EXHAUST",
 };
 
 struct op {
@@ -49,6 +50,7 @@ struct op {
 	uint16_t slot;
 	uint16_t mask;
 	uint32_t x, y;
+	uint8_t fault; /* 0 none; else the failure site passed so many steps from here fails */
 };
 
 #define NR_SLOTS 160u
@@ -62,7 +64,7 @@ static const uint16_t op_weight[NR_OPS][3] = {
 	[OP_CLAIM] = {8, 8, 16},	 [OP_NOLOCK] = {30, 30, 30},  [OP_BAD_FREE] = {40, 40, 30},
 	[OP_BAD_REQUEST] = {10, 10, 10}, [OP_DRAIN] = {8, 8, 8},      [OP_CPU] = {60, 30, 20},
 	[OP_OFFLINE] = {6, 6, 4},	 [OP_ONLINE] = {12, 12, 10},  [OP_LATER] = {12, 12, 6},
-	[OP_REMOVE] = {6, 8, 20},	 [OP_TUNE] = {10, 5, 4},
+	[OP_REMOVE] = {6, 8, 20},	 [OP_TUNE] = {10, 5, 4},      [OP_EXHAUST] = {1, 1, 0},
 };
 
 static uint8_t op_pick(uint32_t random, unsigned phase)
@@ -98,13 +100,16 @@ static struct op op_make(uint64_t seed, unsigned long i)
 		op.context = (uint8_t)((c >> 44) % 4);
 	if ((c >> 48) % 8 == 0)
 		op.interrupt = (uint8_t)(1 + (c >> 52) % 24);
+	if ((c >> 57) % 16 == 0)
+		op.fault = (uint8_t)(1 + (c >> 61));
 	return op;
 }
 
 static void op_print(const struct op *op, FILE *file)
 {
-	fprintf(file, "  {OP_%s, %u, %u, %u, %u, 0x%x, 0x%x, 0x%x},\n", op_names[op->kind],
-		op->order, op->context, op->interrupt, op->slot, op->mask, op->x, op->y);
+	fprintf(file, "  {OP_%s, %u, %u, %u, %u, 0x%x, 0x%x, 0x%x, %u},\n",
+		op_names[op->kind], op->order, op->context, op->interrupt, op->slot, op->mask,
+		op->x, op->y, op->fault);
 }
 
 #endif

@@ -7,7 +7,8 @@
  * Each round starts a fresh machine with the next seed; one that fails is cut down to the shortest
  * script.
  *
- * frames.h is the model, script.h what is done, run.h how and what must hold, shrink.h the cutting.
+ * frames.h is the model, floors.h its watermarks, script.h what is done, run.h how and what must
+ * hold, shrink.h the cutting.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -85,6 +86,11 @@ static const struct machine {
 	  .extra = {.no_parking = true}},
 	 32,
 	 60000},
+	{"zones, nothing parked",
+	 {MAP(zones_map), .cpus = 2, .cpu_node = two_nodes, .no_vmalloc = true,
+	  .extra = {.movable_bytes = 16 * MOCK_MIB, .no_parking = true}},
+	 32,
+	 60000},
 };
 #define NR_MACHINES (sizeof(machines) / sizeof(machines[0]))
 
@@ -120,6 +126,29 @@ static void random_operations_agree_with_the_model(void **state)
 		fprintf(stderr, "# %lu steps, %lu of them reached the library\n", steps, calls);
 }
 
+/* Every mask finds its floor in every zone, whatever the tunables; other operations in between. */
+static void floors_are_page_exact(void **state)
+{
+	static const uint8_t kinds[] = {OP_EXHAUST, OP_TUNE, OP_ALLOC, OP_FREE, OP_ALLOC};
+	static struct op script[150];
+
+	(void)state;
+	for (unsigned m = 0; m < NR_MACHINES; m++) {
+		struct play play = {.config = &machines[m].config,
+				    .check_every = 50,
+				    .script = script,
+				    .nr = sizeof(script) / sizeof(script[0])};
+		if (!play.config->extra.no_parking)
+			continue;
+		for (unsigned i = 0; i < play.nr; i++) {
+			script[i] = op_make(m, i);
+			script[i].kind = kinds[i % sizeof(kinds)];
+		}
+		if (play_fails(&play, false))
+			fail_msg("%s: step %lu: %s", machines[m].name, outcome->step, outcome->why);
+	}
+}
+
 /* The model, the accounting and the cutting work: a block of order 3 that is lost is found. */
 static void a_planted_loss_is_found_and_cut_down(void **state)
 {
@@ -136,9 +165,9 @@ static void a_planted_loss_is_found_and_cut_down(void **state)
 
 /* Scripts that once failed, as they were printed. */
 static const struct op removed_memory[] = {
-	{OP_CLAIM, 6, 0, 0, 39, 0x8b32, 0x910e2c3e, 0x974876de},
-	{OP_FREE, 4, 0, 0, 34, 0xb3de, 0xca0eafa4, 0xdf782aee},
-	{OP_REMOVE, 0, 0, 0, 73, 0xb936, 0xc9fda5e1, 0xc134012},
+	{OP_CLAIM, 6, 0, 0, 39, 0x8b32, 0x910e2c3e, 0x974876de, 0},
+	{OP_FREE, 4, 0, 0, 34, 0xb3de, 0xca0eafa4, 0xdf782aee, 0},
+	{OP_REMOVE, 0, 0, 0, 73, 0xb936, 0xc9fda5e1, 0xc134012, 0},
 };
 
 static const struct {
@@ -168,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_planted_loss_is_found_and_cut_down),
 		cmocka_unit_test(scripts_that_once_failed),
+		cmocka_unit_test(floors_are_page_exact),
 		cmocka_unit_test(random_operations_agree_with_the_model),
 	};
 
