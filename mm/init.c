@@ -25,6 +25,7 @@
 #include "mm/phys/pcp.h"
 #include "mm/phys/retire.h"
 #include "mm/phys/watermark.h"
+#include "mm/reclaim/migrate.h"
 #include "mm/slab/slab.h"
 #include "mm/vmap/vmap.h"
 
@@ -414,6 +415,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	pcp_init(!own.no_parking, own.parking_limit, boot.nr_cpus, phys_to_virt(plan.extra),
 		 map_nodes(&own));
 	feed_zones(&own);
+	migrate_init();
 
 	register_holders();
 	slab_init(boot.nr_cpus);

@@ -29,6 +29,7 @@ set(QUARRY_COMMON
   mm/phys/nolock.c
   mm/phys/show_mem.c
   mm/phys/zone_check.c
+  mm/reclaim/migrate.c
   mm/page/slowpath.c
   mm/page/page_alloc.c
   mm/page/page_nolock.c

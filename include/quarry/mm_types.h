@@ -65,7 +65,7 @@ QUARRY_STATIC_ASSERT(sizeof(struct page) == 32,
 #define QUARRY_PG_ZONE_SHIFT 11
 #define QUARRY_PG_COMPOUND (1u << 19)   /* allocated with __GFP_COMP */
 #define QUARRY_PG_PFMEMALLOC (1u << 20) /* came from the reserves */
-#define QUARRY_PG_PINNED (1u << 21)     /* must not be moved */
+#define QUARRY_PG_OPS_SHIFT 21          /* MOVABLE: three bits, number of its operations */
 #define QUARRY_PG_OWNER_SHIFT 24        /* eight bits for the owner, zero after allocation */
 
 /* What a page is. INNER is zero, so zeroed memory is an array of inner pages. */
@@ -74,13 +74,14 @@ enum quarry_page_kind {
 	QUARRY_PAGE_FREE,      /* head of a free block of the buddy */
 	QUARRY_PAGE_PARKED,    /* head of a free block in a CPU's array */
 	QUARRY_PAGE_USED,      /* head of a block that alloc_pages handed out */
+	QUARRY_PAGE_MOVABLE,   /* the same, and its owner can move it (quarry/migrate.h) */
 	/* exists but is not ours: kernel image, page array, hole in a block */
 	QUARRY_PAGE_RESERVED,
 	QUARRY_PAGE_SLAB,      /* any page of a slab: mapping is the cache */
 	QUARRY_PAGE_LARGE,     /* head of a large kmalloc block */
 	QUARRY_PAGE_VMALLOC,   /* backs a vmalloc area */
 	QUARRY_PAGE_TABLE,     /* a page table of ours */
-	QUARRY_PAGE_ISOLATED,  /* head of a free block taken out by isolation */
+	QUARRY_PAGE_ISOLATED,  /* head of a free block that compaction keeps to move others to */
 	QUARRY_PAGE_OFFLINE,   /* removed */
 	QUARRY_NR_PAGE_KINDS
 };

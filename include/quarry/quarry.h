@@ -26,6 +26,7 @@
 #include <quarry/mmzone.h>
 #include <quarry/tunables.h>
 #include <quarry/memblock.h>
+#include <quarry/migrate.h>
 
 /* Objects, virtual ranges, reports. */
 #include <quarry/slab.h>

@@ -175,6 +175,7 @@ static void report_free(const char *call, const struct page *page, unsigned orde
 		rule = QUARRY_RULE_FREE_RESERVED;
 		break;
 	case QUARRY_PAGE_USED:
+	case QUARRY_PAGE_MOVABLE:
 		rule = flags_order(flags) != order ? QUARRY_RULE_FREE_ORDER : QUARRY_RULE_REF_COUNT;
 		break;
 	default:
@@ -212,7 +213,7 @@ bool page_drop(const char *call, struct page *page, unsigned order, uintptr_t ca
 	}
 	uint32_t flags = page_flags(page);
 	bool order_ok = flags_order(flags) == order || flags & QUARRY_PG_COMPOUND;
-	if (flags_kind(flags) != QUARRY_PAGE_USED || !order_ok || page_ref_count(page) <= 0) {
+	if (!kind_is_used(flags_kind(flags)) || !order_ok || page_ref_count(page) <= 0) {
 		report_free(call, page, order, caller);
 		return false;
 	}

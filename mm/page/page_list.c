@@ -34,7 +34,7 @@ unsigned long free_page_list(struct quarry_page_list *list)
 
 	quarry_page_list_init(list);
 	while (page && walked < nr) {
-		bool held = page_is_known(page) && page_kind(page) == QUARRY_PAGE_USED;
+		bool held = page_is_known(page) && kind_is_used(page_kind(page));
 		struct page *next = held ? quarry_page_list_next(page) : NULL;
 		__free_pages(page,
 			     held && page_flags(page) & QUARRY_PG_COMPOUND ? page_order(page) : 0);

@@ -88,6 +88,18 @@ struct page *freepage_take(const struct page_request *request, enum zone_mark ma
 	return NULL;
 }
 
+void freepage_give_home(struct page *head)
+{
+	struct zone *zone = page_zone(head);
+	unsigned order = page_order(head);
+	unsigned long irq = zone_lock(zone);
+
+	buddy_give(zone, head, order);
+	deferred_collect(zone);
+	zone->given += 1ul << order;
+	zone_unlock(zone, irq);
+}
+
 void freepage_give(struct page *head, uint32_t flags)
 {
 	struct zone *zone = page_zone(head);
@@ -95,12 +107,7 @@ void freepage_give(struct page *head, uint32_t flags)
 	struct page_cpu *pages = page_cpus[cpu_pin()];
 
 	if (!freepage_park(pages, head, flags) &&
-	    !stock_drain_and_push(zone, stock_of_flags(pages, flags), head, order)) {
-		unsigned long irq = zone_lock(zone);
-		buddy_give(zone, head, order);
-		deferred_collect(zone);
-		zone->given += 1ul << order;
-		zone_unlock(zone, irq);
-	}
+	    !stock_drain_and_push(zone, stock_of_flags(pages, flags), head, order))
+		freepage_give_home(head);
 	cpu_unpin();
 }

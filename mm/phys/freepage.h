@@ -48,6 +48,9 @@ static QUARRY_ALWAYS_INLINE void page_hand_out(struct page *head)
  */
 void freepage_give(struct page *head, uint32_t flags) QUARRY_INT(freepage_give);
 
+/* The same past the stocks: the block is listed, and merged, at once. */
+void freepage_give_home(struct page *head) QUARRY_INT(freepage_give_home);
+
 /* Parks a block on the pinned CPU if its stock takes it at once. */
 static QUARRY_ALWAYS_INLINE bool freepage_park(struct page_cpu *pages, struct page *head,
 					       uint32_t flags)

@@ -67,6 +67,11 @@ static inline unsigned page_mobility(const struct page *page)
 {
 	return page_flags(page) >> QUARRY_PG_MOBILITY_SHIFT & 7u;
 }
+/* Handed out by the page layer, and its owner's to free? */
+static inline bool kind_is_used(enum quarry_page_kind kind)
+{
+	return kind == QUARRY_PAGE_USED || kind == QUARRY_PAGE_MOVABLE;
+}
 /* Not the head of a block: inner, or a member page of a slab. */
 static inline bool page_is_inner(const struct page *page)
 {

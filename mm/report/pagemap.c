@@ -33,6 +33,7 @@ static const struct {
 	[QUARRY_PAGE_FREE] = { '.', "free" },
 	[QUARRY_PAGE_PARKED] = { 'p', "parked on a CPU" },
 	[QUARRY_PAGE_USED] = { 'U', "used" },
+	[QUARRY_PAGE_MOVABLE] = { 'M', "movable" },
 	[QUARRY_PAGE_RESERVED] = { 'R', "reserved" },
 	[QUARRY_PAGE_SLAB] = { 's', "slab" },
 	[QUARRY_PAGE_LARGE] = { 'L', "large kmalloc" },

@@ -307,6 +307,7 @@ static bool pages_are_used(struct page *const *pages, unsigned count)
 			return false;
 		switch (page_kind(compound_head(pages[i]))) {
 		case QUARRY_PAGE_USED:
+		case QUARRY_PAGE_MOVABLE: /* pinned by the caller */
 		case QUARRY_PAGE_SLAB:
 		case QUARRY_PAGE_LARGE:
 		case QUARRY_PAGE_VMALLOC:
