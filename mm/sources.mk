@@ -34,6 +34,7 @@ QUARRY_COMMON := \
 	mm/page/page_alloc.c \
 	mm/page/page_nolock.c \
 	mm/page/page_bulk.c \
+	mm/page/evacuate.c \
 	mm/page/contig.c \
 	mm/page/page_list.c \
 	mm/page/page_frag.c \

@@ -163,12 +163,14 @@ void free_pages_partial(struct page *page, unsigned order, unsigned long first, 
 
 /*
  * Take exactly the frames [start, end), all of one zone, as single pages with one reference each;
- * free them singly or with free_contig_range(). `migratetype` is MIGRATE_MOVABLE.
- * Context: task, may sleep (the mask must say so). Return: 0, -EBUSY (a frame is in use), -EINVAL.
+ * free them singly or with free_contig_range(). What is in use there is moved away, if its owners
+ * can (quarry/migrate.h) and the mask finds room. `migratetype` is MIGRATE_MOVABLE.
+ * Context: task, may sleep (the mask must say so). Return: 0; -EBUSY: a frame is in use and stays
+ * so; -ENOMEM: no room to move pages to; -EINVAL. Nothing was taken then.
  */
 int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratetype, gfp_t gfp)
 	QUARRY_API_CHECK(alloc_contig_range);
-/* The same for any free run of `nr` frames that starts at a multiple of nr rounded down to a power
+/* The same for any run of `nr` frames that starts at a multiple of nr rounded down to a power
  * of two. */
 struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node)
 	QUARRY_API_CHECK(alloc_contig_pages);
@@ -178,8 +180,9 @@ void free_contig_range(unsigned long pfn, unsigned long nr) QUARRY_API(free_cont
  * Take the frames that hold physical memory [base, base + size), whoever had them in mind at boot:
  * for a device's fixed buffer, a second kernel, a bad frame. They may lie in several zones and may
  * never have been handed out. Each becomes a single page with one reference.
- * Context: task, may sleep. Return: 0; -EBUSY: a frame is in use, nothing was taken; -EINVAL: not
- * our memory (reported).
+ * Movable pages go out of the way, as for alloc_contig_range().
+ * Context: task, may sleep. Return: 0; -EBUSY: a frame is in use, -ENOMEM: no room to move pages
+ * to, nothing was taken; -EINVAL: not our memory (reported).
  */
 int quarry_claim(phys_addr_t base, uint64_t size) QUARRY_API_CHECK(claim);
 /* Give claimed memory back, all of it or a part. If a frame of it is no single page in use, that is

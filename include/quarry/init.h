@@ -133,9 +133,10 @@ int quarry_add_memory(phys_addr_t base, uint64_t size) QUARRY_API(add_memory);
 /*
  * Take memory out of use: all whole pages inside [base, base + size). It is then as if the map had
  * announced it as QUARRY_MEM_LATER: its contents are the caller's, and quarry_add_memory() brings
- * it back. Works for every range of which nothing is in use; ZONE_MOVABLE is where that is likely.
- * Context: as quarry_add_memory(), may wait. Return: 0; -EBUSY: a page is in use, nothing was
- * removed; -EINVAL: not our memory, or no whole page (reported).
+ * it back. Works for every range of which nothing is in use but movable pages, which are moved
+ * (quarry/migrate.h); ZONE_MOVABLE is where that is so.
+ * Context: as quarry_add_memory(), may wait. Return: 0; -EBUSY: a page is in use, -ENOMEM: no room
+ * to move pages to, nothing was removed; -EINVAL: not our memory, or no whole page (reported).
  */
 int quarry_remove_memory(phys_addr_t base, uint64_t size) QUARRY_API_CHECK(remove_memory);
 

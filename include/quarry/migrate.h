@@ -20,17 +20,22 @@
  *
  * References. Only a page with a single reference, its owner's, is asked for; so get_page() pins a
  * page where it is, until put_page(). The library holds one reference to `page` from isolate_page()
- * to the end, and one to `dst`. A successful migrate_page() takes a reference to dst (get_page), which
- * becomes the owner's, and drops the owner's to src (put_page); the library drops its own two. As in
- * Linux, dst is an ordinary page until the owner declares it movable too.
+ * to the end, and one to `dst`. A successful migrate_page() takes a reference to dst (get_page),
+ * which becomes the owner's, and drops the owner's to src (put_page); the library drops its own
+ * two. As in Linux, dst is an ordinary page until the owner declares it movable too.
  *
  * Freeing. A movable page is freed as any other. If that happens while the library has it, it goes
- * away with the library's reference and its owner is asked nothing more, except where a call is under way.
- * So isolate_page() and migrate_page() look, under the lock with which the owner frees, whether the
- * page is still theirs, and answer false or an error if it is not.
+ * away with the library's reference and its owner is asked nothing more, except where a call is
+ * under way. So isolate_page() and migrate_page() look, under the lock with which the owner
+ * frees, whether the page is still theirs, and answer false or an error if it is not.
+ *
+ * Locks. The three are called in tasks that ask for memory, hold no lock of this library, and may
+ * be the owner's own: an owner does not hold a lock that they take while it makes a request that
+ * may sleep.
  *
  * Unlike Linux's, this declaration takes none of the owner's words: mapping, index, private and lru
- * stay the owner's, and there is no page lock. Blocks of any order can be movable; `page` is the head.
+ * stay the owner's, and there is no page lock. Blocks of any order can be movable; `page` is the
+ * head.
  */
 #ifndef QUARRY_MIGRATE_H
 #define QUARRY_MIGRATE_H
@@ -54,12 +59,12 @@ typedef unsigned isolate_mode_t;
 
 /* Context of all three: task, no lock of ours held; may call this library. */
 struct movable_operations {
-	/* May the page be moved now? After true the owner leaves its contents and place alone until one of
-	 * the others is called. Must not sleep. */
+	/* May the page be moved now? After true the owner leaves its contents and place alone
+	 * until one of the others is called. Must not sleep. */
 	bool (*isolate_page)(struct page *page, isolate_mode_t mode);
-	/* Copy src to dst, of the same order, and let everything that leads to src lead to dst. dst's
-	 * contents are undefined before. Return: 0; -QUARRY_EAGAIN: not yet, it may be asked again at once;
-	 * another error: not now. */
+	/* Copy src to dst, of the same order, and let everything that leads to src lead to dst.
+	 * dst's contents are undefined before. Return: 0; -QUARRY_EAGAIN: not yet, it may be
+	 * asked again at once; another error: not now. */
 	int (*migrate_page)(struct page *dst, struct page *src, enum migrate_mode mode);
 	/* The page stays where it is. */
 	void (*putback_page)(struct page *page);
@@ -67,8 +72,8 @@ struct movable_operations {
 
 /*
  * Declare a block in use movable, by these operations. They must stay valid for good; there may be
- * QUARRY_MOVABLE_OWNERS different ones. A wrong page or one set of operations too many is reported: the page
- * is not movable then.
+ * QUARRY_MOVABLE_OWNERS different ones. A wrong page or one set of operations too many is
+ * reported: the page is not movable then.
  * Context: any, by the holder of the page. Cost: a few loads.
  */
 void __SetPageMovable(struct page *page, const struct movable_operations *ops)

@@ -2,8 +2,9 @@
 /*
  * contig.c: given frames, by frame number or address, and contiguous runs of any length.
  *
- * A range is isolated, everybody's parked pages are asked back, and if all of it is free it is
- * taken. Pages in use make it fail: nothing is moved.
+ * A range is isolated, everybody's parked pages are asked back, what is in use is moved away if its
+ * owners can (evacuate.c), and when all of it is free it is taken. If that does not succeed, all is
+ * as before, but for the places of moved pages.
  *
  * Start at: alloc_contig_range, frames_take.
  */
@@ -12,6 +13,7 @@
 #include "mm/base/bits.h"
 #include "mm/base/log.h"
 #include "mm/page/contig.h"
+#include "mm/page/evacuate.h"
 #include "mm/page/slowpath.h"
 #include "mm/phys/extent.h"
 #include "mm/phys/isolate.h"
@@ -26,15 +28,22 @@ static struct zone *zone_of_frames(unsigned long first, unsigned long end)
 	return NULL;
 }
 
-static int take_frames(struct zone *zone, unsigned long first, unsigned long end)
+#define ROUNDS 8u /* a pin for the time of a copy is gone by then */
+
+static int take_frames(struct zone *zone, unsigned long first, unsigned long end, gfp_t gfp)
 {
 	int error = isolate_begin(zone, first, end);
 
 	if (error)
 		return error;
 	error = isolate_take(zone, first, end);
-	if (error) {
+	for (unsigned round = 0; error == -QUARRY_EBUSY && round < ROUNDS; round++) {
 		slowpath_collect();
+		error = evacuate(zone, first, end, gfp);
+		if (error == -QUARRY_EAGAIN)
+			arch_relax();
+		else if (error)
+			break;
 		error = isolate_take(zone, first, end);
 	}
 	isolate_end(zone, first, end);
@@ -76,7 +85,7 @@ int frames_take(unsigned long first, unsigned long end)
 	while (at < end && !error) {
 		struct zone *zone = frame_zone(at);
 		unsigned long stop = zone ? frame_run(zone, at, end) : at;
-		error = zone ? take_frames(zone, at, stop) : -QUARRY_EINVAL;
+		error = zone ? take_frames(zone, at, stop, GFP_KERNEL) : -QUARRY_EINVAL;
 		if (!error)
 			at = stop;
 	}
@@ -156,13 +165,29 @@ int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratet
 		mm_report(BAD_ARGUMENT, "alloc_contig_range", zone, start, end);
 		return -QUARRY_EINVAL;
 	}
-	int error = take_frames(zone, start, end);
+	int error = take_frames(zone, start, end, gfp);
 	if (error)
 		return error;
 	arch_mem_unpoison(page_address(pfn_to_page(start)), (end - start) << PAGE_SHIFT);
 	if (gfp_has(gfp, __GFP_ZERO))
 		zero_frames(start, end);
 	return 0;
+}
+
+static struct page *find_run(unsigned long nr, gfp_t gfp, unsigned node, unsigned long step)
+{
+	struct zone *const *place = nodes.order[node][gfp_zone(gfp)];
+
+	for (struct zone *zone; (zone = zone_at(place)); place++) {
+		if (gfp_has(gfp, __GFP_THISNODE) && zone->node != node)
+			break;
+		unsigned long pfn = (unsigned long)align_up(zone->first, step);
+		for (; pfn < zone->end && zone->end - pfn >= nr; pfn += step)
+			if (evacuation_may_work(zone, pfn, pfn + nr) &&
+			    !alloc_contig_range(pfn, pfn + nr, MIGRATE_MOVABLE, gfp))
+				return pfn_to_page(pfn);
+	}
+	return NULL;
 }
 
 /* Runs are tried at multiples of their length rounded down to a power of two, at least a pageblock
@@ -175,16 +200,12 @@ struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node)
 	}
 	unsigned long step = (unsigned long)max_u64(1ull << highest_bit(nr), pageblock_nr_pages);
 	unsigned near = node_or_local(node);
-	struct zone *const *place = nodes.order[near][gfp_zone(gfp)];
-	for (struct zone *zone; (zone = zone_at(place)); place++) {
-		if (gfp_has(gfp, __GFP_THISNODE) && zone->node != near)
-			break;
-		unsigned long pfn = (unsigned long)align_up(zone->first, step);
-		for (; pfn < zone->end && zone->end - pfn >= nr; pfn += step)
-			if (!alloc_contig_range(pfn, pfn + nr, MIGRATE_MOVABLE, gfp))
-				return pfn_to_page(pfn);
+	struct page *run = find_run(nr, gfp, near, step);
+	if (!run) {
+		slowpath_collect();
+		run = find_run(nr, gfp, near, step);
 	}
-	return NULL;
+	return run;
 }
 
 void free_contig_range(unsigned long pfn, unsigned long nr)

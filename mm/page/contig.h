@@ -17,7 +17,8 @@ unsigned long frame_run(const struct zone *zone, unsigned long pfn, unsigned lon
 /*
  * All frames of [first, end) become USED single pages with one reference; their contents are not
  * accessible yet.
- * Context: task, may wait. Return: 0; -EBUSY, -EINVAL (not ours): nothing was taken.
+ * Context: task, may wait. Return: 0; -EBUSY, -ENOMEM (movable pages have nowhere to go), -EINVAL
+ * (not ours): nothing was taken.
  */
 int frames_take(unsigned long first, unsigned long end) QUARRY_INT(frames_take);
 

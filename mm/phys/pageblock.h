@@ -115,6 +115,27 @@ static QUARRY_ALWAYS_INLINE unsigned long map_frame(const struct page *page)
 
 	return offset / sizeof(struct page) | offset << (8 * sizeof(offset) - PAGE_STRUCT_SHIFT);
 }
+
+ * For walks without a lock: what the word of flags and references at `pfn` says now, and the frame
+ * after the block that starts there. It may be wrong the next moment, so a walker acts on it only
+ * by means that find out, and may step into a block. Where no block starts, or nothing is
+ * meaningful, the word is 0. Blocks that reach beyond a pageblock are stepped over in pageblocks.
+ */
+static inline unsigned long frame_look(unsigned long pfn, uint64_t *word)
+{
+	const struct page *page = page_if_known(pfn);
+	unsigned long border = pageblock_start(pfn) + pageblock_nr_pages;
+
+	*word = 0;
+	if (!page)
+		return border;
+	if (page_is_inner(page))
+		return pageblock_state(pfn) & BLOCK_READY ? pfn + 1 : border;
+	*word = page_word(page);
+	unsigned order = flags_order((uint32_t)*word);
+	return order < pageblock_order ? pfn + (1ul << order) : border;
+}
+
 /* May `page` be read as a struct page? Any pointer. */
 static inline bool page_is_known(const struct page *page)
 {

@@ -8,19 +8,20 @@
  *   caught    the mover has taken a reference of its own: nobody can free the frames any more
  *
  * Catching. A mover meets a block without holding anything; it may be freed and handed to somebody
- * else between two of its instructions. Flags and reference count are one word, so one compare and exchange
- * says: it is movable still, by the same operations, with one reference, and now there are two. For that
- * to hold, the word of a movable block is never written by a plain store that relies on being alone: a free
- * of one does not take the short way of ordinary blocks (its kind is another), it drops the reference
- * by an atomic subtraction and goes on only if that was the last; and declaring a block ordinary again is
- * an atomic exchange, after which the owner sees whether it was caught.
+ * else between two of its instructions. Flags and reference count are one word, so one compare
+ * and exchange says: it is movable still, by the same operations, with one reference, and now
+ * there are two. For that to hold, the word of a movable block is never written by a plain store
+ * that relies on being alone: a free of one does not take the short way of ordinary blocks (its
+ * kind is another), it drops the reference by an atomic subtraction and goes on only if that was
+ * the last; and declaring a block ordinary again is an atomic exchange, after which the owner
+ * sees whether it was caught.
  *
- *   owner     USED,1 --set--> MOVABLE,1 ---------------------------- put --> free
- *   mover                     MOVABLE,1 --catch--> MOVABLE,2 -- migrate_page --> MOVABLE,1 -- put --> free
+ *   owner     USED,1 --set--> MOVABLE,1 ... migrate_page: put --> MOVABLE,1
+ *   mover                     MOVABLE,1 --catch--> MOVABLE,2      MOVABLE,1 --put--> free
  *
  * Nothing is locked while an owner is called.
  *
- * Cost      three calls of the owner, a block taken and a block given; a catch that fails: one load.
+ * Cost      two calls of the owner, a block taken and one given; a catch that fails: a load.
  * Start at  migrate_block.
  */
 #include "mm/reclaim/migrate.h"
@@ -43,7 +44,8 @@ static QUARRY_STATE struct {
 
 /* ---- operations ---- */
 
-/* The number of these operations, entered if they are new; QUARRY_MOVABLE_OWNERS: the table is full. */
+/* The number of these operations, entered if they are new; QUARRY_MOVABLE_OWNERS: the table is
+ * full. */
 static unsigned number_of(const struct movable_operations *ops)
 {
 	unsigned i = 0;

@@ -27,8 +27,8 @@ enum migrate_result {
 /*
  * Move the block at `src`, whatever that is by now, away. Its frames go to the buddy at once, past
  * the stocks.
- * Context: task, no lock held; sleeps if the mode and the owner say so. `src` is a frame whose struct page
- * may be read.
+ * Context: task, no lock held; sleeps if the mode and the owner say so. `src` is a frame whose
+ * struct page may be read.
  */
 enum migrate_result migrate_block(struct page *src, struct migrate_target *target,
 				  enum migrate_mode mode) QUARRY_INT(migrate_block);

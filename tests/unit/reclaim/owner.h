@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * owner.h: an owner of movable pages, for tests: a table of blocks, each full of words that its slot and
- * version determine. Every move checks all of them, and that the mover keeps to the contract.
+ * owner.h: an owner of movable pages, for tests: a table of blocks, each full of words that its
+ * slot and version determine. Every move checks all of them, and that the mover keeps to the
+ * contract.
  */
 #ifndef RECLAIM_OWNER_H
 #define RECLAIM_OWNER_H
@@ -25,7 +26,8 @@ struct owner_slot {
 static struct {
 	pthread_mutex_t lock;
 	struct owner_slot slot[OWNER_SLOTS];
-	/* What it answers: refuse every n-th isolation, say "again" or fail every n-th time; 0: never */
+	/* What it answers: refuse every n-th isolation, say "again" or fail every n-th time; 0:
+	 * never */
 	unsigned refuse, again, fail;
 	unsigned long isolated, migrated, put_back, refused, asked; /* calls so far */
 	/* Called in migrate_page before it copies. */

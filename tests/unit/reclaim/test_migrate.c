@@ -92,7 +92,8 @@ static void a_reference_pins(void **state)
 	stop();
 }
 
-/* The owner refuses, is busy for ever, fails, or there is no room: nothing changes, and it hears of it. */
+/* The owner refuses, is busy for ever, fails, or there is no room: nothing changes, and it hears
+ * of it. */
 static void owners_say_no(void **state)
 {
 	(void)state;
@@ -153,7 +154,8 @@ static void others_are_left_alone(void **state)
 	stop();
 }
 
-/* A movable block is an ordinary one for its owner: references, free by any call, wrong frees told. */
+/* A movable block is an ordinary one for its owner: references, free by any call, wrong frees
+ * told. */
 static void movable_pages_are_freed_as_others(void **state)
 {
 	(void)state;
