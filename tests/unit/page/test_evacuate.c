@@ -46,7 +46,7 @@ static void assert_no_slot_in(unsigned long first, unsigned long end)
 	}
 }
 
-/* Any ends, also inside blocks in use: exactly the frames asked for, and what was there lives on. */
+/* Any ends, also inside blocks in use: exactly these frames, and what was there lives on. */
 static void ranges_are_cleared(void **state)
 {
 	static const unsigned long edges[] = {512, 1000, 1024, 2047, 2100, 4096};
