@@ -25,6 +25,7 @@
 #include "mm/phys/pcp.h"
 #include "mm/phys/retire.h"
 #include "mm/phys/watermark.h"
+#include "mm/reclaim/compact.h"
 #include "mm/reclaim/migrate.h"
 #include "mm/slab/slab.h"
 #include "mm/vmap/vmap.h"
@@ -416,6 +417,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 		 map_nodes(&own));
 	feed_zones(&own);
 	migrate_init();
+	compact_init();
 
 	register_holders();
 	slab_init(boot.nr_cpus);

@@ -21,15 +21,19 @@ QUARRY_COMMON := \
 	mm/phys/extent.c \
 	mm/phys/buddy.c \
 	mm/phys/isolate.c \
+	mm/phys/fragindex.c \
 	mm/phys/retire.c \
 	mm/phys/deferred.c \
 	mm/phys/pcp.c \
 	mm/phys/tunables.c \
 	mm/phys/freepage.c \
+	mm/phys/capture.c \
 	mm/phys/nolock.c \
 	mm/phys/show_mem.c \
 	mm/phys/zone_check.c \
 	mm/reclaim/migrate.c \
+	mm/reclaim/compact_zone.c \
+	mm/reclaim/compact.c \
 	mm/page/slowpath.c \
 	mm/page/page_alloc.c \
 	mm/page/page_nolock.c \

@@ -151,6 +151,11 @@ struct quarry_os_ops {
 	 * node 0. */
 	unsigned (*cpu_node)(unsigned cpu);
 
+	/* Large blocks ran out on a node: its compaction thread shall run (quarry/compaction.h).
+	 * Any context but NMI; no lock of ours held; must not sleep or allocate. Called once until
+	 * the thread has seen to it. Default: requests compact for themselves. */
+	void (*wake_kcompactd)(unsigned node);
+
 	/* Should this failure site fail now? (QUARRY_FAULT_INJECTION builds.) Any context; no
 	 * sleep, allocation or lock. Default: never. */
 	bool (*fault)(unsigned site);

@@ -27,6 +27,7 @@
 #include <quarry/tunables.h>
 #include <quarry/memblock.h>
 #include <quarry/migrate.h>
+#include <quarry/compaction.h>
 
 /* Objects, virtual ranges, reports. */
 #include <quarry/slab.h>

@@ -24,6 +24,13 @@ struct quarry_tunables {
 	/* CPUs together park at most 1/this of a zone in single pages; 0: the built-in rule; else
 	 * at least 8. */
 	unsigned percpu_pagelist_high_fraction;
+	/* A request for a large block compacts a zone only if the extfrag index of its order is
+	 * above this, in thousandths: below, want of memory is what it fails of. 0..1000, default
+	 * 500. */
+	unsigned extfrag_threshold;
+	/* How eagerly the compaction thread works ahead: from this per cent below 100 on, of free
+	 * memory that is not in blocks of pageblock size. 0: never; at most 100. Default 20. */
+	unsigned compaction_proactiveness;
 };
 
 /* The values in force. Context: any. */

@@ -289,6 +289,14 @@ unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsig
 	return got;
 }
 
+void buddy_take_listed(struct zone *zone, struct page *head)
+{
+	unsigned order = page_order(head), list = page_mobility(head);
+
+	free_list_unlink(zone, head, order, list);
+	count_listed(zone, list, 0ul - (1ul << order));
+}
+
 /* ---- the reserve of atomic requests ---- */
 
 struct page *buddy_take_atomic(struct zone *zone, unsigned order)

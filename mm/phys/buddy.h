@@ -25,6 +25,9 @@ struct page *buddy_take(struct zone *zone, unsigned order, unsigned type) QUARRY
 unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsigned want,
 			 struct page **heads, uint32_t state) QUARRY_INT(buddy_take_many);
 
+/* Take this very block, which is free and listed. Its state is the caller's to set. */
+void buddy_take_listed(struct zone *zone, struct page *head) QUARRY_INT(buddy_take_listed);
+
 /*
  * The reserve for atomic requests of more than one page: pageblocks of type HIGHATOMIC, at most 1 %
  * of the zone and at least one. Taken from only by such requests, filled by the first that had to

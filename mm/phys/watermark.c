@@ -35,6 +35,8 @@ static const struct quarry_tunables defaults = {
 	.watermark_scale_factor = SCALE_FACTOR,
 	/* Linux's: a share of the larger memory that would else eat the smaller. */
 	.lowmem_reserve_ratio = {256, 256, 32, 0},
+	.extfrag_threshold = 500,
+	.compaction_proactiveness = 20,
 };
 
 /* floor(sqrt(x)), bit by bit from above. */
@@ -105,7 +107,8 @@ const struct quarry_tunables *watermarks_tunables(void)
 
 bool watermarks_tune(const struct quarry_tunables *new)
 {
-	if (!new->watermark_scale_factor || new->watermark_scale_factor > SCALE_FACTOR_MAX)
+	if (!new->watermark_scale_factor || new->watermark_scale_factor > SCALE_FACTOR_MAX ||
+	    new->extfrag_threshold > 1000 || new->compaction_proactiveness > 100)
 		return false;
 	tunables = *new;
 	watermarks_update();

@@ -7,12 +7,16 @@
  *   nr_page_table_pages    tables of the vmalloc range
  *   pgalloc_ZONE, pgfree   pages handed out and freed: pgalloc - pgfree is what is handed out now
  *   allocstall_ZONE        requests with that highest zone that waited for memory to be collected
+ *   pgmigrate_*            pages that were moved, or could not be when they were to
+ *   compact_*              frames looked at, requests that compacted; daemon: the nodes' threads
  */
 #include <quarry/report.h>
 
 #include "mm/base/log.h"
 #include "mm/page/slowpath.h"
 #include "mm/phys/pcp.h"
+#include "mm/reclaim/compact.h"
+#include "mm/reclaim/migrate.h"
 #include "mm/slab/slab.h"
 #include "mm/vmap/pgtable.h"
 
@@ -21,6 +25,23 @@ static const char *const zone_words[MAX_NR_ZONES] = {"dma", "dma32", "normal", "
 static void print(quarry_write_fn write, void *ctx, const char *name, unsigned long value)
 {
 	mm_print(write, ctx, "%s %lu\n", name, value);
+}
+
+static void print_moves(quarry_write_fn write, void *ctx)
+{
+	struct migrate_stat moved = migrate_stat();
+	struct compact_stat compact = compact_stat();
+
+	print(write, ctx, "pgmigrate_success", moved.success);
+	print(write, ctx, "pgmigrate_fail", moved.fail);
+	print(write, ctx, "compact_migrate_scanned", compact.migrate_scanned);
+	print(write, ctx, "compact_free_scanned", compact.free_scanned);
+	print(write, ctx, "compact_stall", compact.stall);
+	print(write, ctx, "compact_fail", compact.fail);
+	print(write, ctx, "compact_success", compact.success);
+	print(write, ctx, "compact_daemon_wake", compact.daemon_wake);
+	print(write, ctx, "compact_daemon_migrate_scanned", compact.daemon_migrate_scanned);
+	print(write, ctx, "compact_daemon_free_scanned", compact.daemon_free_scanned);
 }
 
 void quarry_report_vmstat(quarry_write_fn write, void *ctx)
@@ -42,4 +63,5 @@ void quarry_report_vmstat(quarry_write_fn write, void *ctx)
 		mm_print(write, ctx, "allocstall_%s %lu\n", zone_words[type],
 			 slowpath_stalls((enum zone_type)type));
 	print(write, ctx, "pgfree", given);
+	print_moves(write, ctx);
 }
