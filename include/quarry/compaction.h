@@ -37,10 +37,9 @@ enum compact_result {
 void quarry_compact_node(int node) QUARRY_API(compact_node);
 
 /*
- * The compaction thread of a node. The library wakes it by the `wake_kcompactd` hook; it then calls
- * quarry_kcompactd(). A kernel without threads calls quarry_kcompactd_step() when it is idle.
- *
- *     for (;;) { wait_for_wakeup(); quarry_kcompactd(node); }
+ * The compaction thread of a node: quarry_kcompactd() is its body, which sleeps in the hook
+ * kcompactd_wait until the library calls kcompactd_wake. A kernel without threads calls
+ * quarry_kcompactd_step() when it is idle, until it returns false.
  *
  * A thread that also runs now and then without being woken keeps large blocks at hand before they
  * are asked for (the tunable compaction_proactiveness).

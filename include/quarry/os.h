@@ -151,10 +151,15 @@ struct quarry_os_ops {
 	 * node 0. */
 	unsigned (*cpu_node)(unsigned cpu);
 
-	/* Large blocks ran out on a node: its compaction thread shall run (quarry/compaction.h).
-	 * Any context but NMI; no lock of ours held; must not sleep or allocate. Called once until
-	 * the thread has seen to it. Default: requests compact for themselves. */
-	void (*wake_kcompactd)(unsigned node);
+	/* Wake the thread that runs quarry_kcompactd(node), or make the idle loop call
+	 * quarry_kcompactd_step(node). Any context but NMI, no lock of ours held; must not sleep or
+	 * allocate. Not called again until that was seen to. Default: requests compact for
+	 * themselves. */
+	void (*kcompactd_wake)(unsigned node);
+	/* Sleep until kcompactd_wake(node) was called since the last return, or for as long as the
+	 * thread shall rest before it looks ahead. Task context, no lock of ours held. Return:
+	 * false to end the thread. Default: quarry_kcompactd returns. */
+	bool (*kcompactd_wait)(unsigned node);
 
 	/* Should this failure site fail now? (QUARRY_FAULT_INJECTION builds.) Any context; no
 	 * sleep, allocation or lock. Default: never. */

@@ -115,7 +115,7 @@ static QUARRY_ALWAYS_INLINE unsigned long map_frame(const struct page *page)
 
 	return offset / sizeof(struct page) | offset << (8 * sizeof(offset) - PAGE_STRUCT_SHIFT);
 }
-
+/*
  * For walks without a lock: what the word of flags and references at `pfn` says now, and the frame
  * after the block that starts there. It may be wrong the next moment, so a walker acts on it only
  * by means that find out, and may step into a block. Where no block starts, or nothing is

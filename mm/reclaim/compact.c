@@ -207,8 +207,8 @@ void wakeup_kcompactd(unsigned node, unsigned order, enum zone_type highest)
 				  max_u64((unsigned)highest, old >> 8) << 8);
 	while (!__atomic_compare_exchange_n(word, &old, wish, false, __ATOMIC_RELEASE,
 					    __ATOMIC_RELAXED));
-	if (!old && mm_ops.wake_kcompactd)
-		mm_ops.wake_kcompactd(node);
+	if (!old && mm_ops.kcompactd_wake)
+		mm_ops.kcompactd_wake(node);
 }
 
 static enum compact_result daemon_run(struct zone *zone, unsigned order)
@@ -313,8 +313,10 @@ bool quarry_kcompactd_step(int node)
 
 void quarry_kcompactd(int node)
 {
-	while (quarry_kcompactd_step(node))
-		;
+	do
+		while (quarry_kcompactd_step(node))
+			;
+	while (mm_ops.kcompactd_wait && mm_ops.kcompactd_wait((unsigned)node));
 }
 
 struct compact_stat compact_stat(void)

@@ -291,6 +291,12 @@ static void nearly_full(void **state)
 /* ---- the thread ---- */
 
 static unsigned wakes;
+static unsigned waits;
+static bool on_wait(unsigned node)
+{
+	wakeup_kcompactd(node, 9, ZONE_NORMAL); /* while it sleeps */
+	return ++waits < 3;
+}
 static void on_wake(unsigned node)
 {
 	assert_int_equal(node, 0);
@@ -308,7 +314,7 @@ static void the_thread_fulfils_wishes(void **state)
 {
 	(void)state;
 	start(128 * MOCK_MIB);
-	mm_ops.wake_kcompactd = on_wake;
+	mm_ops.kcompactd_wake = on_wake;
 	wakes = 0;
 	assert_false(quarry_kcompactd_step(0));
 	fragment();
@@ -328,7 +334,12 @@ static void the_thread_fulfils_wishes(void **state)
 	assert_int_equal(compact_stat().stall, 0);
 	wakeup_kcompactd(0, 9, ZONE_NORMAL);
 	assert_int_equal(wakes, 2);
+	waits = 0;
+	mm_ops.kcompactd_wait = on_wait;
 	quarry_kcompactd(0);
+	assert_int_equal(waits, 3);
+	wakeup_kcompactd(0, 9, ZONE_NORMAL);
+	assert_int_equal(wakes, 5);
 	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 2);
 	assert_false(quarry_kcompactd_step(-1));
 	assert_false(quarry_kcompactd_step(QUARRY_MAX_NODES));
