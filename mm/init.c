@@ -19,6 +19,7 @@
 #include "mm/base/bits.h"
 #include "mm/base/log.h"
 #include "mm/boot/memblock.h"
+#include "mm/gfp/context.h"
 #include "mm/page/contig.h"
 #include "mm/page/slowpath.h"
 #include "mm/phys/buddy.h"
@@ -411,6 +412,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	boot.nr_cpus =
 		(unsigned)min_u64(own.nr_cpus ? own.nr_cpus : QUARRY_MAX_CPUS, QUARRY_MAX_CPUS);
 	gfp_init();
+	lint_forget();
 	memblock_commit(&own, &plan);
 	place_tables(&own, &plan);
 	pcp_init(!own.no_parking, own.parking_limit, boot.nr_cpus, phys_to_virt(plan.extra),

@@ -8,6 +8,8 @@ set(QUARRY_COMMON
   mm/base/log.c
   mm/base/cpu.c
   mm/gfp/gfp.c
+  mm/gfp/context.c
+  mm/gfp/scope.c
   mm/boot/memmap.c
   mm/boot/memmap_efi.c
   mm/boot/memmap_limine.c

@@ -27,6 +27,10 @@ QUARRY_BEGIN_DECLS
 	X(BAD_ORDER, "the order exceeds QUARRY_MAX_ORDER")                                         \
 	X(BAD_GFP, "the request mask holds an illegal combination or unknown bits")                \
 	X(BAD_CONTEXT, "a call that may sleep came from a context that may not")                   \
+	X(REENTRY, "reclaim for this request could take a lock that the caller holds")             \
+	X(NOFAIL, "a request that never fails cannot be kept here")                                \
+	X(SCOPE, "a scope or lock note is ended that is not open")                                 \
+	X(SCOPE_LEAK, "a task ended inside an allocation scope")                                   \
 	X(NO_MEMORY, "the request failed")                                                         \
 	X(SIZE_LIMIT, "the size exceeds what this call can serve")                                 \
 	/* pages */                                                                                \

@@ -76,7 +76,8 @@ struct page *quarry_alloc_pages_sleeping(gfp_t gfp, unsigned order)
 struct page *quarry_alloc_pages_atomic(gfp_t gfp, unsigned order)
 	QUARRY_API_CHECK(alloc_pages_atomic);
 /* Bits that leave something to do when a block was found, and bits that must not be there. */
-#define QUARRY_PAGE_GFP_RARE (__GFP_ZERO | __GFP_COMP | __GFP_THISNODE | ~__GFP_BITS_MASK)
+#define QUARRY_PAGE_GFP_RARE                                                                       \
+	(__GFP_ZERO | __GFP_COMP | __GFP_THISNODE | __GFP_MOVABLE | ~__GFP_BITS_MASK)
 
 /* Request a block. Return: its first page with reference count 1, or NULL. (G4) */
 static QUARRY_ALWAYS_INLINE QUARRY_MUST_CHECK struct page *alloc_pages(gfp_t gfp, unsigned order)
@@ -188,6 +189,14 @@ int quarry_claim(phys_addr_t base, uint64_t size) QUARRY_API_CHECK(claim);
 /* Give claimed memory back, all of it or a part. If a frame of it is no single page in use, that is
  * reported and nothing is given back. Context: any but NMI. */
 void quarry_release(phys_addr_t base, uint64_t size) QUARRY_API(release);
+
+/*
+ * Devices are about to sleep: from here on no request starts IO or enters a file system, whatever
+ * its mask says; the restore ends that. Nests.
+ * Context: task, one caller at a time.
+ */
+void pm_restrict_gfp_mask(void) QUARRY_API(pm_restrict_gfp_mask);
+void pm_restore_gfp_mask(void) QUARRY_API(pm_restore_gfp_mask);
 
 /* Give this CPU's / every CPU's parked pages back to the buddy. drain_all_pages: task context, irqs
  * on. */

@@ -164,6 +164,11 @@ struct quarry_os_ops {
 	/* Should this failure site fail now? (QUARRY_FAULT_INJECTION builds.) Any context; no
 	 * sleep, allocation or lock. Default: never. */
 	bool (*fault)(unsigned site);
+
+	/* Let others run for about `ns` nanoseconds. Task context, irqs on, no lock of ours held;
+	 * sleeps, must not allocate. Called between the tries of a request that waits for memory.
+	 * Default: spins a moment. */
+	void (*sleep_ns)(uint64_t ns);
 };
 
 QUARRY_END_DECLS

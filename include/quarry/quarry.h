@@ -18,6 +18,7 @@
 /* Pages. */
 #include <quarry/gfp_types.h>
 #include <quarry/gfp.h>
+#include <quarry/sched/mm.h>
 #include <quarry/mm_types.h>
 #include <quarry/mm.h>
 #include <quarry/folio.h>

@@ -6,7 +6,12 @@
  */
 #include "mm/base/cpu.h"
 
+#include <quarry/arch.h>
+
 #include "mm/base/bits.h"
+#include "mm/base/log.h"
+
+#define TICK_NS 4000000ull /* 250 Hz: the tick that most kernels build with */
 
 QUARRY_STATE struct cpu_set cpus_online;
 #if QUARRY_MAX_CPUS == 1
@@ -38,6 +43,14 @@ bool cpu_others_online(void)
 		others |= i == self / 64 ? word & ~(1ul << self % 64) : word;
 	}
 	return others != 0;
+}
+
+void cpu_wait(void)
+{
+	if (mm_ops.sleep_ns)
+		mm_ops.sleep_ns(TICK_NS);
+	else
+		arch_relax();
 }
 
 void cpu_call_all(void (*fn)(void *arg), void *arg)

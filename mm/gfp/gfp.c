@@ -13,6 +13,11 @@
 
 QUARRY_STATE gfp_t gfp_allowed_mask;
 
+static QUARRY_STATE struct {
+	gfp_t normal; /* the allowed mask outside of pm_restrict_gfp_mask() */
+	unsigned restricted;
+} stage;
+
 static const struct {
 	gfp_t bits;
 	const char *name;
@@ -77,16 +82,6 @@ gfp_t gfp_legal(gfp_t gfp, const char *call, uintptr_t caller)
 	return legal & gfp_allowed_mask;
 }
 
-gfp_t gfp_context_report(gfp_t gfp, const char *call, uintptr_t caller)
-{
-	bool stage = gfp_has(gfp_allowed_mask, __GFP_DIRECT_RECLAIM);
-
-	if (stage && !gfp_has(gfp, __GFP_NOLOCKDEP))
-		mm_report_at(QUARRY_RULE_BAD_CONTEXT, call, NULL, gfp_bits(gfp), cpu_context(),
-			     caller);
-	return gfp & ~__GFP_DIRECT_RECLAIM;
-}
-
 void gfp_name(gfp_t gfp, char *buf, unsigned size)
 {
 	unsigned len = 0;
@@ -102,12 +97,38 @@ void gfp_name(gfp_t gfp, char *buf, unsigned size)
 		mm_format(buf + len, size - len, len ? "|%x" : "%x", gfp_bits(gfp));
 }
 
+/* What the stage allows, less what a suspended machine cannot do. */
+static void set_allowed(void)
+{
+	gfp_t off = stage.restricted ? __GFP_IO | __GFP_FS : (QUARRY_FORCE gfp_t)0;
+
+	__atomic_store_n(&gfp_allowed_mask, stage.normal & ~off, __ATOMIC_RELAXED);
+}
+
+void pm_restrict_gfp_mask(void)
+{
+	stage.restricted++;
+	set_allowed();
+}
+
+void pm_restore_gfp_mask(void)
+{
+	if (stage.restricted)
+		stage.restricted--;
+	else
+		mm_report(SCOPE, "pm_restore_gfp_mask", NULL, 0, 0);
+	set_allowed();
+}
+
 void gfp_init(void)
 {
-	gfp_allowed_mask = __GFP_BITS_MASK & ~(__GFP_RECLAIM | __GFP_IO | __GFP_FS);
+	__builtin_memset(&stage, 0, sizeof(stage));
+	stage.normal = __GFP_BITS_MASK & ~(__GFP_RECLAIM | __GFP_IO | __GFP_FS);
+	set_allowed();
 }
 
 void gfp_allow_sleep(void)
 {
-	gfp_allowed_mask = __GFP_BITS_MASK;
+	stage.normal = __GFP_BITS_MASK;
+	set_allowed();
 }

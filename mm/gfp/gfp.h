@@ -2,8 +2,8 @@
 /*
  * gfp.h: what a request mask comes to: legal bits, boot stage, context, depth of reserves.
  *
- * Order at a request's entry: gfp_known (unknown bits), gfp_context_ok (may the caller sleep), then
- * gfp_reserve when a watermark is tested.
+ * Order at a request's entry: gfp_context_ok (may the caller sleep), gfp_legal (bits, stage),
+ * gfp_in_task (the task's scopes, context.h), then gfp_reserve when a watermark is tested.
  */
 #ifndef QUARRY_MM_GFP_GFP_H
 #define QUARRY_MM_GFP_GFP_H
@@ -53,8 +53,9 @@ static inline bool gfp_context_ok(gfp_t gfp)
 }
 
 /*
- * The answer to gfp_context_ok() was no: report it (unless __GFP_NOLOCKDEP, or before sleeping
- * works) and return the mask of a request that cannot sleep, so that the caller can go on (G23).
+ * The answer to gfp_context_ok() was no: report it (once a place and mask, not with
+ * __GFP_NOLOCKDEP, not before sleeping works) and return the mask of a request that cannot sleep,
+ * so that the caller can go on (G23).
  */
 gfp_t gfp_context_report(gfp_t gfp, const char *call, uintptr_t caller)
 	QUARRY_INT(gfp_context_report) QUARRY_COLD;

@@ -16,6 +16,7 @@
 #include <quarry/gfp.h>
 
 #include "mm/base/fault.h"
+#include "mm/gfp/context.h"
 #include "mm/page/page_alloc.h"
 #include "mm/page/slowpath.h"
 #include "mm/phys/pageblock.h"
@@ -53,6 +54,7 @@ static QUARRY_NOINLINE struct page *take_slow(int node, gfp_t gfp, unsigned orde
 	gfp = gfp_legal(gfp, call, caller);
 	if (!zones_ok) /* told; which zone was meant is anybody's guess (G11) */
 		return NULL;
+	gfp = gfp_in_task(gfp, order, call, caller);
 
 	struct page_request request = {
 		.gfp = gfp,
@@ -73,13 +75,22 @@ static QUARRY_NOINLINE struct page *take_slow(int node, gfp_t gfp, unsigned orde
 }
 
 /*
- * Finish a parked block for a mask that was not looked at yet. The stock holds pages of the nearest
- * node that has the zone; a CPU of a node without it must not hand them to __GFP_THISNODE.
+ * Is a parked block not what the mask means? The stock holds pages of the nearest node that has the
+ * zone; a CPU of a node without it must not hand them to __GFP_THISNODE. And a task may be in a
+ * scope where nothing movable will do (G43).
  */
+static bool is_misfit(const struct page *head, gfp_t gfp)
+{
+	if (gfp_has(gfp, __GFP_THISNODE) && page_zone(head)->node != node_or_local(NUMA_NO_NODE))
+		return true;
+	return gfp_has(gfp, __GFP_MOVABLE) && scope_word() & PF_MEMALLOC_PIN;
+}
+
+/* Finish a parked block for a mask that was not looked at yet. */
 static QUARRY_NOINLINE struct page *finish_checked(struct page *head, gfp_t gfp, unsigned order,
 						   uintptr_t caller)
 {
-	if (gfp_has(gfp, __GFP_THISNODE) && page_zone(head)->node != node_or_local(NUMA_NO_NODE)) {
+	if (is_misfit(head, gfp)) {
 		freepage_give(head, page_flags(head));
 		return take_slow(NUMA_NO_NODE, gfp, order, "alloc_pages", caller);
 	}
@@ -103,7 +114,8 @@ static QUARRY_ALWAYS_INLINE struct page *take(gfp_t gfp, unsigned order, gfp_t a
 {
 	if (injected_failure(gfp))
 		return NULL;
-	if (unlikely(order > MAX_PAGE_ORDER || !gfp_context_ok(asked)))
+	if (unlikely(order > MAX_PAGE_ORDER || !gfp_context_ok(asked)) ||
+	    (QUARRY_DEBUG >= 1 && gfp_reenters(gfp, scope_word())))
 		return take_slow(NUMA_NO_NODE, gfp, order, "alloc_pages", CALLER());
 
 	const struct page_cpu *pages = page_cpus[cpu_pin()];

@@ -6,6 +6,7 @@
  */
 #include "mm/base/bits.h"
 #include "mm/base/fault.h"
+#include "mm/gfp/scope.h"
 #include "mm/phys/freepage.h"
 #include "mm/phys/pageblock.h"
 
@@ -53,6 +54,8 @@ static unsigned long fill_from_stock(gfp_t gfp, unsigned long nr, struct page **
 
 unsigned long alloc_pages_bulk_node(gfp_t gfp, int node, unsigned long nr, struct page **pages)
 {
+	if (gfp_has(gfp, __GFP_MOVABLE)) /* the only bit by which a scope changes the stock (G43) */
+		gfp = scope_apply(gfp, scope_word());
 	/* Only what needs no look at the mask: the rest goes page by page. */
 	bool plain =
 		node < 0 && !gfp_has(gfp, __GFP_ZERO | ~__GFP_BITS_MASK) && gfp_context_ok(gfp);

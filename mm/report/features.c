@@ -113,6 +113,7 @@ static void print_hooks(quarry_write_fn write, void *ctx)
 		{ "symbol", mm_ops.symbol, "code addresses are printed as numbers" },
 		{ "cpu_node", mm_ops.cpu_node, "every CPU belongs to node 0" },
 		{ "fault", mm_ops.fault, "no failure is injected" },
+		{ "sleep_ns", mm_ops.sleep_ns, "requests that wait for memory spin" },
 	};
 
 	for (unsigned i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {

@@ -7,6 +7,7 @@
  * (mock_point).
  */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -163,10 +164,17 @@ unsigned quarry_os_context(void)
 unsigned long *quarry_os_task_word(void)
 {
 	mock_point(MOCK_NR_HOOKS, "task_word", 0, 0);
-	return &mock_self.task_word;
+	return &mock_self.task_word[mock_self.task];
 }
 
 #endif
+
+void mock_set_task(unsigned task)
+{
+	if (task >= MOCK_TASKS)
+		mock_fail("mock_set_task: there is no task %u", task);
+	mock_self.task = task;
+}
 
 void mock_set_context(unsigned ctx)
 {
@@ -190,6 +198,21 @@ static uint64_t clock_ns(void)
 void mock_advance_ns(uint64_t ns)
 {
 	__atomic_fetch_add(&mock_world.clock, ns, __ATOMIC_RELAXED);
+}
+
+/* Time passes, deferred work and interrupts come in: what a sleep is for. */
+static void sleep_ns(uint64_t ns)
+{
+	const struct mock_state *now = &mock_self.now;
+
+	mock_point(MOCK_SLEEP, "sleep_ns", ns, 0);
+	if (now->masked || now->handler || now->context || now->pins)
+		mock_fail("sleep_ns: not in task context with interrupts on and no pin");
+	mock_advance_ns(ns);
+	if (mock_self.is_cpu)
+		sched_yield();
+	else
+		mock_run_deferred();
 }
 
 static uint64_t random_word(void)
@@ -368,6 +391,7 @@ void mock_hooks_fill(const struct mock_config *config)
 		ops->clock_ns = clock_ns;
 		ops->random = random_word;
 		ops->defer = defer;
+		ops->sleep_ns = sleep_ns;
 		ops->cpu_node = config->cpu_node ? config->cpu_node : cpu_node_0;
 	}
 #if QUARRY_MAX_CPUS > 1

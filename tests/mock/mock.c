@@ -371,9 +371,11 @@ static void check_caller(void)
 		mock_fail("mock_stop: interrupts are still masked");
 	if (now->pins)
 		mock_fail("mock_stop: %u pins without an unpin", now->pins);
-	if (mock_self.task_word)
-		mock_fail("mock_stop: the task word is %#lx: an allocation scope was left open",
-			  mock_self.task_word);
+	for (unsigned task = 0; task < MOCK_TASKS; task++)
+		if (mock_self.task_word[task])
+			mock_fail("mock_stop: the word of task %u is %#lx: an allocation scope was "
+				  "left open",
+				  task, mock_self.task_word[task]);
 	mock_self.now.context = 0;
 }
 

@@ -96,6 +96,10 @@ void mock_cpu_stop(unsigned cpu);
 void mock_cpu_start(unsigned cpu);
 /* What the caller is: QUARRY_CTX_* bits; the weaker ones are implied. */
 void mock_set_context(unsigned ctx);
+/* The calling host thread runs task `task` (0 .. MOCK_TASKS - 1) from now on: each has its own
+ * allocation scopes. */
+#define MOCK_TASKS 4
+void mock_set_task(unsigned task);
 /* Run fn(arg) as an interrupt handler on this CPU now (if interrupts are masked: at the unmask). */
 void mock_interrupt(void (*fn)(void *arg), void *arg);
 /* Interrupt this CPU's code: fn(arg) is run at the n-th hook call from now (interrupt points). */
@@ -113,6 +117,7 @@ enum mock_hook {
 	MOCK_DEFER,
 	MOCK_CLOCK,
 	MOCK_RANDOM,
+	MOCK_SLEEP,
 	MOCK_PTE_WRITE,
 	MOCK_NR_HOOKS
 };

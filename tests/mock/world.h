@@ -99,7 +99,8 @@ struct mock_thread {
 	struct mock_state now;
 	unsigned in_mock; /* depth of mock_enter */
 	bool is_cpu;      /* made by mock_run_cpus */
-	unsigned long task_word;
+	unsigned long task_word[MOCK_TASKS];
+	unsigned task;
 	unsigned long spins; /* mock_relax calls since the last other hook */
 	unsigned long countdown;
 	struct mock_work at_countdown;

@@ -3,6 +3,7 @@
 #include "tests/unit/phys/page_test.h"
 
 #include "mm/base/fault.h"
+#include "mm/gfp/context.h"
 #include "mm/gfp/gfp.h"
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
@@ -242,6 +243,7 @@ static void g023_sleeping_masks_need_a_sleeping_context(void **state)
 	mock_start(NULL);
 	for (unsigned c = 0; c < NR(contexts); c++) {
 		for (unsigned m = 0; m < NR(masks); m++) {
+			lint_forget(); /* once a place and mask */
 			mock_set_context(contexts[c]);
 			mock_expect_report(QUARRY_RULE_BAD_CONTEXT, 1);
 			/* Memory is plentiful: the page is there all the same. */
