@@ -46,6 +46,7 @@ QUARRY_COMMON := \
 	mm/page/page_frag.c \
 	mm/slab/slab_page.c \
 	mm/slab/partial.c \
+	mm/slab/depot.c \
 	mm/slab/cpu_cache.c \
 	mm/slab/slab.c \
 	mm/slab/slab_cache.c \

@@ -82,7 +82,7 @@ static QUARRY_ALWAYS_INLINE size_t quarry_kmalloc_class_size(unsigned cls)
 
 /* The caches of kmalloc, one after another by type and class. Opaque: only their addresses are
  * public. */
-#define QUARRY_KMEM_CACHE_SIZE (192 + 8 * (size_t)QUARRY_MAX_CPUS + 64 * (size_t)QUARRY_MAX_NODES)
+#define QUARRY_KMEM_CACHE_SIZE (192 + 8 * (size_t)QUARRY_MAX_CPUS + 80 * (size_t)QUARRY_MAX_NODES)
 extern unsigned char quarry_kmalloc_caches[] QUARRY_API(kmalloc_caches);
 static QUARRY_ALWAYS_INLINE struct kmem_cache *quarry_kmalloc_cache(enum quarry_kmalloc_type type,
 								    unsigned cls)

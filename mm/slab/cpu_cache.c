@@ -16,6 +16,8 @@
 #include "mm/slab/cpu_cache.h"
 
 #include "mm/base/log.h"
+#include "mm/phys/zone.h"
+#include "mm/slab/depot.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_page.h"
 
@@ -57,7 +59,7 @@ struct object_stock *stock_new(uint32_t cap)
 	stock->busy = false;
 	stock->n = 0;
 	stock->cap = cap;
-	stock->batch = (uint16_t)((cap + 1) / 2);
+	stock->batch = (uint16_t)((cap + 1) / 2); /* cache_batch() */
 	stock->object[0] = NULL;
 #if QUARRY_HARDENING >= 1
 	__builtin_memset(stock->place, 0xff, sizeof(stock->place)); /* nowhere */
@@ -122,10 +124,26 @@ static void give_oldest(struct kmem_cache *cache, struct object_stock *stock, si
 	stock_set_count(stock, left);
 }
 
-/* Take a batch from the node's slabs into the marked, empty stock. Return: how many. */
+/* Make room for a batch in the marked stock: the newest go to the depot, if it takes them, so that
+ * nothing moves here. Return: objects left. */
+static size_t give_batch(struct kmem_cache *cache, struct object_stock *stock)
+{
+	size_t left = stock_count(stock) - stock->batch;
+
+	if (depot_give(cache, node_or_local(NUMA_NO_NODE), &stock->object[left + 1]))
+		stock_set_count(stock, left);
+	else
+		give_oldest(cache, stock, stock->batch);
+	return left;
+}
+
+/* Take a batch from the node's depot or slabs into the marked, empty stock. Return: how many. */
 static size_t fill(struct kmem_cache *cache, unsigned node, struct object_stock *stock)
 {
-	size_t n = partial_take(cache, node, &stock->object[1], stock->batch);
+	size_t n = depot_take(cache, node, &stock->object[1]);
+
+	if (!n)
+		n = partial_take(cache, node, &stock->object[1], stock->batch);
 
 	MM_ASSERT(stock->busy && n <= stock->batch);
 	MM_ASSERT_SLOW(slab_has_all(cache, &stock->object[1], n));
@@ -169,10 +187,8 @@ static void put_making_room(struct kmem_cache *cache, struct object_stock *stock
 		mm_report(OBJECT_TWICE, "kfree", object, cache->name, 0);
 		return;
 	}
-	if (n == stock->cap) {
-		give_oldest(cache, stock, stock->batch);
-		n -= stock->batch;
-	}
+	if (n == stock->cap)
+		n = give_batch(cache, stock);
 	stock_put(stock, n + 1, object);
 	stock_set_count(stock, n + 1);
 }
@@ -215,10 +231,8 @@ void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *ob
 	if (stock_begin(stock)) {
 		uint32_t have = (uint32_t)stock_count(stock);
 
-		if (have + n > stock->cap && have > stock->batch) {
-			give_oldest(cache, stock, stock->batch);
-			have -= stock->batch;
-		}
+		if (have + n > stock->cap && have > stock->batch)
+			have = (uint32_t)give_batch(cache, stock);
 		for (; kept < n && have < stock->cap; kept++) {
 			if (unlikely(stock_holds(stock, have, object[kept])))
 				mm_report(OBJECT_TWICE, "kmem_cache_free_bulk", object[kept],

@@ -77,6 +77,9 @@ struct slab_node {
 	uint32_t empties;
 	struct slab_list partial, full, empty;
 	unsigned long slabs, pages, objects, taken;
+	void **depot; /* depot.h */
+	uint16_t batches, room;
+	bool depot_missed;
 };
 
 struct slab_shape {

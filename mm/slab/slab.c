@@ -17,6 +17,7 @@
 
 #include "mm/base/log.h"
 #include "mm/phys/zone.h"
+#include "mm/slab/depot.h"
 #include "mm/slab/partial.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
@@ -27,9 +28,11 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 
 	if (stock_of(cache, cpu) == STOCK_NONE && cache->stock_cap)
 		cpu_cache_start(cache);
-	void *object = cpu_cache_refill(cache, cpu, node_or_local(NUMA_NO_NODE));
+	unsigned node = node_or_local(NUMA_NO_NODE);
+	void *object = cpu_cache_refill(cache, cpu, node);
 
 	cpu_unpin();
+	depot_open(cache, node);
 	if (!object)
 		object = partial_grow(cache, gfp, NUMA_NO_NODE);
 	if (!object)

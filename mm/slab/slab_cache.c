@@ -19,6 +19,7 @@
 #include "mm/slab/slab_cache.h"
 
 #include "mm/base/log.h"
+#include "mm/slab/depot.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab.h"
 
@@ -260,6 +261,7 @@ void cache_drain(struct kmem_cache *cache)
 	struct drain_request request = {.only = cache};
 
 	drain_everywhere(&request);
+	depot_drain(cache);
 }
 
 /* Next cache that has objects in stocks; its id, or 0 at the end. */
@@ -288,6 +290,7 @@ void slab_drain(void)
 	for (struct kmem_cache *cache; (cache = lock_next_cache(&id, &irq)) != NULL;) {
 		uint32_t chain = 0;
 
+		depot_drain(cache);
 		if (!(cache->flags & SLAB_TYPESAFE_BY_RCU))
 			partial_detach(cache, &chain);
 		if (chain)

@@ -9,6 +9,7 @@
  * Start at slab_check.
  */
 #include "mm/base/log.h"
+#include "mm/slab/depot.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_cache.h"
 
@@ -30,7 +31,7 @@ bool slab_info_next(uint32_t *cursor, struct slab_info *info)
 		.pages_per_slab = 1u << cache->shape[0].order,
 		.stock_cap = cache->stock_cap,
 		.stock_batch = (cache->stock_cap + 1) / 2,
-		.in_stocks = cpu_cache_count(cache),
+		.in_stocks = cpu_cache_count(cache) + depot_count(cache),
 		.reclaimable = (cache->flags & SLAB_RECLAIM_ACCOUNT) != 0,
 	};
 	__builtin_memcpy(info->name, cache->name, sizeof(info->name));
@@ -139,6 +140,31 @@ static unsigned long check_node(struct kmem_cache *cache, struct slab_node *node
 	return errors;
 }
 
+/* Are object[0 .. n) free objects of the cache, each once, that their slabs do not have? */
+static unsigned long check_parked(struct kmem_cache *cache, void *const *object, size_t n)
+{
+	unsigned long errors = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct page *page = page_of_address(object[i]);
+
+		if (!page || slab_cache_of(page) != cache) {
+			errors += broken("stock I2: object of the cache", cache,
+					 (unsigned long)object[i], i);
+			continue;
+		}
+		struct page *head = slab_head(page);
+		const struct slab_shape *shape = slab_shape(cache, head);
+		uint32_t index = slab_index(cache, head, shape, object[i]);
+
+		CHECK(index != NO_OBJECT && !slab_is_free(cache, head, shape, index),
+		      "stock I2: a taken object", cache, object[i], i);
+		for (size_t j = 0; j < i; j++)
+			CHECK(object[j] != object[i], "stock I2: once", cache, object[i], i);
+	}
+	return errors;
+}
+
 static unsigned long check_stock(struct kmem_cache *cache, const struct object_stock *stock)
 {
 	unsigned long errors = 0;
@@ -148,24 +174,23 @@ static unsigned long check_stock(struct kmem_cache *cache, const struct object_s
 		return 0;
 	CHECK(n <= stock->cap, "stock I1: n <= cap", stock, n, stock->cap);
 	CHECK(stock->object[0] == NULL, "stock I2: object[0] is NULL", stock, stock->object[0], 0);
-	for (size_t i = 1; i <= n && i <= stock->cap; i++) {
-		struct page *page = page_of_address(stock->object[i]);
+	if (n > stock->cap)
+		return errors;
+	return errors + check_parked(cache, &stock->object[1], n);
+}
 
-		if (!page || slab_cache_of(page) != cache) {
-			errors += broken("stock I2: object of the cache", stock,
-					 (unsigned long)stock->object[i], i);
-			continue;
-		}
-		struct page *head = slab_head(page);
-		const struct slab_shape *shape = slab_shape(cache, head);
-		uint32_t index = slab_index(cache, head, shape, stock->object[i]);
+static unsigned long check_depot(struct kmem_cache *cache, struct slab_node *node)
+{
+	unsigned long errors = 0;
+	unsigned long irq = mm_lock(&node->lock);
 
-		CHECK(index != NO_OBJECT && !slab_is_free(cache, head, shape, index),
-		      "stock I2: a taken object", stock, stock->object[i], i);
-		for (size_t j = 1; j < i; j++)
-			CHECK(stock->object[j] != stock->object[i], "stock I2: once", stock,
-			      stock->object[i], i);
-	}
+	CHECK(node->batches <= node->room, "depot D1: batches <= room", node, node->batches,
+	      node->room);
+	CHECK(!node->room == !node->depot, "depot D1: room", node, node->room, node->depot);
+	for (unsigned i = 0; i < node->batches && i < node->room; i++)
+		errors += check_parked(cache, node->depot + i * cache_batch(cache),
+				       cache_batch(cache));
+	mm_unlock(&node->lock, irq);
 	return errors;
 }
 
@@ -176,7 +201,8 @@ unsigned long slab_check(void)
 
 	for (struct kmem_cache *cache = cache_after(0); cache; cache = cache_after(cache->id)) {
 		for (unsigned i = 0; i < QUARRY_MAX_NODES; i++)
-			errors += check_node(cache, &cache->node[i]);
+			errors += check_node(cache, &cache->node[i]) +
+				  check_depot(cache, &cache->node[i]);
 		for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
 			errors += check_stock(cache, stock_of(cache, cpu));
 	}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * depot.c: giving and taking batches, opening and draining a depot. Terms: depot.h.
+ *
+ * Size   at most DEPOT_BYTES of objects, and 1/DEPOT_SHARE of memory, for a cache on a node;
+ *        at most a block of order DEPOT_ORDER of pointers. Fewer than two batches: no depot.
+ * Cost   a batch is one lock and a copy: two instructions an object, where a slab costs about 50.
+ */
+#include "mm/slab/depot.h"
+
+#include "mm/base/bits.h"
+#include "mm/phys/zone.h"
+#include "mm/slab/partial.h"
+
+/* A burst of 1000 objects of 256 bytes, or 4000 of 64. */
+#define DEPOT_BYTES (256ul << 10)
+#define DEPOT_SHARE 1024u
+#define DEPOT_ORDER 1u
+/* Largest batch: half of the largest stock (cpu_cache.c). */
+#define BATCH_MAX 32u
+
+static uint32_t depot_room(const struct kmem_cache *cache)
+{
+	uint64_t memory = 0;
+
+	for_each_populated_zone (zone)
+		memory += (uint64_t)zone->managed << PAGE_SHIFT;
+	uint64_t bytes = min_u64(memory / DEPOT_SHARE, DEPOT_BYTES);
+	uint64_t room = min_u64(bytes / cache->size, (PAGE_SIZE << DEPOT_ORDER) / sizeof(void *)) /
+			cache_batch(cache);
+
+	return room < 2 ? 0 : (uint32_t)room;
+}
+
+/* One batch more or less. Return: where that batch is. Readers may look on without the lock. */
+static void **depot_shift(struct slab_node *node, uint32_t batch, int step)
+{
+	unsigned before = node->batches, after = before + (unsigned)step;
+
+	__atomic_store_n(&node->batches, (uint16_t)after, __ATOMIC_RELAXED);
+	return node->depot + batch * (step > 0 ? before : after);
+}
+
+bool depot_give(struct kmem_cache *cache, unsigned nid, void *const *object)
+{
+	struct slab_node *node = &cache->node[nid];
+	uint32_t batch = cache_batch(cache);
+	unsigned long irq = mm_lock(&node->lock);
+	bool room = node->batches < node->room;
+
+	if (room)
+		__builtin_memcpy(depot_shift(node, batch, 1), object, batch * sizeof(*object));
+	else if (!node->depot)
+		__atomic_store_n(&node->depot_missed, true, __ATOMIC_RELAXED);
+	mm_unlock(&node->lock, irq);
+	return room;
+}
+
+uint32_t depot_take(struct kmem_cache *cache, unsigned nid, void **out)
+{
+	struct slab_node *node = &cache->node[nid];
+	uint32_t batch = cache_batch(cache);
+	unsigned long irq = mm_lock(&node->lock);
+	bool any = node->batches;
+
+	if (any)
+		__builtin_memcpy(out, depot_shift(node, batch, -1), batch * sizeof(*out));
+	mm_unlock(&node->lock, irq);
+	return any ? batch : 0;
+}
+
+void depot_open(struct kmem_cache *cache, unsigned nid)
+{
+	struct slab_node *node = &cache->node[nid];
+
+	if (likely(!__atomic_load_n(&node->depot_missed, __ATOMIC_RELAXED)))
+		return;
+	__atomic_store_n(&node->depot_missed, false, __ATOMIC_RELAXED);
+
+	uint32_t room = depot_room(cache);
+	unsigned order = get_order((size_t)room * cache_batch(cache) * sizeof(void *));
+	struct page *block = room ? alloc_pages(GFP_NOWAIT | __GFP_NOWARN, order) : NULL;
+
+	if (!block)
+		return;
+	unsigned long irq = mm_lock(&node->lock);
+	bool mine = !node->depot;
+
+	if (mine) {
+		node->depot = page_address(block);
+		node->room = (uint16_t)room;
+	}
+	mm_unlock(&node->lock, irq);
+	if (!mine)
+		__free_pages(block, order);
+}
+
+/* Close an empty depot. Return: false: it is not empty. */
+static bool close(struct slab_node *node)
+{
+	unsigned long irq = mm_lock(&node->lock);
+	void **depot = node->depot;
+	bool empty = !node->batches;
+
+	if (empty) {
+		node->depot = NULL;
+		node->room = 0;
+	}
+	mm_unlock(&node->lock, irq);
+	if (empty && depot)
+		__free_pages(virt_to_page(depot), page_order(virt_to_page(depot)));
+	return empty;
+}
+
+void depot_drain(struct kmem_cache *cache)
+{
+	void *object[BATCH_MAX];
+
+	MM_ASSERT(cache_batch(cache) <= BATCH_MAX);
+	for (unsigned nid = 0; nid < QUARRY_MAX_NODES; nid++)
+		do {
+			partial_give(cache, object, depot_take(cache, nid, object));
+		} while (!close(&cache->node[nid]));
+}
+
+unsigned long depot_count(struct kmem_cache *cache)
+{
+	unsigned long batches = 0;
+
+	for (unsigned nid = 0; nid < QUARRY_MAX_NODES; nid++)
+		batches += __atomic_load_n(&cache->node[nid].batches, __ATOMIC_RELAXED);
+	return batches * cache_batch(cache);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* test_depot.c: batches of free objects between the CPUs' stocks and the slabs. */
+#include "slab_test.h"
+
+#include "mm/slab/depot.h"
+
+#define MANY 1000u
+
+static struct kmem_cache *cache;
+static void *object[MANY];
+
+static void start(const struct mock_config *config, unsigned size)
+{
+	mock_start(config);
+	cache = kmem_cache_create("t", size, NULL, 0);
+	assert_non_null(cache);
+}
+static void stop(void)
+{
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
+static void take_all(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		object[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+		assert_non_null(object[i]);
+		memset(object[i], (int)i, kmem_cache_size(cache));
+	}
+}
+static void give_all(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		kmem_cache_free(cache, object[i * 7 % n]);
+}
+
+/* After a burst has shown that a depot is wanted, the next one touches no slab. */
+static void bursts_leave_the_slabs_alone(void **state)
+{
+	struct slab_info info;
+
+	(void)state;
+	start(&(struct mock_config){.bytes = 512 * MOCK_MIB}, 64);
+	assert_int_equal(depot_count(cache), 0);
+	take_all(MANY);
+	give_all(MANY); /* missed: there is no depot */
+	assert_int_equal(depot_count(cache), 0);
+	take_all(MANY); /* opened */
+	give_all(MANY);
+	unsigned long parked = depot_count(cache);
+	assert_true(parked > MANY / 2 && parked % cache_batch(cache) == 0);
+	assert_int_equal(mm_check(), 0);
+	assert_true(find_info("t", &info));
+	assert_int_equal(info.active, 0);
+
+	unsigned long taken = cache->node[0].taken;
+	take_all((unsigned)parked);
+	assert_int_equal(cache->node[0].taken, taken);
+	assert_true(depot_count(cache) <= cache->stock_cap); /* as many as the stock had */
+	give_all((unsigned)parked);
+	stop();
+}
+
+/* What is there comes back: from a shrink, from want of memory, and with the cache. */
+static void drained(void **state)
+{
+	(void)state;
+	start(&(struct mock_config){.bytes = 64 * MOCK_MIB}, 64);
+	for (unsigned round = 0; round < 3; round++) {
+		take_all(MANY);
+		give_all(MANY);
+	}
+	assert_true(depot_count(cache) > 0);
+	assert_int_equal(kmem_cache_shrink(cache), 0);
+	assert_int_equal(depot_count(cache), 0);
+	assert_int_equal(cache->node[0].slabs, 0);
+
+	for (unsigned round = 0; round < 2; round++) {
+		take_all(MANY);
+		give_all(MANY);
+	}
+	assert_true(depot_count(cache) > 0);
+	struct page *all = NULL, *page;
+	while ((page = alloc_page(GFP_KERNEL | __GFP_NOWARN))) {
+		set_page_private(page, (unsigned long)all);
+		all = page;
+	}
+	assert_int_equal(depot_count(cache), 0);
+	while ((page = all)) {
+		all = (struct page *)page_private(page);
+		__free_page(page);
+	}
+	stop();
+}
+
+/* A small machine, or large objects, have none: nothing waits there. */
+static void small_machines_have_none(void **state)
+{
+	(void)state;
+	start(&(struct mock_config){.bytes = 4 * MOCK_MIB}, 512);
+	for (unsigned round = 0; round < 3; round++) {
+		take_all(200);
+		give_all(200);
+		assert_null(cache->node[0].depot);
+	}
+	stop();
+	start(&(struct mock_config){.bytes = 512 * MOCK_MIB}, 32768);
+	for (unsigned round = 0; round < 3; round++) {
+		take_all(100);
+		give_all(100);
+		assert_true(depot_count(cache) * 32768 <= 256 << 10);
+	}
+	stop();
+}
+
+/* An object that is in the depot and is freed again is found when both come to their slab. */
+static void second_free_is_found_at_the_drain(void **state)
+{
+	(void)state;
+	start(&(struct mock_config){.bytes = 512 * MOCK_MIB}, 64);
+	for (unsigned round = 0; round < 2; round++) {
+		take_all(MANY);
+		give_all(MANY);
+	}
+	void *victim = cache->node[0].depot[0];
+	mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 1);
+	kmem_cache_free(cache, victim);
+	kmem_cache_shrink(cache);
+	stop();
+}
+
+/* No memory for a depot: frees go to the slabs. */
+static void none_without_memory(void **state)
+{
+	(void)state;
+	start(&(struct mock_config){.bytes = 512 * MOCK_MIB}, 64);
+	take_all(MANY);
+	give_all(MANY);
+	mock_fail_site(FAULT_PAGE, 1, true);
+	for (unsigned i = 0; i < cache->stock_cap + 1; i++) { /* up to the first refill */
+		object[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+		assert_non_null(object[i]);
+	}
+	mock_fail_site(FAULT_PAGE, 0, false);
+	assert_false(cache->node[0].depot_missed);
+	assert_null(cache->node[0].depot);
+	give_all(cache->stock_cap + 1);
+	stop();
+}
+
+static void work(void *arg, unsigned cpu)
+{
+	void *mine[300];
+
+	(void)arg;
+	for (unsigned round = 0; round < 40; round++) {
+		unsigned n = 100 + (round * 37 + cpu * 11) % 200;
+		for (unsigned i = 0; i < n; i++)
+			mine[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+		for (unsigned i = 0; i < n; i++)
+			memset(mine[i], (int)cpu, 64);
+		for (unsigned i = 0; i < n; i++)
+			kmem_cache_free(cache, mine[i]);
+		if (round % 16 == cpu)
+			kmem_cache_shrink(cache);
+	}
+}
+static void from_four_cpus(void **state)
+{
+	(void)state;
+	start(&(struct mock_config){.bytes = 512 * MOCK_MIB, .cpus = 4}, 64);
+	mock_run_cpus(4, work, NULL);
+	assert_int_equal(mm_check(), 0);
+	stop();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bursts_leave_the_slabs_alone),
+		cmocka_unit_test(drained),
+		cmocka_unit_test(small_machines_have_none),
+		cmocka_unit_test(second_free_is_found_at_the_drain),
+		cmocka_unit_test(none_without_memory),
+		cmocka_unit_test(from_four_cpus),
+	};
+
+	return cmocka_run_group_tests_name("slab_depot", tests, NULL, NULL);
+}
