@@ -133,6 +133,10 @@ unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long nr, struct page **pages)
 	QUARRY_API(alloc_pages_bulk);
 unsigned long alloc_pages_bulk_node(gfp_t gfp, int node, unsigned long nr, struct page **pages)
 	QUARRY_API(alloc_pages_bulk_node);
+/* The names before Linux 6.14. */
+#define alloc_pages_bulk_array(gfp, nr, pages) alloc_pages_bulk((gfp), (nr), (pages))
+#define alloc_pages_bulk_array_node(gfp, node, nr, pages)                                          \
+	alloc_pages_bulk_node((gfp), (node), (nr), (pages))
 /* Drop one reference of each single page of the array; NULL slots are skipped. Linux has no such
  * call. */
 void free_pages_bulk(unsigned long nr, struct page **pages) QUARRY_API(free_pages_bulk);

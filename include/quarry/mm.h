@@ -114,6 +114,13 @@ static inline unsigned long page_size(const struct page *head)
 {
 	return PAGE_SIZE << compound_order(head);
 }
+/* Pages of a block, by its head. */
+static inline unsigned long compound_nr(const struct page *head)
+{
+	return 1ul << compound_order(head);
+}
+/* Page `n` from `page` on: the array is dense, so it is pointer arithmetic. */
+#define nth_page(page, n) ((page) + (n))
 static inline struct page *virt_to_head_page(const void *address)
 {
 	return compound_head(virt_to_page(address));
@@ -136,6 +143,21 @@ static inline int page_count(const struct page *page)
 {
 	return page_ref_count(compound_head(page));
 }
+/* Take `nr` references at once, of a head that the caller holds one of. */
+static inline void page_ref_add(struct page *head, int nr)
+{
+	__atomic_fetch_add(&head->refcount, nr, __ATOMIC_RELAXED);
+}
+/*
+ * Who pins a page for a device takes this many references at once and drops as many, so that a page
+ * with so many or more may be pinned; one that merely has many references is taken for pinned too.
+ * (Linux's value and meaning for single pages.)
+ */
+#define GUP_PIN_COUNTING_BIAS 1024
+static inline bool page_maybe_dma_pinned(const struct page *page)
+{
+	return page_count(page) >= GUP_PIN_COUNTING_BIAS;
+}
 
 /* ---- the owner's words ---- */
 #define page_private(page) ((page)->private_)
@@ -152,7 +174,7 @@ static inline bool page_is_pfmemalloc(const struct page *page)
 int page_to_nid(const struct page *page) QUARRY_API(page_to_nid);
 enum zone_type page_zonenum(const struct page *page) QUARRY_API(page_zonenum);
 
-/* ---- contents ---- */
+/* ---- contents: by address; by page in quarry/highmem.h ---- */
 static inline void clear_page(void *address)
 {
 	arch_clear_page(address);
@@ -160,23 +182,6 @@ static inline void clear_page(void *address)
 static inline void copy_page(void *to, const void *from)
 {
 	__builtin_memcpy(to, from, PAGE_SIZE);
-}
-/* All memory of ours is in the direct map; kept so that code compiles unchanged. */
-static inline void *kmap_local_page(struct page *page)
-{
-	return page_address(page);
-}
-static inline void kunmap_local(const void *address)
-{
-	(void)address;
-}
-static inline void clear_highpage(struct page *page)
-{
-	clear_page(page_address(page));
-}
-static inline void copy_highpage(struct page *to, struct page *from)
-{
-	copy_page(page_address(to), page_address(from));
 }
 
 /* ---- totals, in pages: one snapshot, no lock ---- */

@@ -22,6 +22,7 @@
 #include <quarry/mm_types.h>
 #include <quarry/mm.h>
 #include <quarry/folio.h>
+#include <quarry/highmem.h>
 #include <quarry/page_list.h>
 #include <quarry/page_frag.h>
 #include <quarry/mmzone.h>
