@@ -111,10 +111,26 @@ static void take_inbox(struct cpu *cpu)
 	}
 }
 
+/* Run the oldest of the interrupts that wait. */
+static void take_pending(struct mock_thread *self)
+{
+	struct mock_work work = self->pending[0];
+
+	self->nr_pending--;
+	memmove(&self->pending[0], &self->pending[1], self->nr_pending * sizeof(work));
+	run_handler(work.fn, work.arg);
+}
+
 static bool interrupts_open(const struct mock_thread *self)
 {
 	return !self->in_mock && !self->now.masked && !self->now.handler &&
 	       !(self->now.context & (QUARRY_CTX_IRQ | QUARRY_CTX_NMI));
+}
+
+static bool something_waits(const struct mock_thread *self, const struct cpu *cpu)
+{
+	return self->nr_pending ||
+	       (self->is_cpu && __atomic_load_n(&cpu->inbox, __ATOMIC_RELAXED));
 }
 
 void mock_deliver(void)
@@ -126,26 +142,18 @@ void mock_deliver(void)
 		return;
 	if (self->is_cpu && mock_threads_dead() && self->catch)
 		siglongjmp(self->catch->env, 2);
-	while (interrupts_open(self)) {
-		if (self->nr_pending) {
-			struct mock_work work = self->pending[0];
-
-			self->nr_pending--;
-			memmove(&self->pending[0], &self->pending[1],
-				self->nr_pending * sizeof(work));
-			run_handler(work.fn, work.arg);
-		} else if (self->is_cpu && __atomic_load_n(&cpu->inbox, __ATOMIC_RELAXED)) {
-			/* The signal may come between two calls: keep it out until the list is
-			 * done. */
-			self->now.masked = 1;
-			__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	while (interrupts_open(self) && something_waits(self, cpu)) {
+		/* The signal may come while the lists are changed: it stays out until that is
+		 * done, and is noticed then. */
+		self->now.masked = 1;
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		if (self->nr_pending)
+			take_pending(self);
+		else if (self->is_cpu)
 			take_inbox(cpu);
-			__atomic_signal_fence(__ATOMIC_SEQ_CST);
-			self->now.masked = 0;
-			__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		} else {
-			return;
-		}
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		self->now.masked = 0;
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	}
 }
 
@@ -161,10 +169,16 @@ static void on_call_signal(int signal)
 void mock_interrupt(mock_fn fn, void *arg)
 {
 	struct mock_thread *self = &mock_self;
+	unsigned masked = self->now.masked;
 
+	self->now.masked = 1;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (self->nr_pending == MOCK_INTERRUPTS)
 		mock_fail("mock_interrupt: more than %u interrupts are waiting", MOCK_INTERRUPTS);
 	self->pending[self->nr_pending++] = (struct mock_work){fn, arg};
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	self->now.masked = masked;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	mock_deliver();
 }
 

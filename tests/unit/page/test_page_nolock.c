@@ -115,6 +115,7 @@ static void nmi_pair(void)
 	free_pages_nolock(page, nmi_order);
 }
 
+#ifdef HAVE_STEPS
 /* Takes now and gives back at a later interrupt. */
 static struct page *kept[8];
 static void nmi_shift(void)
@@ -132,6 +133,7 @@ static void give_kept(void)
 		free_pages_nolock(kept[i], nmi_order);
 	memset(kept, 0, sizeof(kept));
 }
+#endif
 
 /* ---- tests ---- */
 
