@@ -140,7 +140,7 @@ static void *refuse(enum quarry_rule rule, size_t size, gfp_t gfp, uintptr_t cal
 void *__vmalloc_node(size_t size, size_t align, gfp_t gfp, int node, const void *caller)
 {
 	uintptr_t from = (uintptr_t)caller;
-	struct vmap_info info = {0, size, 0, VMAP_ALLOC, from};
+	struct vmap_info info = {0, size, 0, VMAP_ALLOC, from, 0};
 	unsigned long align_pages = align >> PAGE_SHIFT ? align >> PAGE_SHIFT : 1;
 	unsigned long got;
 	int error;

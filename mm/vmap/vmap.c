@@ -322,7 +322,7 @@ static bool pages_are_used(struct page *const *pages, unsigned count)
 void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned prot)
 {
 	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
-	struct vmap_info info = {0, (size_t)count << PAGE_SHIFT, count, VMAP_MAP, caller};
+	struct vmap_info info = {0, (size_t)count << PAGE_SHIFT, count, VMAP_MAP, caller, 0};
 	const unsigned all = QUARRY_PROT_READ | QUARRY_PROT_WRITE | QUARRY_PROT_EXEC |
 			     QUARRY_PROT_UNCACHED | QUARRY_PROT_WRITE_COMBINE;
 	gfp_t gfp = GFP_KERNEL;

@@ -49,7 +49,7 @@ struct supply {
 QUARRY_STATE struct mm_lock vmap_lock;
 
 static QUARRY_STATE struct {
-	unsigned long alloc_pages; /* of VMAP_ALLOC areas that are not retired */
+	unsigned long alloc_pages; /* of live VMAP_ALLOC areas */
 	unsigned bins;		   /* bins that are not empty */
 	struct quarry_list bin[NR_BINS];
 	struct vmap_chunk *dirty, *marking, *flushing;
@@ -312,6 +312,7 @@ int vmap_area_claim_locked(uintptr_t start, unsigned kind, struct vmap_info *inf
 		bitmap_clear(chunk->starts, page_bit(start), 1);
 	else
 		large_at(start)->claimed = true;
+	count_alloc_pages(info, false);
 	return 0;
 }
 
@@ -335,45 +336,40 @@ void vmap_area_keep_locked(uintptr_t start, uintptr_t word)
 		large_at(start)->info.caller = word;
 }
 
+void vmap_area_revive_locked(const struct vmap_info *info)
+{
+	chunk_record(shared_chunk(info->start), page_bit(info->start), info);
+	count_alloc_pages(info, true);
+}
+
 void vmap_area_resize_locked(uintptr_t start, size_t size)
 {
 	struct vmap_chunk *chunk = shared_chunk(start);
 
 	if (chunk)
-		chunk->size[page_bit(start) / 2] = (uint32_t)size;
+		chunk_resize(chunk, page_bit(start), size);
 	else
 		large_at(start)->info.size = size;
 }
 
 /* ---- giving back ---- */
 
-static void retire_pages(struct vmap_chunk *chunk, unsigned bit, unsigned total)
+void vmap_area_retire_locked(const struct vmap_info *info)
 {
-	chunk_retire(chunk, bit, total);
+	struct vmap_chunk *chunk = shared_chunk(info->start);
+
+	if (!chunk) {
+		struct vmap_large *large = large_at(info->start);
+
+		large->next = space.dirty_large;
+		space.dirty_large = large;
+		return;
+	}
+	chunk_retire(chunk, page_bit(info->start), (unsigned)info->pages + 1);
 	if (!chunk->on_dirty) {
 		chunk->on_dirty = true;
 		chunk->next_dirty = space.dirty;
 		space.dirty = chunk;
-	}
-}
-
-void vmap_area_retire_locked(const struct vmap_info *info)
-{
-	struct vmap_chunk *chunk = shared_chunk(info->start);
-	struct vmap_large *large;
-
-	count_alloc_pages(info, false);
-	if (chunk) {
-		retire_pages(chunk, page_bit(info->start), (unsigned)info->pages + 1);
-		return;
-	}
-	large = large_at(info->start);
-	large->next = space.dirty_large;
-	space.dirty_large = large;
-	if ((info->pages + 1) % CHUNK_PAGES) {
-		chunk = shared_chunk(info->start + (info->pages << PAGE_SHIFT));
-		retire_pages(chunk, 0, chunk->tail);
-		chunk->tail = 0;
 	}
 }
 
@@ -401,9 +397,9 @@ bool vmap_area_flush_mark_locked(void)
 	return space.marking != NULL;
 }
 
-static void release_chunk(struct vmap_chunk *chunk, struct vmap_leftover *left)
+/* Some of a chunk became free: all of it? Then it is on no list: what is on one uses it. */
+static void settle_chunk(struct vmap_chunk *chunk, struct vmap_leftover *left)
 {
-	chunk_flush_end(chunk);
 	if (chunk->nr_used || is_edge(chunk)) {
 		bin_update(chunk);
 		return;
@@ -413,12 +409,22 @@ static void release_chunk(struct vmap_chunk *chunk, struct vmap_leftover *left)
 	chain_push(&left->pages, virt_to_page(chunk));
 }
 
+/* All of it under one hold: were the tail free before the rest, the next large area could start
+ * there, and areas that fit side by side would not any more. */
 static void release_large(struct vmap_large *large, struct vmap_leftover *left)
 {
 	unsigned long index = dir_index(large->info.start);
+	unsigned long whole = (large->info.pages + 1) / CHUNK_PAGES;
 
-	for (unsigned long i = 0; i < (large->info.pages + 1) / CHUNK_PAGES; i++)
+	for (unsigned long i = 0; i < whole; i++)
 		dir_clear(index + i, &left->pages);
+	if ((large->info.pages + 1) % CHUNK_PAGES) {
+		struct vmap_chunk *chunk = entry_chunk(dir_entry(index + whole));
+
+		chunk_give(chunk, 0, chunk->tail);
+		chunk->tail = 0;
+		settle_chunk(chunk, left);
+	}
 	large->next = left->large;
 	left->large = large;
 }
@@ -431,7 +437,8 @@ void vmap_area_release_locked(struct vmap_leftover *left)
 		struct vmap_chunk *chunk = space.flushing;
 
 		space.flushing = chunk->next_flushing;
-		release_chunk(chunk, left);
+		chunk_flush_end(chunk);
+		settle_chunk(chunk, left);
 	}
 	if (large) {
 		space.flushing_large = large->next;

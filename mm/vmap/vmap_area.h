@@ -56,6 +56,8 @@ int vmap_area_claim_locked(uintptr_t start, unsigned kind, struct vmap_info *inf
 void vmap_area_claimed_locked(uintptr_t start, struct vmap_info *info)
 	QUARRY_INT(vmap_area_claimed_locked);
 void vmap_area_keep_locked(uintptr_t start, uintptr_t word) QUARRY_INT(vmap_area_keep_locked);
+/* A claimed small area is live again, as `info` describes it; its pages are the same. */
+void vmap_area_revive_locked(const struct vmap_info *info) QUARRY_INT(vmap_area_revive_locked);
 /* Record another size of a live area, within its pages. */
 void vmap_area_resize_locked(uintptr_t start, size_t size) QUARRY_INT(vmap_area_resize_locked);
 /* A claimed area is unmapped: its addresses wait for a flush. */
@@ -73,7 +75,7 @@ bool vmap_area_releasing_locked(void) QUARRY_INT(vmap_area_releasing_locked);
 /* Context: any but NMI, no lock of ours held. */
 void vmap_area_free_leftover(struct vmap_leftover *left) QUARRY_INT(vmap_area_free_leftover);
 
-/* Pages of VMAP_ALLOC areas that are not retired. Context: any. */
+/* Pages of live VMAP_ALLOC areas. Context: any. */
 unsigned long vmap_area_alloc_pages(void) QUARRY_INT(vmap_area_alloc_pages);
 /* Look for the first live area at or after *cursor; *cursor moves past what was looked at, a
  * bounded part of the window. Return: is there more to look at? info->pages is 0 if none was

@@ -14,6 +14,8 @@
 
 #define SHAPE_FLAGS_SHIFT 10
 #define SHAPE_PAGES ((1u << SHAPE_FLAGS_SHIFT) - 1)
+#define SIZE_HOME_SHIFT 21 /* an area of a chunk is smaller than 2 MiB */
+#define SIZE_BYTES ((1u << SIZE_HOME_SHIFT) - 1)
 
 void chunk_init(struct vmap_chunk *chunk, uintptr_t base, unsigned first, unsigned last)
 {
@@ -52,8 +54,13 @@ void chunk_record(struct vmap_chunk *chunk, unsigned bit, const struct vmap_info
 	MM_ASSERT(!bitmap_test(chunk->starts, bit));
 	bitmap_set(chunk->starts, bit, 1);
 	chunk->shape[bit / 2] = (uint16_t)(info->pages | info->flags << SHAPE_FLAGS_SHIFT);
-	chunk->size[bit / 2] = (uint32_t)info->size;
+	chunk->size[bit / 2] = (uint32_t)info->size | info->home << SIZE_HOME_SHIFT;
 	chunk->caller[bit / 2] = info->caller;
+}
+
+void chunk_resize(struct vmap_chunk *chunk, unsigned bit, size_t size)
+{
+	chunk->size[bit / 2] = (chunk->size[bit / 2] & ~SIZE_BYTES) | (uint32_t)size;
 }
 
 void chunk_describe(const struct vmap_chunk *chunk, unsigned bit, struct vmap_info *info)
@@ -61,7 +68,8 @@ void chunk_describe(const struct vmap_chunk *chunk, unsigned bit, struct vmap_in
 	info->start = chunk->base + ((uintptr_t)bit << PAGE_SHIFT);
 	info->pages = chunk->shape[bit / 2] & SHAPE_PAGES;
 	info->flags = (unsigned)chunk->shape[bit / 2] >> SHAPE_FLAGS_SHIFT;
-	info->size = chunk->size[bit / 2];
+	info->size = chunk->size[bit / 2] & SIZE_BYTES;
+	info->home = chunk->size[bit / 2] >> SIZE_HOME_SHIFT;
 	info->caller = chunk->caller[bit / 2];
 }
 
@@ -72,6 +80,20 @@ unsigned chunk_area_of(const struct vmap_chunk *chunk, unsigned bit)
 	if (start == ~0ul || bit - start >= (chunk->shape[start / 2] & SHAPE_PAGES))
 		return CHUNK_PAGES;
 	return (unsigned)start;
+}
+
+/* `released` pages more are clear than before. */
+static void note_released(struct vmap_chunk *chunk, unsigned released)
+{
+	chunk->nr_used = (uint16_t)(chunk->nr_used - released);
+	chunk->hint = 0;
+	chunk->max_run = (uint16_t)bitmap_longest_run(chunk->used, CHUNK_PAGES);
+}
+
+void chunk_give(struct vmap_chunk *chunk, unsigned bit, unsigned total)
+{
+	bitmap_clear(chunk->used, bit, total);
+	note_released(chunk, total);
 }
 
 void chunk_retire(struct vmap_chunk *chunk, unsigned bit, unsigned total)
@@ -97,9 +119,7 @@ void chunk_flush_end(struct vmap_chunk *chunk)
 		chunk->used[i] &= ~chunk->flushing[i];
 		chunk->flushing[i] = 0;
 	}
-	chunk->nr_used = (uint16_t)(chunk->nr_used - released);
-	chunk->hint = 0;
-	chunk->max_run = (uint16_t)bitmap_longest_run(chunk->used, CHUNK_PAGES);
+	note_released(chunk, released);
 }
 
 static bool area_is_sound(const struct vmap_chunk *chunk, unsigned bit)

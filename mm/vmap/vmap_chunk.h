@@ -35,6 +35,7 @@ struct vmap_info {
 	unsigned long pages; /* mapped pages; one guard page follows */
 	unsigned flags;	     /* VMAP_* */
 	uintptr_t caller;
+	unsigned home; /* it may be parked (vmap_park.h) on node home - 1; 0: it may not */
 };
 #define VMAP_ALLOC 1u /* vmalloc: the pages are ours */
 #define VMAP_MAP 2u   /* vmap: the pages are the caller's */
@@ -56,7 +57,7 @@ struct vmap_chunk {
 	uint8_t bin_number;
 	/* per area, by start / 2 */
 	uint16_t shape[CHUNK_PAGES / 2]; /* pages, and flags << 10 */
-	uint32_t size[CHUNK_PAGES / 2];
+	uint32_t size[CHUNK_PAGES / 2];	 /* bytes, and home << 21 */
 	uintptr_t caller[CHUNK_PAGES / 2];
 };
 QUARRY_STATIC_ASSERT(sizeof(struct vmap_chunk) <= PAGE_SIZE, "a chunk's description is one page");
@@ -73,11 +74,15 @@ void chunk_take(struct vmap_chunk *chunk, unsigned bit, unsigned total) QUARRY_I
 /* Make [bit, ...), just taken, a live area. */
 void chunk_record(struct vmap_chunk *chunk, unsigned bit, const struct vmap_info *info)
 	QUARRY_INT(chunk_record);
+/* Record another size of the area whose first page is `bit`. */
+void chunk_resize(struct vmap_chunk *chunk, unsigned bit, size_t size) QUARRY_INT(chunk_resize);
 /* Describe the area whose first page is `bit`. */
 void chunk_describe(const struct vmap_chunk *chunk, unsigned bit, struct vmap_info *info)
 	QUARRY_INT(chunk_describe);
 /* First page of the live area that maps page `bit`, or CHUNK_PAGES. */
 unsigned chunk_area_of(const struct vmap_chunk *chunk, unsigned bit) QUARRY_INT(chunk_area_of);
+/* [bit, bit + total), in use and not retired, is free. */
+void chunk_give(struct vmap_chunk *chunk, unsigned bit, unsigned total) QUARRY_INT(chunk_give);
 /* [bit, bit + total) waits for a flush. */
 void chunk_retire(struct vmap_chunk *chunk, unsigned bit, unsigned total) QUARRY_INT(chunk_retire);
 /* A flush begins: what is dirty is covered by it. */

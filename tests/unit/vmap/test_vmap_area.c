@@ -36,7 +36,7 @@ static void check_space(void)
 
 static int get(unsigned long pages, unsigned long align, uintptr_t *start)
 {
-	struct vmap_info info = {0, pages * 10, pages, VMAP_MAP, 42};
+	struct vmap_info info = {0, pages * 10, pages, VMAP_MAP, 42, 0};
 	int error = vmap_area_alloc(&info, align, GFP_KERNEL);
 
 	*start = info.start;
@@ -259,6 +259,40 @@ static void tail_is_shared(void **state)
 	stop_window();
 }
 
+/* A large area and its tail become free together: between two steps of a release nobody can settle
+ * across two of them, and as many fit side by side as before. */
+static void large_areas_come_back_whole(void **state)
+{
+	struct vmap_leftover left = {{0, 0, 0}, NULL};
+	uintptr_t area[8];
+	unsigned again = 0;
+	unsigned long irq;
+
+	(void)state;
+	start_window(BASE, BASE + 16 * 2 * MOCK_MIB);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(get(768, 1, &area[i]), 0);
+	for (unsigned i = 0; i < 8; i++)
+		put(area[i]);
+	irq = mm_lock(&vmap_lock);
+	vmap_area_flush_begin_locked();
+	assert_false(vmap_area_flush_mark_locked());
+	while (vmap_area_releasing_locked()) {
+		vmap_area_release_locked(&left);
+		mm_unlock(&vmap_lock, irq);
+		while (again < 8 && !get(768, 1, &area[again]))
+			again++;
+		irq = mm_lock(&vmap_lock);
+	}
+	mm_unlock(&vmap_lock, irq);
+	vmap_area_free_leftover(&left);
+	assert_int_equal(again, 8);
+	check_space();
+	while (again)
+		put(area[--again]);
+	stop_window();
+}
+
 /* Claims: only the start of a live area of the right kind, and once. */
 static void claim_once(void **state)
 {
@@ -346,6 +380,7 @@ int main(void)
 		cmocka_unit_test(retired_addresses_wait),
 		cmocka_unit_test(later_frees_need_a_later_flush),
 		cmocka_unit_test(tail_is_shared),
+		cmocka_unit_test(large_areas_come_back_whole),
 		cmocka_unit_test(claim_once),
 		cmocka_unit_test(walk_in_order),
 		cmocka_unit_test(bookkeeping_fails),

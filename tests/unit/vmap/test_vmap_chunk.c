@@ -95,7 +95,7 @@ static void random_life_agrees_with_model(void **state)
 		if (what < 8) {
 			unsigned total = 2 + (unsigned)(r >> 8) % (what ? 6 : 200);
 			unsigned align = 1u << (r >> 32) % 5;
-			struct vmap_info info = {0, total * 100, total - 1, VMAP_ALLOC, step};
+			struct vmap_info info = {0, total * 100, total - 1, VMAP_ALLOC, step, 0};
 			unsigned bit = chunk_search(&chunk, total, align);
 
 			assert_int_equal(bit == CHUNK_PAGES,
@@ -145,7 +145,7 @@ static void random_life_agrees_with_model(void **state)
 static void area_of_every_page(void **state)
 {
 	static struct vmap_chunk chunk;
-	struct vmap_info info = {0, 1, 3, VMAP_MAP, 0};
+	struct vmap_info info = {0, 1, 3, VMAP_MAP, 0, 0};
 
 	(void)state;
 	chunk_init(&chunk, 0, 0, CHUNK_PAGES);
@@ -162,7 +162,7 @@ static void area_of_every_page(void **state)
 static void check_finds_damage(void **state)
 {
 	static struct vmap_chunk good, bad;
-	struct vmap_info info = {0, 1, 3, VMAP_ALLOC, 0};
+	struct vmap_info info = {0, 1, 3, VMAP_ALLOC, 0, 0};
 
 	(void)state;
 	chunk_init(&good, 0, 0, CHUNK_PAGES);
