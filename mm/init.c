@@ -19,6 +19,7 @@
 #include "mm/base/bits.h"
 #include "mm/base/log.h"
 #include "mm/boot/memblock.h"
+#include "mm/ext/cma.h"
 #include "mm/gfp/context.h"
 #include "mm/page/contig.h"
 #include "mm/page/slowpath.h"
@@ -422,6 +423,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	compact_init();
 
 	register_holders();
+	cma_init();
 	slab_init(boot.nr_cpus);
 	error = quarry_cpu_online();
 	if (error)

@@ -64,6 +64,7 @@ QUARRY_COMMON := \
 	mm/vmap/vmalloc.c \
 	mm/vmap/kvmalloc.c \
 	mm/ext/kmemdup.c \
+	mm/ext/cma.c \
 	mm/report/sysinfo.c \
 	mm/report/buddyinfo.c \
 	mm/report/pagetypeinfo.c \

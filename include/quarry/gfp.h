@@ -169,7 +169,8 @@ void free_pages_partial(struct page *page, unsigned order, unsigned long first, 
 /*
  * Take exactly the frames [start, end), all of one zone, as single pages with one reference each;
  * free them singly or with free_contig_range(). What is in use there is moved away, if its owners
- * can (quarry/migrate.h) and the mask finds room. `migratetype` is MIGRATE_MOVABLE.
+ * can (quarry/migrate.h) and the mask finds room. `migratetype` is MIGRATE_MOVABLE, or MIGRATE_CMA
+ * for frames of a CMA area.
  * Context: task, may sleep (the mask must say so). Return: 0; -EBUSY: a frame is in use and stays
  * so; -ENOMEM: no room to move pages to; -EINVAL. Nothing was taken then.
  */

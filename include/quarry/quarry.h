@@ -30,6 +30,7 @@
 #include <quarry/memblock.h>
 #include <quarry/migrate.h>
 #include <quarry/compaction.h>
+#include <quarry/cma.h>
 
 /* Objects, virtual ranges, reports. */
 #include <quarry/slab.h>

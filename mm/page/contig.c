@@ -30,9 +30,10 @@ static struct zone *zone_of_frames(unsigned long first, unsigned long end)
 
 #define ROUNDS 8u /* a pin for the time of a copy is gone by then */
 
-static int take_frames(struct zone *zone, unsigned long first, unsigned long end, gfp_t gfp)
+static int take_frames(struct zone *zone, unsigned long first, unsigned long end, bool lent,
+		       gfp_t gfp)
 {
-	int error = isolate_begin(zone, first, end);
+	int error = isolate_begin(zone, first, end, lent);
 
 	if (error)
 		return error;
@@ -85,7 +86,7 @@ int frames_take(unsigned long first, unsigned long end)
 	while (at < end && !error) {
 		struct zone *zone = frame_zone(at);
 		unsigned long stop = zone ? frame_run(zone, at, end) : at;
-		error = zone ? take_frames(zone, at, stop, GFP_KERNEL) : -QUARRY_EINVAL;
+		error = zone ? take_frames(zone, at, stop, false, GFP_KERNEL) : -QUARRY_EINVAL;
 		if (!error)
 			at = stop;
 	}
@@ -161,11 +162,11 @@ int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratet
 		return -QUARRY_EINVAL;
 	}
 	gfp = gfp_legal(gfp, "alloc_contig_range", caller);
-	if (!zone || migratetype != MIGRATE_MOVABLE) {
+	if (!zone || (migratetype != MIGRATE_MOVABLE && migratetype != MIGRATE_CMA)) {
 		mm_report(BAD_ARGUMENT, "alloc_contig_range", zone, start, end);
 		return -QUARRY_EINVAL;
 	}
-	int error = take_frames(zone, start, end, gfp);
+	int error = take_frames(zone, start, end, migratetype == MIGRATE_CMA, gfp);
 	if (error)
 		return error;
 	arch_mem_unpoison(page_address(pfn_to_page(start)), (end - start) << PAGE_SHIFT);

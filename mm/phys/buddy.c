@@ -118,6 +118,8 @@ static inline void count_listed(struct zone *zone, unsigned type, unsigned long 
 		zone_count_free(zone, pages);
 	if (unlikely(type == MIGRATE_HIGHATOMIC))
 		__atomic_store_n(&zone->atomic_free, zone->atomic_free + pages, __ATOMIC_RELAXED);
+	else if (unlikely(type == MIGRATE_CMA))
+		__atomic_store_n(&zone->lent_free, zone->lent_free + pages, __ATOMIC_RELAXED);
 }
 
 void buddy_give(struct zone *zone, struct page *head, unsigned order)
@@ -234,10 +236,30 @@ static struct page *take_own(struct zone *zone, unsigned order, unsigned type)
 	return head;
 }
 
+/* From a CMA area, for a movable request. */
+static struct page *take_lent(struct zone *zone, unsigned order)
+{
+	struct page *head = take_own(zone, order, MIGRATE_CMA);
+
+	if (head)
+		__atomic_store_n(&zone->lent_free, zone->lent_free - (1ul << order),
+				 __ATOMIC_RELAXED);
+	return head;
+}
+
+/*
+ * A movable request takes lent memory first while that is more than half of what is free, so that
+ * the rest lasts for the others; below, last before it would steal from them (Linux's rule).
+ */
 static struct page *take_uncounted(struct zone *zone, unsigned order, unsigned type)
 {
-	struct page *head = take_own(zone, order, type);
+	bool lent = type == MIGRATE_MOVABLE && unlikely(zone->lent_free);
+	struct page *head = NULL;
 
+	if (lent && zone->lent_free > zone->free / 2)
+		head = take_lent(zone, order);
+	if (!head)
+		head = take_own(zone, order, type);
 	if (head)
 		return head;
 	head = extent_take(zone, type);
@@ -245,7 +267,9 @@ static struct page *take_uncounted(struct zone *zone, unsigned order, unsigned t
 		split_down(zone, head, MAX_PAGE_ORDER, order, type);
 		return head;
 	}
-	return steal(zone, order, type);
+	if (lent)
+		head = take_lent(zone, order);
+	return head ? head : steal(zone, order, type);
 }
 
 struct page *buddy_take(struct zone *zone, unsigned order, unsigned type)

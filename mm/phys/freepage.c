@@ -79,6 +79,8 @@ struct page *freepage_take(const struct page_request *request, enum zone_mark ma
 		unsigned long atomic = __atomic_load_n(&zone->atomic_free, __ATOMIC_RELAXED);
 		if (unlikely(atomic) && !may_use_atomic(request))
 			floor += atomic; /* not for this request */
+		if (request->type != MIGRATE_MOVABLE)
+			floor += __atomic_load_n(&zone->lent_free, __ATOMIC_RELAXED);
 		struct page *head = take_from_zone(zone, request, floor);
 		if (head) {
 			page_hand_out(head);

@@ -28,7 +28,6 @@ static void cut_out(struct zone *zone, unsigned long start)
 	unsigned order = MAX_PAGE_ORDER;
 	struct page *head;
 
-	extent_open(zone, start);
 	for (; order > pageblock_order; order--) {
 		unsigned long pfn = start & ~((1ul << order) - 1);
 		head = pfn_to_page(pfn);
@@ -50,18 +49,19 @@ static void cut_out(struct zone *zone, unsigned long start)
 	free_list_push(zone, head, order, list);
 }
 
-static int isolate_pageblock(struct zone *zone, unsigned long start)
+static int isolate_pageblock(struct zone *zone, unsigned long start, bool lent)
 {
 	unsigned long irq = zone_lock(zone);
 	int error = 0;
 
-	cut_out(zone, start);
+	extent_open(zone, start);
 	unsigned state = pageblock_state(start);
 	if (!state)
 		error = -QUARRY_EINVAL;
-	else if (state & BLOCK_ISOLATED)
+	else if (state & BLOCK_ISOLATED || ((state & BLOCK_MOBILITY) == MIGRATE_CMA) != lent)
 		error = -QUARRY_EBUSY;
 	else {
+		cut_out(zone, start);
 		pageblock_set_state(start, state | BLOCK_ISOLATED);
 		pageblock_relist(zone, start);
 	}
@@ -69,10 +69,10 @@ static int isolate_pageblock(struct zone *zone, unsigned long start)
 	return error;
 }
 
-int isolate_begin(struct zone *zone, unsigned long first, unsigned long end)
+int isolate_begin(struct zone *zone, unsigned long first, unsigned long end, bool lent)
 {
 	for_each_pageblock (at, first, end) {
-		int error = isolate_pageblock(zone, at);
+		int error = isolate_pageblock(zone, at, lent);
 		if (error) {
 			if (at > first)
 				isolate_end(zone, first, at);
@@ -159,6 +159,18 @@ int isolate_take(struct zone *zone, unsigned long first, unsigned long end)
 		zone_unlock(zone, irq);
 	}
 	return 0;
+}
+
+/* ---- CMA areas ---- */
+
+void pageblocks_lend(struct zone *zone, unsigned long first, unsigned long end, bool lent)
+{
+	for_each_pageblock (at, first, end) {
+		unsigned long irq = zone_lock(zone);
+		pageblock_set_mobility(at, lent ? MIGRATE_CMA : MIGRATE_MOVABLE);
+		zone->lent_blocks += lent ? 1ul : ~0ul;
+		zone_unlock(zone, irq);
+	}
 }
 
 /* ---- end ---- */

@@ -9,11 +9,12 @@
 
 /*
  * Keep the free pages of every pageblock that frames [first, end) touch from being handed out; what
- * is freed there meanwhile is kept too. The frames must be of one zone. Locks inside.
- * Return: 0; -EINVAL if a frame is not ours; -EBUSY if a pageblock is isolated already (nothing is
- * isolated then).
+ * is freed there meanwhile is kept too. The frames must be of one zone, and all of CMA areas if
+ * `lent`, else none. Locks inside.
+ * Return: 0; -EINVAL if a frame is not ours; -EBUSY if a pageblock is isolated already, or somebody
+ * else's (nothing is isolated then).
  */
-int isolate_begin(struct zone *zone, unsigned long first, unsigned long end)
+int isolate_begin(struct zone *zone, unsigned long first, unsigned long end, bool lent)
 	QUARRY_INT(isolate_begin);
 
 /*
@@ -23,6 +24,13 @@ int isolate_begin(struct zone *zone, unsigned long first, unsigned long end)
  */
 int isolate_take(struct zone *zone, unsigned long first, unsigned long end)
 	QUARRY_INT(isolate_take);
+
+/*
+ * Frames [first, end), whole pageblocks all of whose pages the caller has, become part of a CMA
+ * area: what is freed there serves movable requests only. Or (`lent` false) ordinary again.
+ */
+void pageblocks_lend(struct zone *zone, unsigned long first, unsigned long end, bool lent)
+	QUARRY_INT(pageblocks_lend);
 
 /* End what isolate_begin() began. */
 void isolate_end(struct zone *zone, unsigned long first, unsigned long end) QUARRY_INT(isolate_end);

@@ -17,6 +17,7 @@
  *   I4  every listed page is the head of a FREE block of that order, in this zone, aligned to its
  *       size
  *   I11 atomic_free == pages in the HIGHATOMIC lists, atomic_blocks == pageblocks of that type
+ *   I13 lent_free == pages in the CMA lists, lent_blocks == pageblocks of that type
  *   I5  two free buddies of the same order below the maximum are never both free (they would have
  *       merged),
  *       unless their pageblocks' types forbid the merge
@@ -57,6 +58,10 @@ struct zone {
 	/* Pageblocks kept for atomic requests of more than one page, and their free pages (counted
 	 * in `free` too). */
 	unsigned long atomic_blocks, atomic_free;
+
+	/* Pageblocks of CMA areas, lent to movable requests alone, and their free pages (counted in
+	 * `free` too). */
+	unsigned long lent_blocks, lent_free;
 
 	/* Blocks freed where no lock could be had (mm/phys/deferred.h): first frame, pages. */
 	uint32_t deferred;

@@ -198,14 +198,14 @@ static unsigned long listed_pages(const struct zone *zone, unsigned type)
 	return pages;
 }
 
-/* Pageblocks of the reserve for atomic requests. One that two zones share counts for both. */
-static unsigned long atomic_pageblocks(const struct zone *zone)
+/* Pageblocks of a special type. One that two zones share counts for both. */
+static unsigned long pageblocks_of(const struct zone *zone, unsigned type)
 {
 	unsigned long blocks = 0;
 
 	for (unsigned long pfn = pageblock_start(zone->first); pfn < zone->end;
 	     pfn += pageblock_nr_pages)
-		blocks += pageblock_state(pfn) && pageblock_mobility(pfn) == MIGRATE_HIGHATOMIC;
+		blocks += pageblock_state(pfn) && pageblock_mobility(pfn) == type;
 	return blocks;
 }
 
@@ -239,8 +239,13 @@ static unsigned long check_sums(const struct zone *zone, const struct zone_censu
 		broken += BROKEN("I9", zone, census->pages[QUARRY_PAGE_PARKED], pcp_parked(zone));
 	if (zone->deferred_pages != deferred_pages(zone))
 		broken += BROKEN("I12", zone, zone->deferred_pages, deferred_pages(zone));
-	if (zone->atomic_blocks != atomic_pageblocks(zone))
-		broken += BROKEN("I11", zone, zone->atomic_blocks, atomic_pageblocks(zone));
+	if (zone->atomic_blocks != pageblocks_of(zone, MIGRATE_HIGHATOMIC))
+		broken += BROKEN("I11", zone, zone->atomic_blocks,
+				 pageblocks_of(zone, MIGRATE_HIGHATOMIC));
+	if (zone->lent_blocks != pageblocks_of(zone, MIGRATE_CMA))
+		broken += BROKEN("I13", zone, zone->lent_blocks, pageblocks_of(zone, MIGRATE_CMA));
+	if (zone->lent_free != listed_pages(zone, MIGRATE_CMA))
+		broken += BROKEN("I13", zone, zone->lent_free, listed_pages(zone, MIGRATE_CMA));
 	if (zone->atomic_free != listed_pages(zone, MIGRATE_HIGHATOMIC))
 		broken += BROKEN("I11", zone, zone->atomic_free,
 				 listed_pages(zone, MIGRATE_HIGHATOMIC));

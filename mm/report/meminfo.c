@@ -9,6 +9,7 @@
  *   Percpu         arrays of the CPUs for parked pages
  *   VmallocUsed    pages behind vmalloc areas; VmallocChunk is 0, as on Linux since 4.3
  */
+#include <quarry/cma.h>
 #include <quarry/report.h>
 
 #include "mm/base/log.h"
@@ -40,9 +41,11 @@ void quarry_report_meminfo(quarry_write_fn write, void *ctx)
 {
 	unsigned long reclaimable = slab_pages(true), unreclaimable = slab_pages(false);
 	unsigned long cpus = 0;
+	struct quarry_cma_info cma;
 
 	for_each_online_cpu(cpu)
 		cpus += array_pages(cpu);
+	quarry_cma_info(&cma);
 	print_kib(write, ctx, "MemTotal:", kib(totalram_pages()));
 	print_kib(write, ctx, "MemFree:", kib(nr_free_pages()));
 	print_kib(write, ctx, "MemAvailable:", kib((unsigned long)si_mem_available()));
@@ -55,4 +58,6 @@ void quarry_report_meminfo(quarry_write_fn write, void *ctx)
 	print_kib(write, ctx, "VmallocUsed:", kib(vmalloc_nr_pages()));
 	print_kib(write, ctx, "VmallocChunk:", 0);
 	print_kib(write, ctx, "Percpu:", kib(cpus));
+	print_kib(write, ctx, "CmaTotal:", kib(cma.total));
+	print_kib(write, ctx, "CmaFree:", kib(cma.free));
 }

@@ -7,9 +7,12 @@
  *   nr_page_table_pages    tables of the vmalloc range
  *   pgalloc_ZONE, pgfree   pages handed out and freed: pgalloc - pgfree is what is handed out now
  *   allocstall_ZONE        requests with that highest zone that waited for memory to be collected
+ *   nr_free_cma            free pages of CMA areas
+ *   cma_alloc_*            pages claimed of them, or asked for in vain
  *   pgmigrate_*            pages that were moved, or could not be when they were to
  *   compact_*              frames looked at, requests that compacted; daemon: the nodes' threads
  */
+#include <quarry/cma.h>
 #include <quarry/report.h>
 
 #include "mm/base/log.h"
@@ -25,6 +28,16 @@ static const char *const zone_words[MAX_NR_ZONES] = {"dma", "dma32", "normal", "
 static void print(quarry_write_fn write, void *ctx, const char *name, unsigned long value)
 {
 	mm_print(write, ctx, "%s %lu\n", name, value);
+}
+
+static void print_cma(quarry_write_fn write, void *ctx)
+{
+	struct quarry_cma_info info;
+
+	quarry_cma_info(&info);
+	print(write, ctx, "nr_free_cma", info.free);
+	print(write, ctx, "cma_alloc_success", info.alloc_success);
+	print(write, ctx, "cma_alloc_fail", info.alloc_fail);
 }
 
 static void print_moves(quarry_write_fn write, void *ctx)
@@ -64,4 +77,5 @@ void quarry_report_vmstat(quarry_write_fn write, void *ctx)
 			 slowpath_stalls((enum zone_type)type));
 	print(write, ctx, "pgfree", given);
 	print_moves(write, ctx);
+	print_cma(write, ctx);
 }

@@ -60,6 +60,7 @@ static void print_zone(const struct zone *zone, quarry_write_fn write, void *ctx
 	mm_print(write, ctx, "        spanned  %lu\n", zone->end - zone->first);
 	mm_print(write, ctx, "        present  %lu\n", zone->present);
 	mm_print(write, ctx, "        managed  %lu\n", zone->managed);
+	mm_print(write, ctx, "        cma      %lu\n", zone->lent_blocks << pageblock_order);
 	mm_print(write, ctx, "        protection: (");
 	for (unsigned type = 0; type < MAX_NR_ZONES; type++)
 		mm_print(write, ctx, type ? ", %lu" : "%lu", zone->reserve[type]);

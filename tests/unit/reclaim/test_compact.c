@@ -140,7 +140,7 @@ static void half_of_memory(void **state)
 	unsigned before = share(9);
 	quarry_compact_node(NUMA_NO_NODE);
 	unsigned after = share(9);
-	print_message("order 9 and more: %u %% before, %u %% after, %lu blocks moved\n", before,
+	print_message("# order 9 and more: %u %% before, %u %% after, %lu blocks moved\n", before,
 		      after, owner.migrated);
 	assert_true(before < 25);
 	assert_true(after >= 95);

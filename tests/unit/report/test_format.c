@@ -132,6 +132,7 @@ static void check_zone_rows(struct text *text, const struct zone *zone, unsigned
 	assert_int_equal(field(text, "        spanned  %lu"), zone->end - zone->first);
 	assert_int_equal(field(text, "        present  %lu"), zone->present);
 	assert_int_equal(field(text, "        managed  %lu"), zone->managed);
+	assert_int_equal(field(text, "        cma      %lu"), 0);
 	assert_int_equal(sscanf(text_line(text), "        protection: (%lu, %lu, %lu, %lu)",
 				&protection[0], &protection[1], &protection[2], &protection[3]),
 			 4);

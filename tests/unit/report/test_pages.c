@@ -166,7 +166,7 @@ static void pagetypeinfo_follows_mobility(void **state)
 			 before.free[zone][MIGRATE_MOVABLE][10] - 1);
 
 	unsigned long pfn = page_to_pfn(page);
-	assert_int_equal(isolate_begin(&zones[zone], pfn, pfn + 1), 0);
+	assert_int_equal(isolate_begin(&zones[zone], pfn, pfn + 1, false), 0);
 	parse_types(&now);
 	assert_int_equal(now.blocks[zone][MIGRATE_RECLAIMABLE], 1);
 	assert_int_equal(now.blocks[zone][MIGRATE_ISOLATE], 1);
