@@ -29,6 +29,11 @@
 #include "mm/phys/watermark.h"
 #include "mm/reclaim/compact.h"
 #include "mm/reclaim/migrate.h"
+#include "mm/reclaim/collect.h"
+#include "mm/reclaim/kswapd.h"
+#include "mm/reclaim/oom.h"
+#include "mm/reclaim/pressure.h"
+#include "mm/reclaim/reclaim.h"
 #include "mm/slab/slab.h"
 #include "mm/vmap/vmap.h"
 
@@ -381,13 +386,22 @@ static void feed_zones(const struct quarry_params *params)
 	watermarks_update();
 }
 
+static void reclaim_layer_init(void)
+{
+	shrinkers_init();
+	reclaim_init();
+	pressure_init();
+	oom_init();
+	kswapd_init();
+}
+
 static void register_holders(void)
 {
 	boot.holders[0].give_back = vmap_drain;
 	boot.holders[1].give_back = slab_drain;
-	slowpath_init();
+	collect_init();
 	for (unsigned i = 0; i < 2; i++)
-		slowpath_register_holder(&boot.holders[i]);
+		collect_register(&boot.holders[i]);
 }
 
 int quarry_init_checked(const struct quarry_params *params, size_t page_struct_size,
@@ -422,8 +436,10 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	migrate_init();
 	compact_init();
 
+	reclaim_layer_init();
 	register_holders();
 	cma_init();
+	slowpath_init();
 	slab_init(boot.nr_cpus);
 	error = quarry_cpu_online();
 	if (error)

@@ -10,6 +10,7 @@ QUARRY_COMMON := \
 	mm/gfp/gfp.c \
 	mm/gfp/context.c \
 	mm/gfp/scope.c \
+	mm/gfp/ladder.c \
 	mm/boot/memmap.c \
 	mm/boot/memmap_efi.c \
 	mm/boot/memmap_limine.c \
@@ -36,6 +37,12 @@ QUARRY_COMMON := \
 	mm/reclaim/migrate.c \
 	mm/reclaim/compact_zone.c \
 	mm/reclaim/compact.c \
+	mm/reclaim/collect.c \
+	mm/reclaim/shrinker.c \
+	mm/reclaim/reclaim.c \
+	mm/reclaim/pressure.c \
+	mm/reclaim/kswapd.c \
+	mm/reclaim/oom.c \
 	mm/page/slowpath.c \
 	mm/page/page_alloc.c \
 	mm/page/page_nolock.c \
@@ -65,6 +72,7 @@ QUARRY_COMMON := \
 	mm/vmap/kvmalloc.c \
 	mm/ext/kmemdup.c \
 	mm/ext/cma.c \
+	mm/ext/shrinker_alloc.c \
 	mm/report/sysinfo.c \
 	mm/report/buddyinfo.c \
 	mm/report/pagetypeinfo.c \

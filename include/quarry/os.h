@@ -115,6 +115,29 @@ unsigned long *quarry_os_task_word(void);
 
 struct quarry_report;
 
+/* What a round of reclaim wants of the OS's own pages (`reclaim` below). */
+struct quarry_reclaim {
+	unsigned node;
+	gfp_t gfp;        /* may it start IO, may it enter file systems */
+	unsigned order;   /* of the request behind it */
+	unsigned highest; /* highest zone that helps (enum zone_type) */
+	unsigned long nr; /* pages wanted */
+};
+
+/* A request that found no memory anywhere (`oom` below). */
+struct quarry_oom {
+	gfp_t gfp;
+	unsigned order, node;
+	bool may_kill; /* false: the request may not enter file systems: kill nobody */
+	const char *call;
+	uintptr_t caller;
+};
+enum quarry_oom_result {
+	QUARRY_OOM_CANNOT, /* nothing can be done: the request fails */
+	QUARRY_OOM_FREED,  /* memory was freed: ask again */
+	QUARRY_OOM_KILLED, /* somebody will free memory soon: wait, ask again */
+};
+
 /*
  * Cold hooks. Zero the struct, set `size` to sizeof(struct quarry_os_ops) and fill what you have: a
  * library newer than the kernel sees the missing tail as NULL.
@@ -169,6 +192,32 @@ struct quarry_os_ops {
 	 * sleeps, must not allocate. Called between the tries of a request that waits for memory.
 	 * Default: spins a moment. */
 	void (*sleep_ns)(uint64_t ns);
+
+	/* Pages of the OS's own that it could give up: free about `nr` of them (dirty ones only if
+	 * the mask allows IO). Task context, no lock of ours held, noreclaim scope: what it
+	 * allocates comes from the reserves; may sleep. Return: pages freed. Default: only
+	 * shrinkers free. */
+	unsigned long (*reclaim)(const struct quarry_reclaim *want);
+	/* How many pages `reclaim` could free of that node. Any context; no sleep, allocation or
+	 * lock. Default: none. */
+	unsigned long (*reclaimable)(unsigned node);
+
+	/* Wake the thread that runs quarry_kswapd(node), or make the idle loop call
+	 * quarry_kswapd_step(node). Any context but NMI, irqs possibly masked, no lock of ours
+	 * held;
+	 * must not sleep or allocate. Not called again until a run began. Default: the next request
+	 * that may sleep does the work itself. */
+	void (*kswapd_wake)(unsigned node);
+	/* Sleep until kswapd_wake(node) was called since the last return. Task context, no lock of
+	 * ours held. Return: false to end the thread. Default: quarry_kswapd returns. */
+	bool (*kswapd_wait)(unsigned node);
+
+	/* Memory is exhausted: make somebody give some up. Task context, no lock of ours held, one
+	 * call at a time, noreclaim scope; may sleep. Default: the request fails. */
+	enum quarry_oom_result (*oom)(const struct quarry_oom *request);
+	/* Was the calling task chosen by `oom`? It may then use part of the reserve, and fails
+	 * rather than wait. Task context; no sleep, allocation or lock. Default: no. */
+	bool (*oom_victim)(void);
 };
 
 QUARRY_END_DECLS

@@ -14,6 +14,7 @@
 #include <quarry/init.h>
 #include <quarry/memmap.h>
 #include <quarry/debug.h>
+#include <quarry/explain.h>
 
 /* Pages. */
 #include <quarry/gfp_types.h>
@@ -31,6 +32,8 @@
 #include <quarry/migrate.h>
 #include <quarry/compaction.h>
 #include <quarry/cma.h>
+#include <quarry/oom.h>
+#include <quarry/shrinker.h>
 
 /* Objects, virtual ranges, reports. */
 #include <quarry/slab.h>

@@ -18,6 +18,9 @@ struct quarry_tunables {
 	/* Distance between the min, low and high marks in 1/10000 of a zone; 1..3000. Default 10.
 	 * */
 	unsigned watermark_scale_factor;
+	/* How far the low and high marks may rise after memory of different mobility was mixed,
+	 * until kswapd has run: 1/10000 of the high mark; 0: never. Default 15000. */
+	unsigned watermark_boost_factor;
 	/* Of the zones above, one page in this many is kept in the zone for requests that need it;
 	 * 0: none. Defaults 256, 256, 32, 0. */
 	unsigned lowmem_reserve_ratio[MAX_NR_ZONES];

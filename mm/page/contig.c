@@ -14,7 +14,7 @@
 #include "mm/base/log.h"
 #include "mm/page/contig.h"
 #include "mm/page/evacuate.h"
-#include "mm/page/slowpath.h"
+#include "mm/reclaim/collect.h"
 #include "mm/phys/extent.h"
 #include "mm/phys/isolate.h"
 #include "mm/phys/pageblock.h"
@@ -39,7 +39,7 @@ static int take_frames(struct zone *zone, unsigned long first, unsigned long end
 		return error;
 	error = isolate_take(zone, first, end);
 	for (unsigned round = 0; error == -QUARRY_EBUSY && round < ROUNDS; round++) {
-		slowpath_collect();
+		collect_all();
 		error = evacuate(zone, first, end, gfp);
 		if (error == -QUARRY_EAGAIN)
 			arch_relax();
@@ -203,7 +203,7 @@ struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node)
 	unsigned near = node_or_local(node);
 	struct page *run = find_run(nr, gfp, near, step);
 	if (!run) {
-		slowpath_collect();
+		collect_all();
 		run = find_run(nr, gfp, near, step);
 	}
 	return run;

@@ -1,44 +1,262 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slowpath.c: the ladder of a page request.
+ * slowpath.c: climbing the ladder of a page request.
  *
- *   rung        for whom                    what
- *   1 low       everybody                   (the fast try: above the low mark of some zone)
- *   2 reserve   everybody                   down to the minimum mark, deeper with __GFP_HIGH /
- *     __GFP_MEMALLOC
- *   3 local     everybody                   this CPU's own stocks back to the buddy: its pages may
- *     be of the wrong order
- *   4 collect   requests that may sleep     all CPUs' stocks, all holders and the atomic reserve
- *     give back, then rung 2 again
- *   5 wait      __GFP_NOFAIL that may sleep rung 4 again and again, with part of the reserve
- *   6 fail      everybody                   one report, unless __GFP_NOWARN
+ * Which rungs a request has stands in mm/gfp/ladder.c; here is what each does, in order:
  *
- * No lock is held between rungs. Rung 4 is what makes "count free pages by allocating until
- * failure" exact.
+ *   wake      kswapd of the nodes, or, without one, its work                 kswapd_wake
+ *   reserve   a block above the floor that the request may go down to        try_reserve
+ *   local     this CPU's stocks to the buddy: their pages may be of          try_local
+ *             the wrong order
+ *   compact   order above 0: pages are moved together; after each round,     try_compact
+ *             and first of all where reclaim could not make such a block
+ *   reclaim   a round; then everything that lies about is collected          try_reclaim
+ *   retry     back to "wake" while that may help                             may_retry
+ *   oom       a last look at the high mark, then somebody gives up memory    try_oom
+ *   forever   wait, with half of the reserve, and start anew                 slowpath_take
+ *   fail      one report, unless __GFP_NOWARN                                fail
+ *
+ * Each rung ends in freepage_take(). No lock is held between rungs, nor while an owner, a notifier
+ * or the OS is called.
  *
  * Start at: slowpath_take.
  */
 #include "mm/page/slowpath.h"
 
 #include "mm/base/log.h"
+#include "mm/gfp/ladder.h"
+#include "mm/gfp/scope.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/show_mem.h"
+#include "mm/reclaim/collect.h"
+#include "mm/reclaim/compact.h"
+#include "mm/reclaim/kswapd.h"
+#include "mm/reclaim/oom.h"
+#include "mm/reclaim/pressure.h"
+#include "mm/reclaim/reclaim.h"
 
 static QUARRY_STATE struct {
-	struct page_holder *holders;
 	unsigned long stalls[MAX_NR_ZONES];
 } slowpath;
 
-static struct page *try_reserve(const struct page_request *request)
+/* A request on its way up. */
+struct climb {
+	const struct page_request *request;
+	struct ladder ladder;
+	unsigned fruitless; /* rounds in a row that brought no page */
+	unsigned rounds;
+	unsigned long freed; /* pages, over all rounds */
+	unsigned long left;  /* what owners could still free, as of the last round */
+	unsigned ooms;
+	unsigned compacts, compact_tries; /* in all; at this priority */
+	enum compact_priority priority;
+	enum compact_result compacted; /* the last result */
+};
+
+#define COMPACT_TRIES 16u	/* at one priority (Linux's) ... */
+#define COMPACT_TRIES_COSTLY 4u /* ... and above order 3 */
+
+static void read_ladder(struct climb *climb)
 {
-	return freepage_take(request, MARK_MIN, gfp_reserve(request->gfp));
+	const struct page_request *request = climb->request;
+	bool task = !(cpu_context() & QUARRY_CTX_IRQ);
+
+	climb->ladder = ladder_of(request->gfp, request->order, request->highest,
+				  task ? scope_word() : 0, task && oom_is_victim());
 }
 
-static void drain_local(void)
+/* ---- wake, reserve, local ---- */
+
+static void wake(const struct climb *climb)
+{
+	if (!climb->ladder.wake)
+		return;
+	kswapd_wake(climb->request);
+	if (!mm_ops.kswapd_wake && climb->ladder.reclaim)
+		kswapd_do_due(climb->request);
+}
+
+static struct page *try_reserve(const struct climb *climb)
+{
+	return freepage_take(climb->request, MARK_MIN, climb->ladder.depth);
+}
+
+static struct page *try_local(const struct climb *climb)
 {
 	cpu_pin();
 	pcp_drain_local();
 	cpu_unpin();
+	return try_reserve(climb);
+}
+
+/* ---- compact ---- */
+
+static bool is_costly(const struct climb *climb)
+{
+	return climb->request->order > PAGE_ALLOC_COSTLY_ORDER;
+}
+
+static struct page *try_compact(struct climb *climb)
+{
+	if (!climb->ladder.compact)
+		return NULL;
+	unsigned scope = scope_enter_reclaim(); /* owners must not come back here */
+	climb->compacted = compact_zones_for(climb->request, climb->priority);
+	scope_leave_reclaim(scope);
+	climb->compacts++;
+	struct page *head = try_reserve(climb);
+	if (head)
+		compact_succeeded(page_zone(head), climb->request->order);
+	return head;
+}
+
+/* Blocks that reclaim is unlikely to make: large ones, and those among pages that cannot move. */
+static struct page *try_compact_first(struct climb *climb)
+{
+	climb->priority = climb->ladder.retry ? COMPACT_PRIO_LIGHT : COMPACT_PRIO_ASYNC;
+	if (!is_costly(climb) && climb->request->type == MIGRATE_MOVABLE)
+		return NULL;
+	return try_compact(climb);
+}
+
+/* Is a costly request that tries only once better off without disturbing others? (G93) */
+static bool reclaim_is_vain(const struct climb *climb)
+{
+	return is_costly(climb) && gfp_has(climb->request->gfp, __GFP_NORETRY) &&
+	       (climb->compacted <= COMPACT_DEFERRED);
+}
+
+/* Would moving pages once more help, or harder? */
+static bool compact_may_help(struct climb *climb)
+{
+	unsigned most = is_costly(climb) ? COMPACT_TRIES_COSTLY : COMPACT_TRIES;
+
+	if (!climb->ladder.compact || climb->compacted <= COMPACT_SKIPPED)
+		return false;
+	if (climb->compacted != COMPACT_COMPLETE && ++climb->compact_tries <= most)
+		return true;
+	if (climb->priority == COMPACT_PRIO_FULL)
+		return false;
+	climb->priority--;
+	climb->compact_tries = 0;
+	return true;
+}
+
+/* ---- reclaim ---- */
+
+static struct page *try_reclaim(struct climb *climb)
+{
+	const struct page_request *request = climb->request;
+
+	if (!climb->rounds++)
+		__atomic_fetch_add(&slowpath.stalls[request->highest], 1ul, __ATOMIC_RELAXED);
+	/* Enough is free, and still no such block: pages freed by chance are no progress. */
+	bool scattered = request->order && !reclaim_lacking(request, climb->ladder.depth);
+	struct shrink_result round = reclaim_round(request, climb->ladder.depth);
+	climb->left = round.left;
+	climb->freed += round.freed;
+	climb->fruitless = round.freed && !scattered ? 0 : climb->fruitless + 1;
+	if (round.freed)
+		kswapd_encourage(request);
+	struct page *head = try_reserve(climb);
+	if (!head) {
+		collect_for(request);
+		head = try_reserve(climb);
+	}
+	return head ? head : try_compact(climb);
+}
+
+/* If everything that owners could free were free, would a zone serve the request? (G87) */
+static bool could_help(const struct climb *climb)
+{
+	const struct page_request *request = climb->request;
+	struct zone *const *place = nodes.order[request->node][request->highest];
+
+	if (!climb->left && climb->fruitless)
+		return false;
+	for (struct zone *zone; (zone = zone_at(place)); place++) {
+		if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
+			break;
+		unsigned long need = (1ul << request->order) +
+				     watermark_floor(zone, MARK_MIN, climb->ladder.depth,
+						     request->highest);
+		unsigned long free = zone_free(zone);
+		if (free >= need || climb->left >= need - free)
+			return true;
+	}
+	return false;
+}
+
+static bool may_retry(struct climb *climb)
+{
+	if (!climb->ladder.retry)
+		return false;
+	if ((climb->fruitless > LADDER_FRUITLESS || !could_help(climb)) && !compact_may_help(climb))
+		return false;
+	if (climb->fruitless)
+		cpu_wait(); /* whoever frees later must get to run */
+	return true;
+}
+
+/* ---- OOM ---- */
+
+/* Return: is there reason to go on? A page may have been found, too. */
+static bool try_oom(struct climb *climb, struct page **head)
+{
+	const struct page_request *request = climb->request;
+
+	if (climb->ladder.oom == OOM_NEVER || !oom_has_handler())
+		return false;
+	if (!oom_begin()) { /* another task is at it (G90) */
+		cpu_wait();
+		return true;
+	}
+	/* Memory may have come meanwhile; the high mark, because a kill is only worth it if nearly
+	 * nothing did (G91). */
+	*head = freepage_take(request, MARK_HIGH, RESERVE_NONE);
+	if (*head) {
+		oom_end();
+		return true;
+	}
+	enum quarry_oom_result result = oom_ask(request);
+	oom_end();
+	climb->ooms++;
+	if (result == QUARRY_OOM_CANNOT)
+		return false;
+	read_ladder(climb); /* the victim may be this task */
+	if (climb->ladder.forever)
+		*head = freepage_take(request, MARK_MIN, RESERVE_ALL); /* G102 */
+	if (!*head && result == QUARRY_OOM_KILLED)
+		cpu_wait();
+	climb->fruitless = climb->compact_tries = 0;
+	return true;
+}
+
+/* ---- the ladder ---- */
+
+static struct page *climb_once(struct climb *climb)
+{
+	struct page *head;
+
+	read_ladder(climb);
+	wake(climb);
+	head = try_reserve(climb);
+	if (!head)
+		head = try_local(climb);
+	if (!head && climb->ladder.compact) {
+		head = try_compact_first(climb);
+		if (!head && reclaim_is_vain(climb))
+			return NULL;
+	}
+	while (!head && climb->ladder.reclaim) {
+		head = try_reclaim(climb);
+		bool again = !head && (may_retry(climb) || try_oom(climb, &head));
+		if (!again || head)
+			break;
+		wake(climb);
+		head = try_reserve(climb); /* others freed while this one waited */
+	}
+	return head;
 }
 
 /* An atomic request of several pages had to come here: keep its pageblock for the next one. */
@@ -51,86 +269,40 @@ static void reserve_atomic(const struct page *head)
 	zone_unlock(zone, irq);
 }
 
-/* Before a request that may sleep fails, that reserve is given up. */
-static void release_atomic(const struct page_request *request)
+static struct page *found(const struct climb *climb, struct page *head)
 {
-	struct zone *const *place = nodes.order[request->node][request->highest];
-
-	for (struct zone *zone; (zone = zone_at(place)); place++) {
-		unsigned long irq = zone_lock(zone);
-		buddy_release_atomic(zone, request->type);
-		zone_unlock(zone, irq);
-	}
-}
-
-static struct page *collect_and_try(const struct page_request *request)
-{
-	__atomic_fetch_add(&slowpath.stalls[request->highest], 1ul, __ATOMIC_RELAXED);
-	slowpath_collect();
-	release_atomic(request);
-	return try_reserve(request);
-}
-
-static bool never_fails(const struct page_request *request)
-{
-	return gfp_has(request->gfp, __GFP_NOFAIL) && gfpflags_allow_blocking(request->gfp);
-}
-
-/* Until other CPUs or interrupts free something: with part of the reserve, and one report (G100,
- * G102). */
-static struct page *wait_for_memory(const struct page_request *request)
-{
-	struct page *head;
-
-	mm_report_at(QUARRY_RULE_NO_MEMORY, request->call, NULL, request->order,
-		     gfp_bits(request->gfp), request->caller);
-	do {
-		arch_relax();
-		head = collect_and_try(request);
-		if (!head)
-			head = freepage_take(request, MARK_MIN, RESERVE_HIGH);
-	} while (!head);
-	return head;
-}
-
-struct page *slowpath_take(const struct page_request *request)
-{
-	struct page *head = try_reserve(request);
-
-	if (head)
-		goto from_reserve;
-	drain_local();
-	head = try_reserve(request);
-	if (!head && gfpflags_allow_blocking(request->gfp))
-		head = collect_and_try(request);
-	if (!head && never_fails(request))
-		head = wait_for_memory(request);
-	if (!head) {
-		if (!gfp_has(request->gfp, __GFP_NOWARN) &&
-		    mm_report_at(QUARRY_RULE_NO_MEMORY, request->call, NULL, request->order,
-				 gfp_bits(request->gfp), request->caller))
-			show_mem_failure(request);
-		return NULL;
-	}
-from_reserve:
-	if (gfp_reserve(request->gfp) == RESERVE_ALL)
+	if (climb->ladder.depth == RESERVE_ALL)
 		page_set_flags(head, page_flags(head) | QUARRY_PG_PFMEMALLOC);
-	if (request->order && gfp_reserve(request->gfp) == RESERVE_ATOMIC)
+	if (climb->request->order && climb->ladder.depth == RESERVE_ATOMIC)
 		reserve_atomic(head);
 	return head;
 }
 
-void slowpath_register_holder(struct page_holder *holder)
+static struct page *fail(const struct climb *climb)
 {
-	holder->next = slowpath.holders;
-	slowpath.holders = holder;
+	const struct page_request *request = climb->request;
+
+	if (!gfp_has(request->gfp, __GFP_NOWARN) &&
+	    mm_report_at(QUARRY_RULE_NO_MEMORY, request->call, NULL, request->order,
+			 gfp_bits(request->gfp), request->caller))
+		show_mem_failure(request);
+	return NULL;
 }
 
-void slowpath_collect(void)
+struct page *slowpath_take(const struct page_request *request)
 {
-	for (struct page_holder *holder = slowpath.holders; holder; holder = holder->next)
-		holder->give_back();
-	pcp_drain_all();
+	struct climb climb = {.request = request};
+	struct page *head = climb_once(&climb);
+
+	while (!head && climb.ladder.forever) {
+		head = freepage_take(request, MARK_MIN, RESERVE_HIGH);
+		if (head)
+			break;
+		cpu_wait();
+		climb.fruitless = 0;
+		head = climb_once(&climb);
+	}
+	return head ? found(&climb, head) : fail(&climb);
 }
 
 unsigned long slowpath_stalls(enum zone_type highest)

@@ -199,6 +199,15 @@ static unsigned claim_pageblock(struct zone *zone, unsigned long pfn, unsigned s
 
 /* ---- where a block can come from ---- */
 
+/* Memory of different mobility was mixed: let kswapd make room (watermark.c). */
+static void boost_marks(struct zone *zone)
+{
+	unsigned long boost =
+		(unsigned long)min_u64(zone->boost + pageblock_nr_pages, zone->boost_max);
+
+	__atomic_store_n(&zone->boost, boost, __ATOMIC_RELAXED);
+}
+
 /* Take the largest block of another type: large blocks move whole pageblocks between types and
  * leave fewer mixed. */
 static struct page *steal(struct zone *zone, unsigned order, unsigned type)
@@ -215,6 +224,7 @@ static struct page *steal(struct zone *zone, unsigned order, unsigned type)
 			retype(page_to_pfn(head), have, type);
 			from = type;
 		} else {
+			boost_marks(zone);
 			from = claim_pageblock(zone, page_to_pfn(head), have, from, type);
 		}
 		split_down(zone, head, have, order, from);

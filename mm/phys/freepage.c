@@ -14,14 +14,15 @@
 
 /* May it take from the reserve of atomic requests? Only what that is for, and whoever may take
  * everything. */
-static bool may_use_atomic(const struct page_request *request)
+static bool may_use_atomic(const struct page_request *request, enum gfp_reserve_depth depth)
 {
-	return request->order && gfp_reserve(request->gfp) >= RESERVE_ATOMIC;
+	return request->order &&
+	       (depth >= RESERVE_ATOMIC || gfp_reserve(request->gfp) >= RESERVE_ATOMIC);
 }
 
 /* A block from the zone itself, past the stocks. */
 static struct page *take_from_buddy(struct zone *zone, const struct page_request *request,
-				    unsigned long floor)
+				    unsigned long floor, bool atomic)
 {
 	struct page *head = NULL;
 	unsigned long irq = zone_lock(zone);
@@ -30,7 +31,7 @@ static struct page *take_from_buddy(struct zone *zone, const struct page_request
 	/* Again under the lock: another CPU may have been faster. */
 	if (zone->free >= floor + (1ul << request->order)) {
 		unsigned type = MIGRATE_HIGHATOMIC; /* it goes back there, past the stocks */
-		if (may_use_atomic(request))
+		if (atomic)
 			head = buddy_take_atomic(zone, request->order);
 		if (!head)
 			head = buddy_take(zone, request->order, type = request->type);
@@ -47,7 +48,7 @@ static struct page *take_from_buddy(struct zone *zone, const struct page_request
 }
 
 static struct page *take_from_zone(struct zone *zone, const struct page_request *request,
-				   unsigned long floor)
+				   unsigned long floor, bool atomic)
 {
 	struct page_cpu *pages = page_cpus[cpu_pin()];
 	struct page_stock *stock = stock_of_zone(pages, zone, request->type, request->order);
@@ -61,7 +62,7 @@ static struct page *take_from_zone(struct zone *zone, const struct page_request 
 		head = stock_refill_and_pop(zone, stock, request->order, request->type,
 					    (spare + 1) / 2);
 		if (!head)
-			head = take_from_buddy(zone, request, floor);
+			head = take_from_buddy(zone, request, floor, atomic);
 	}
 	cpu_unpin();
 	return head;
@@ -71,17 +72,18 @@ struct page *freepage_take(const struct page_request *request, enum zone_mark ma
 			   enum gfp_reserve_depth depth)
 {
 	struct zone *const *place = nodes.order[request->node][request->highest];
+	bool atomic = may_use_atomic(request, depth);
 
 	for (struct zone *zone; (zone = zone_at(place)); place++) {
 		if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
 			break;
 		unsigned long floor = watermark_floor(zone, mark, depth, request->highest);
-		unsigned long atomic = __atomic_load_n(&zone->atomic_free, __ATOMIC_RELAXED);
-		if (unlikely(atomic) && !may_use_atomic(request))
-			floor += atomic; /* not for this request */
+		unsigned long kept = __atomic_load_n(&zone->atomic_free, __ATOMIC_RELAXED);
+		if (unlikely(kept) && !atomic)
+			floor += kept; /* not for this request */
 		if (request->type != MIGRATE_MOVABLE)
 			floor += __atomic_load_n(&zone->lent_free, __ATOMIC_RELAXED);
-		struct page *head = take_from_zone(zone, request, floor);
+		struct page *head = take_from_zone(zone, request, floor, atomic);
 		if (head) {
 			page_hand_out(head);
 			return head;

@@ -10,6 +10,10 @@
  *   step     max(min / 4, managed * scale / 10 000); low = min + step, high = low + step
  *   reserve  against a request that could use higher zones: managed pages of those zones / ratio
  *
+ *   boost    each time a request takes a part of a pageblock of another mobility, low and high rise
+ *            by a pageblock, up to boost_max: kswapd then frees more, so that the next such request
+ *            finds room of its own. The minimum mark stays: nobody fails because of it
+ *
  * Example (spec part 0): 65 536 pages -> target 2048 KiB = 512 pages; step 128; low 640, high 768.
  *
  * The target, the scale and the ratios can be tuned (quarry/tunables.h).
@@ -23,6 +27,8 @@
 #define SCALE_FACTOR                                                                               \
 	10u /* ten-thousandths of the zone between two marks: 0.1 % (Linux's default) */
 #define SCALE_FACTOR_MAX 3000u
+#define BOOST_FACTOR 15000u  /* at most 150 % of the high mark (Linux's default) */
+#define BOOST_MIN_BLOCKS 4ul /* pageblocks of a zone that is worth it (Linux's) */
 #define TARGET_MIN_KIB 128ull
 #define TARGET_MAX_KIB 262144ull
 #define MOVABLE_MIN_PAGES 32ul	/* a little room to move pages within ZONE_MOVABLE ... */
@@ -33,6 +39,7 @@ static QUARRY_STATE struct quarry_tunables tunables;
 
 static const struct quarry_tunables defaults = {
 	.watermark_scale_factor = SCALE_FACTOR,
+	.watermark_boost_factor = BOOST_FACTOR,
 	/* Linux's: a share of the larger memory that would else eat the smaller. */
 	.lowmem_reserve_ratio = {256, 256, 32, 0},
 	.extfrag_threshold = 500,
@@ -55,6 +62,8 @@ unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark,
 {
 	unsigned long floor = __atomic_load_n(&zone->mark[mark], __ATOMIC_RELAXED);
 
+	if (mark != MARK_MIN)
+		floor += __atomic_load_n(&zone->boost, __ATOMIC_RELAXED);
 	switch (depth) {
 	case RESERVE_ALL:
 		return 0;
@@ -71,6 +80,21 @@ unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark,
 	return floor + __atomic_load_n(&zone->reserve[highest], __ATOMIC_RELAXED);
 }
 
+/* A zone of a few pageblocks is mixed in any case; boosting it would only empty it. */
+static void set_boost_max(struct zone *zone)
+{
+	uint64_t most = (uint64_t)zone->mark[MARK_HIGH] * tunables.watermark_boost_factor / 10000;
+	bool large = zone->managed >= BOOST_MIN_BLOCKS * pageblock_nr_pages;
+
+	if (!tunables.watermark_boost_factor || !large)
+		most = 0;
+	else if (most < pageblock_nr_pages)
+		most = pageblock_nr_pages;
+	zone->boost_max = (unsigned long)most;
+	if (zone->boost > zone->boost_max)
+		__atomic_store_n(&zone->boost, zone->boost_max, __ATOMIC_RELAXED);
+}
+
 static void set_marks(struct zone *zone, unsigned long min)
 {
 	unsigned long step = (unsigned long)max_u64(
@@ -78,6 +102,7 @@ static void set_marks(struct zone *zone, unsigned long min)
 
 	for (unsigned mark = 0; mark < NR_ZONE_MARKS; mark++)
 		__atomic_store_n(&zone->mark[mark], min + mark * step, __ATOMIC_RELAXED);
+	set_boost_max(zone);
 }
 
 /* reserve[highest] of a zone: what the zones above it, up to `highest`, hold on this node / ratio.

@@ -43,6 +43,9 @@ struct zone {
 
 	unsigned long free; /* pages in the lists and extents */
 	unsigned long mark[NR_ZONE_MARKS];
+	/* Added to the low and high marks since a part of a pageblock was stolen; kswapd ends it.
+	 * */
+	unsigned long boost, boost_max;
 	/* Pages that a request whose highest zone is [t] must leave here beyond the mark (G16). */
 	unsigned long reserve[MAX_NR_ZONES];
 

@@ -53,10 +53,10 @@ static void print_zone(const struct zone *zone, quarry_write_fn write, void *ctx
 	mm_print(write, ctx, "Node %u, zone %8s\n", zone->node,
 		 zone_name((enum zone_type)zone->type));
 	mm_print(write, ctx, "  pages free     %lu\n", zone_free(zone));
-	mm_print(write, ctx, "        boost    %lu\n", 0ul);
+	mm_print(write, ctx, "        boost    %lu\n", zone->boost);
 	mm_print(write, ctx, "        min      %lu\n", zone->mark[MARK_MIN]);
-	mm_print(write, ctx, "        low      %lu\n", zone->mark[MARK_LOW]);
-	mm_print(write, ctx, "        high     %lu\n", zone->mark[MARK_HIGH]);
+	mm_print(write, ctx, "        low      %lu\n", zone->mark[MARK_LOW] + zone->boost);
+	mm_print(write, ctx, "        high     %lu\n", zone->mark[MARK_HIGH] + zone->boost);
 	mm_print(write, ctx, "        spanned  %lu\n", zone->end - zone->first);
 	mm_print(write, ctx, "        present  %lu\n", zone->present);
 	mm_print(write, ctx, "        managed  %lu\n", zone->managed);

@@ -118,6 +118,9 @@ enum mock_hook {
 	MOCK_CLOCK,
 	MOCK_RANDOM,
 	MOCK_SLEEP,
+	MOCK_KSWAPD_WAKE,
+	MOCK_RECLAIM,
+	MOCK_OOM,
 	MOCK_PTE_WRITE,
 	MOCK_NR_HOOKS
 };
@@ -135,6 +138,32 @@ const struct quarry_report *mock_last_report(void); /* rule QUARRY_RULE_NONE if 
 void mock_fail_site(int site, unsigned long n, bool and_later);
 /* Passes so far in this world; site < 0: of all sites together. */
 unsigned long mock_fault_passes(int site);
+
+/*
+ * Reclaim. Without these the library has no thread to wake, only its shrinkers to ask, and nobody
+ * to choose a victim. Set after mock_start; they last until mock_stop.
+ */
+struct mock_reclaim {
+	/* Pages that the OS holds for itself and could free: a chain through page->mapping, freed
+	 * by the mock's reclaim hook. Give it pages with mock_reclaim_give. */
+	struct page *chain;
+	unsigned long pages;
+	unsigned long claimed; /* more that the OS says it could free; it never does */
+	bool needs_io;	       /* frees nothing for a mask without __GFP_IO */
+	gfp_t last_gfp;
+	/* What the OOM hook does; NULL: there is no such hook. */
+	enum quarry_oom_result (*oom)(const struct quarry_oom *request);
+	bool victim; /* is the caller one? */
+	bool kswapd; /* there is a thread: wakes are counted, mock_kswapd() is its time to run */
+	bool woken[QUARRY_MAX_NODES];
+};
+struct mock_reclaim *mock_reclaim(void);
+/* Wire the hooks as the struct says now. */
+void mock_reclaim_changed(void);
+/* The OS takes over a single page in use. */
+void mock_reclaim_give(struct page *page);
+/* Let every woken kswapd run until it waits. Return: runs. */
+unsigned mock_kswapd(void);
 
 /* Run queued deferred work now, in task context. Return: number of items. */
 unsigned mock_run_deferred(void);

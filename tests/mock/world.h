@@ -154,6 +154,7 @@ struct mock_world {
 	unsigned nr_deferred;
 	uint64_t clock, random;
 	unsigned long count[MOCK_NR_HOOKS]; /* of CPU threads that ended */
+	struct mock_reclaim reclaim;
 };
 extern struct mock_world mock_world;
 

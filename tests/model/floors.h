@@ -60,7 +60,7 @@ static unsigned long low_mark(const struct zone *zone, const struct quarry_tunab
 	unsigned long min = min_mark(zone, tunables);
 	unsigned long step = zone->managed * tunables->watermark_scale_factor / 10000;
 
-	return min + (step > min / 4 ? step : min / 4);
+	return min + (step > min / 4 ? step : min / 4) + zone->boost;
 }
 
 /* Kept in `zone` from requests that may use higher zones. */

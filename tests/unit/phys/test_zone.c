@@ -2,12 +2,18 @@
 /* test_zone.c: which zone and node serve a request, borders, memory that comes later, costs. */
 #include "page_test.h"
 
+#include <quarry/tunables.h>
+
 /* ---- fallback inside a node ---- */
 
 static void g015_fallback_goes_downward(void **state)
 {
 	(void)state;
 	mock_start(&four_zones);
+	struct quarry_tunables tunables;
+	quarry_get_tunables(&tunables);
+	tunables.watermark_boost_factor = 0; /* marks stay where they are */
+	assert_int_equal(quarry_set_tunables(&tunables), 0);
 	hold_all(GFP_KERNEL | __GFP_NOWARN, 0);
 	/* Downward twice: to the low marks, then to the minimum marks. */
 	static const enum zone_type expected[] = { ZONE_NORMAL, ZONE_DMA32, ZONE_DMA,

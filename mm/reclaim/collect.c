@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * collect.c: getting back free memory that lies about.
+ *
+ * This is what makes "count free pages by allocating until failure" exact: a request that may sleep
+ * fails only after everything free was collected.
+ *
+ * Locking  the chain of holders is complete before the second CPU runs.
+ * Start at: collect_all.
+ */
+#include "mm/reclaim/collect.h"
+
+#include "mm/phys/buddy.h"
+
+static QUARRY_STATE struct page_holder *holders;
+
+void collect_register(struct page_holder *holder)
+{
+	holder->next = holders;
+	holders = holder;
+}
+
+void collect_all(void)
+{
+	for (struct page_holder *holder = holders; holder; holder = holder->next)
+		holder->give_back();
+	pcp_drain_all();
+}
+
+void collect_for(const struct page_request *request)
+{
+	struct zone *const *place = nodes.order[request->node][request->highest];
+
+	collect_all();
+	for (struct zone *zone; (zone = zone_at(place)); place++) {
+		unsigned long irq = zone_lock(zone);
+		buddy_release_atomic(zone, request->type);
+		zone_unlock(zone, irq);
+	}
+}
+
+void collect_init(void)
+{
+	holders = NULL;
+}

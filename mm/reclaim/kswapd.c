@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kswapd.c: background reclaim of each node.
+ *
+ * Terms
+ *   due        a wake came and no run began since
+ *   balanced   one zone of the node that the wakers may use is at its high mark and has a block of
+ *              their order
+ *   hopeless   16 runs in a row that freed nothing: wakes are ignored until a request's own reclaim
+ *              frees something, or memory would be searched for nothing for ever
+ *
+ * A wake writes down what is wanted and calls the OS once; the run takes the note and works until
+ * the node is balanced, asking harder and harder. A run also ends the boost of marks that stealing
+ * a part of a pageblock set (mm/phys/watermark.h).
+ *
+ * Locking  none: the note is three atomic words; a wake that comes while the note is taken makes
+ * the
+ *          next run due.
+ * Start at: kswapd_wake, quarry_kswapd_step.
+ */
+#include "mm/reclaim/kswapd.h"
+
+#include "mm/base/log.h"
+#include "mm/phys/buddy.h"
+#include "mm/reclaim/collect.h"
+#include "mm/reclaim/compact.h"
+#include "mm/reclaim/pressure.h"
+#include "mm/reclaim/reclaim.h"
+
+#define HOPELESS 16u /* runs (Linux's) */
+
+struct background {
+	unsigned due;
+	unsigned order, highest; /* largest wanted */
+	unsigned failures;	 /* runs in a row that freed nothing */
+	unsigned long runs;
+};
+static QUARRY_STATE struct background background[QUARRY_MAX_NODES];
+
+static void raise(unsigned *word, unsigned value)
+{
+	unsigned old = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+	while (old < value && !__atomic_compare_exchange_n(word, &old, value, false,
+							   __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+	}
+}
+
+/* ---- waking ---- */
+
+static void drop_boost(unsigned node)
+{
+	for (unsigned type = 0; type < MAX_NR_ZONES; type++)
+		__atomic_store_n(&zones[node * MAX_NR_ZONES + type].boost, 0ul, __ATOMIC_RELAXED);
+}
+
+static void wake_node(unsigned node, const struct page_request *request)
+{
+	struct background *b = &background[node];
+
+	if (kswapd_is_hopeless(node)) {
+		drop_boost(node); /* nobody will */
+		wakeup_kcompactd(node, request->order, request->highest);
+		return;
+	}
+	raise(&b->order, request->order);
+	raise(&b->highest, (unsigned)request->highest);
+	if (__atomic_exchange_n(&b->due, 1u, __ATOMIC_RELEASE))
+		return;
+	if (mm_ops.kswapd_wake)
+		mm_ops.kswapd_wake(node);
+}
+
+/* Call fn for each node of the request's zones. */
+static void for_nodes(const struct page_request *request,
+		      void (*fn)(unsigned node, const struct page_request *request))
+{
+	struct zone *const *place = nodes.order[request->node][request->highest];
+	uint64_t seen = 0;
+
+	for (struct zone *zone; (zone = zone_at(place)); place++) {
+		if (seen >> zone->node & 1)
+			continue;
+		seen |= 1ull << zone->node;
+		fn(zone->node, request);
+	}
+}
+
+void kswapd_wake(const struct page_request *request)
+{
+	for_nodes(request, wake_node);
+}
+
+static void do_node(unsigned node, const struct page_request *request)
+{
+	(void)request;
+	quarry_kswapd_step(node);
+}
+
+void kswapd_do_due(const struct page_request *request)
+{
+	for_nodes(request, do_node);
+}
+
+static void encourage_node(unsigned node, const struct page_request *request)
+{
+	(void)request;
+	__atomic_store_n(&background[node].failures, 0u, __ATOMIC_RELAXED);
+}
+
+void kswapd_encourage(const struct page_request *request)
+{
+	for_nodes(request, encourage_node);
+}
+
+bool kswapd_is_hopeless(unsigned node)
+{
+	return __atomic_load_n(&background[node].failures, __ATOMIC_RELAXED) >= HOPELESS;
+}
+
+/* ---- a run ---- */
+
+static bool has_block(const struct zone *zone, unsigned order)
+{
+	if (!order)
+		return true;
+	for (unsigned o = order; o < NR_PAGE_ORDERS; o++)
+		if (buddy_count(zone, o))
+			return true;
+	return false;
+}
+
+static bool is_balanced(unsigned node, unsigned order, unsigned highest)
+{
+	bool any = false;
+
+	for (unsigned type = 0; type <= highest; type++) {
+		const struct zone *zone = &zones[node * MAX_NR_ZONES + type];
+		if (!zone_populated(zone) || !zone->managed)
+			continue;
+		unsigned long floor = watermark_floor(zone, MARK_HIGH, RESERVE_NONE,
+						      (enum zone_type)highest);
+		if (zone_free(zone) >= floor && has_block(zone, order))
+			return true;
+		any = true;
+	}
+	return !any;
+}
+
+/* Pages that the node's zones lack to their high marks. */
+static unsigned long shortage(unsigned node, unsigned highest)
+{
+	unsigned long sum = 0;
+
+	for (unsigned type = 0; type <= highest; type++) {
+		const struct zone *zone = &zones[node * MAX_NR_ZONES + type];
+		unsigned long floor = watermark_floor(zone, MARK_HIGH, RESERVE_NONE,
+						      (enum zone_type)highest);
+		unsigned long free = zone_free(zone);
+		if (zone_populated(zone) && free < floor)
+			sum += floor - free;
+	}
+	return sum ? sum : 1;
+}
+
+/* Ask harder and harder until the node is balanced. Return: did anybody free anything? */
+static bool balance(unsigned node, unsigned order, unsigned highest)
+{
+	struct quarry_reclaim want = {
+		.gfp = GFP_KERNEL,
+		.order = order,
+		.highest = highest,
+	};
+	unsigned priority = RECLAIM_PRIORITY;
+	bool any = false;
+
+	while (!is_balanced(node, order, highest)) {
+		want.nr = shortage(node, highest);
+		struct shrink_result one = reclaim_node(node, &want, priority, RECLAIM_KSWAPD);
+		any |= one.freed != 0;
+		if (one.freed >= want.nr) {
+			collect_all(); /* the pages may lie about still */
+			if (is_balanced(node, order, highest))
+				break;
+		}
+		if (!one.left || !priority)
+			break;
+		priority--;
+	}
+	return any;
+}
+
+/* One run, for what was noted. */
+static void run(unsigned node)
+{
+	struct background *b = &background[node];
+	unsigned order = __atomic_exchange_n(&b->order, 0u, __ATOMIC_RELAXED);
+	unsigned highest = __atomic_exchange_n(&b->highest, 0u, __ATOMIC_RELAXED);
+	unsigned scope = scope_enter_reclaim();
+
+	b->runs++;
+	bool freed = balance(node, order, highest);
+	bool balanced = is_balanced(node, order, highest);
+	if (!balanced) {
+		collect_all();
+		balanced = is_balanced(node, order, highest);
+	}
+	/* Enough pages and still no such block: that is for compaction, not for reclaim. */
+	if (!balanced && order && is_balanced(node, 0, highest)) {
+		wakeup_kcompactd(node, order, (enum zone_type)highest);
+		balanced = true;
+	}
+	if (freed || balanced)
+		__atomic_store_n(&b->failures, 0u, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_add(&b->failures, 1u, __ATOMIC_RELAXED);
+	drop_boost(node);
+	pressure_update(false);
+	scope_leave_reclaim(scope);
+}
+
+bool quarry_kswapd_step(unsigned node)
+{
+	if (node >= QUARRY_MAX_NODES || cpu_context()) {
+		mm_report(BAD_CONTEXT, "quarry_kswapd_step", NULL, node, cpu_context());
+		return false;
+	}
+	struct background *b = &background[node];
+	if (!__atomic_load_n(&b->due, __ATOMIC_RELAXED) || scope_in_reclaim())
+		return false;
+	if (!__atomic_exchange_n(&b->due, 0u, __ATOMIC_ACQUIRE))
+		return false;
+	run(node);
+	return __atomic_load_n(&b->due, __ATOMIC_RELAXED) != 0;
+}
+
+void quarry_kswapd(unsigned node)
+{
+	do {
+		while (quarry_kswapd_step(node)) {
+		}
+	} while (mm_ops.kswapd_wait && mm_ops.kswapd_wait(node));
+}
+
+unsigned long kswapd_runs(void)
+{
+	unsigned long runs = 0;
+
+	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++)
+		runs += __atomic_load_n(&background[node].runs, __ATOMIC_RELAXED);
+	return runs;
+}
+
+void kswapd_init(void)
+{
+	__builtin_memset(background, 0, sizeof(background));
+}

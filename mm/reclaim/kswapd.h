@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kswapd.h: background reclaim, as requests see it.
+ */
+#ifndef QUARRY_MM_RECLAIM_KSWAPD_H
+#define QUARRY_MM_RECLAIM_KSWAPD_H
+
+#include <quarry/oom.h>
+
+#include "mm/phys/freepage.h"
+
+/*
+ * Every zone of the request is below its low mark: wake the threads of its nodes (G70). Coalesces:
+ * a node whose run is due already is not woken again.
+ * Context: any but NMI, irqs may be masked, no lock.
+ */
+void kswapd_wake(const struct page_request *request) QUARRY_INT(kswapd_wake);
+/* Without a thread to wake: do what is due, now. Context: task, may sleep, no lock. */
+void kswapd_do_due(const struct page_request *request) QUARRY_INT(kswapd_do_due);
+/* A request's own reclaim freed something: nodes of the request are worth a try again (G74). */
+void kswapd_encourage(const struct page_request *request) QUARRY_INT(kswapd_encourage);
+/* Did background reclaim of the node give up? */
+bool kswapd_is_hopeless(unsigned node) QUARRY_INT(kswapd_is_hopeless);
+/* Runs since the start, over all nodes. */
+unsigned long kswapd_runs(void) QUARRY_INT(kswapd_runs);
+void kswapd_init(void) QUARRY_INT(kswapd_init);
+
+#endif

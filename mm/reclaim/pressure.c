@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pressure.c: levels of pressure with hysteresis, told to watchers (spec H33).
+ *
+ *              free < low            free < min
+ *     NORMAL ------------> SHORT ------------> CRITICAL
+ *            <------------       <------------
+ *              free >= high          free >= low
+ *
+ * free and marks are sums over the zones. One CPU tells at a time; another that finds a change
+ * meanwhile leaves a note, and the first looks again.
+ *
+ * Locking  `busy` is a flag, not a lock: nobody waits for it but the unwatch.
+ * Start at: pressure_update.
+ */
+#include "mm/reclaim/pressure.h"
+
+#include "mm/phys/watermark.h"
+
+static QUARRY_STATE struct {
+	struct quarry_pressure_watch *first;
+	enum quarry_pressure level;
+	unsigned busy, again;
+} pressure;
+
+static enum quarry_pressure level_now(enum quarry_pressure old, bool exhausted)
+{
+	unsigned long free = 0, mark[NR_ZONE_MARKS] = {0};
+
+	for_each_populated_zone (zone) {
+		free += zone_free(zone);
+		for (unsigned m = 0; m < NR_ZONE_MARKS; m++)
+			mark[m] += __atomic_load_n(&zone->mark[m], __ATOMIC_RELAXED);
+	}
+	if (exhausted || free < mark[MARK_MIN])
+		return QUARRY_PRESSURE_CRITICAL;
+	if (free < mark[MARK_LOW])
+		return old == QUARRY_PRESSURE_CRITICAL ? old : QUARRY_PRESSURE_SHORT;
+	if (free < mark[MARK_HIGH])
+		return old == QUARRY_PRESSURE_NORMAL ? old : QUARRY_PRESSURE_SHORT;
+	return QUARRY_PRESSURE_NORMAL;
+}
+
+static void tell(enum quarry_pressure level)
+{
+	struct quarry_pressure_watch *watch = pressure.first;
+
+	for (; watch; watch = watch->next)
+		watch->changed(watch, level);
+}
+
+void pressure_update(bool exhausted)
+{
+	if (__atomic_exchange_n(&pressure.busy, 1u, __ATOMIC_ACQUIRE)) {
+		__atomic_store_n(&pressure.again, 1u, __ATOMIC_RELAXED);
+		return;
+	}
+	do {
+		__atomic_store_n(&pressure.again, 0u, __ATOMIC_RELAXED);
+		enum quarry_pressure level = level_now(pressure.level, exhausted);
+		if (level != pressure.level) {
+			__atomic_store_n(&pressure.level, level, __ATOMIC_RELAXED);
+			tell(level);
+		}
+	} while (__atomic_load_n(&pressure.again, __ATOMIC_RELAXED));
+	__atomic_store_n(&pressure.busy, 0u, __ATOMIC_RELEASE);
+}
+
+/* The chain changes while nobody tells. */
+static void claim(void)
+{
+	while (__atomic_exchange_n(&pressure.busy, 1u, __ATOMIC_ACQUIRE))
+		cpu_wait();
+}
+
+void quarry_watch_pressure(struct quarry_pressure_watch *watch)
+{
+	claim();
+	watch->next = pressure.first;
+	pressure.first = watch;
+	__atomic_store_n(&pressure.busy, 0u, __ATOMIC_RELEASE);
+}
+
+void quarry_unwatch_pressure(struct quarry_pressure_watch *watch)
+{
+	claim();
+	struct quarry_pressure_watch **link = &pressure.first;
+	while (*link && *link != watch)
+		link = &(*link)->next;
+	if (*link)
+		*link = watch->next;
+	__atomic_store_n(&pressure.busy, 0u, __ATOMIC_RELEASE);
+}
+
+enum quarry_pressure quarry_pressure_level(void)
+{
+	return __atomic_load_n(&pressure.level, __ATOMIC_RELAXED);
+}
+
+void pressure_init(void)
+{
+	__builtin_memset(&pressure, 0, sizeof(pressure));
+}
