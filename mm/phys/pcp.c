@@ -371,6 +371,10 @@ void pcp_init(bool park, unsigned limit, unsigned nr_cpus, void *nothing, unsign
 	parking.nr_nodes = nr_nodes;
 	parking.nothing = nothing;
 	__builtin_memset(nothing, 0, pcp_nothing_size(nr_nodes));
+	/* Busy for ever: CPUs share it, so none of them may write to it. */
+	for (size_t i = 0; i < rows_size(nr_nodes) / sizeof(struct page_stock); i++)
+		if (i / STOCK_COLUMNS % STOCK_MOBILITIES < COUNT_ROW)
+			parking.nothing->give[i / STOCK_COLUMNS][i % STOCK_COLUMNS].busy = 1;
 	for (unsigned bits = 0; bits < 32; bits++)
 		parking.nothing->take[bits] = parking.nothing->give[0];
 	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)

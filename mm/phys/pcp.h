@@ -80,7 +80,8 @@ static QUARRY_ALWAYS_INLINE struct page_count *stock_traffic(const struct page_s
 }
 
 /* Mark the stock ours. Pinned. Return: false if we interrupted its owner. Only this CPU reads and
- * writes the mark, so it is a plain word; irq_order() keeps its place. */
+ * writes the mark, so it is a plain word; irq_order() keeps its place. What CPUs share is marked
+ * for ever. */
 static QUARRY_ALWAYS_INLINE bool stock_mark(struct page_stock *stock)
 {
 	if (unlikely(stock->busy))
