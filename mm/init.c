@@ -99,6 +99,25 @@ static void use_span(unsigned node, unsigned long first, unsigned long end, enum
 	}
 }
 
+/* The nodes that are to be movable as a whole, if that leaves one. */
+static uint64_t movable_nodes(const struct quarry_params *params, const uint64_t *pages)
+{
+	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++)
+		if (pages[node] && !(params->movable_nodes >> node & 1))
+			return params->movable_nodes;
+	mm_report(BAD_ARGUMENT, "quarry_init: movable_nodes", NULL, params->movable_nodes, 0);
+	return 0;
+}
+
+/* Pages of a node that ZONE_MOVABLE is to have. */
+static uint64_t movable_pages(const struct quarry_params *params, uint64_t pages, bool whole)
+{
+	if (whole)
+		return pages;
+	return params->movable_bytes ? params->movable_bytes >> PAGE_SHIFT
+				     : pages / 100 * min_u64(params->movable_percent, 100);
+}
+
 /* Frame from which each node's top `movable` pages reach, a multiple of the largest block. */
 static void place_movable(const struct quarry_params *params)
 {
@@ -109,10 +128,9 @@ static void place_movable(const struct quarry_params *params)
 		boot.movable_start[node] = ~0ul;
 	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);)
 		pages[span_node(&span)] += span.end_pfn - span.start_pfn;
+	uint64_t whole = params->movable_nodes ? movable_nodes(params, pages) : 0;
 	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++) {
-		uint64_t want = params->movable_bytes
-					? params->movable_bytes >> PAGE_SHIFT
-					: pages[node] / 100 * min_u64(params->movable_percent, 100);
+		uint64_t want = movable_pages(params, pages[node], whole >> node & 1);
 		/* From here on, pages[] counts what stays below ZONE_MOVABLE. */
 		pages[node] -= min_u64(want, pages[node]);
 		if (!want)

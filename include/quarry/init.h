@@ -62,9 +62,13 @@ struct quarry_params {
 	phys_addr_t page_table_root;
 
 	/* ZONE_MOVABLE: this many bytes at the top of each node, or this percentage of it; 0 none.
-	 * */
+	 * Only requests for movable pages are served from it, so that whole ranges can be taken out
+	 * of use (quarry_remove_memory) or made huge blocks as long as their owners move them. */
 	uint64_t movable_bytes;
 	unsigned movable_percent;
+	/* Bit n: all of node n is ZONE_MOVABLE, from the first multiple of the largest block on. At
+	 * least one node with memory must be left; else the set is reported and ignored. */
+	uint64_t movable_nodes;
 
 	/* Distances between nodes, row by row, nr_nodes * nr_nodes, as ACPI's SLIT has them (10 is
 	 * local). NULL: 10 local, 20 otherwise. */

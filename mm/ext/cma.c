@@ -25,10 +25,11 @@
 
 #include "mm/base/bitmap.h"
 #include "mm/base/log.h"
+#include "mm/page/contig.h"
 #include "mm/phys/isolate.h"
 #include "mm/phys/pageblock.h"
 
-#define PASSES 4u /* through the whole area, while somebody else is at work in it */
+#define PASSES 2u /* through the whole area, while somebody else is at work in it */
 
 struct cma {
 	unsigned long first, pages;
@@ -215,19 +216,31 @@ static void unclaim(struct cma *area, unsigned long unit, unsigned long nr)
 	mm_unlock(&area->lock, irq);
 }
 
+/* The next unit worth trying: behind what was in the way at `unit`, which may have begun before. */
+static unsigned long after(const struct cma *area, unsigned long unit, unsigned long obstacle)
+{
+	unsigned long behind = obstacle + 1 + (1ul << area->order_per_bit) - 1;
+	unsigned long next =
+		behind > area->first ? (behind - area->first) >> area->order_per_bit : 0;
+
+	return next > unit ? next : unit + 1;
+}
+
 /* One pass through the area. Return: 0 and the frame; -EBUSY: pages are in the way; -ENOSPC. */
-static int pass(struct cma *area, unsigned long count, unsigned align, unsigned long *pfn)
+static int pass(struct cma *area, unsigned long count, unsigned align, unsigned long *pfn,
+		uintptr_t caller)
 {
 	unsigned long nr = (count + (1ul << area->order_per_bit) - 1) >> area->order_per_bit;
-	unsigned long unit;
+	unsigned long unit, obstacle;
 	int error = -QUARRY_ENOSPC;
 
-	for (unsigned long from = 0;; from = unit + 1) {
+	for (unsigned long from = 0;; from = after(area, unit, obstacle)) {
 		unit = claim(area, from, nr, align);
 		if (unit >= units(area))
 			return error;
 		*pfn = area->first + (unit << area->order_per_bit);
-		error = alloc_contig_range(*pfn, *pfn + count, MIGRATE_CMA, GFP_KERNEL);
+		error = contig_take("cma_alloc", *pfn, *pfn + count, MIGRATE_CMA, GFP_KERNEL,
+				    &obstacle, caller);
 		if (!error)
 			return 0;
 		unclaim(area, unit, nr);
@@ -238,13 +251,14 @@ static int pass(struct cma *area, unsigned long count, unsigned align, unsigned 
 
 struct page *cma_alloc(struct cma *area, unsigned long count, unsigned align, bool no_warn)
 {
+	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
 	int error = -QUARRY_EINVAL;
 	unsigned long pfn = 0;
 
 	if (area && count && count <= area->pages && align <= MAX_PAGE_ORDER) {
 		error = -QUARRY_EBUSY;
 		for (unsigned i = 0; i < PASSES && error == -QUARRY_EBUSY; i++)
-			error = pass(area, count, align, &pfn);
+			error = pass(area, count, align, &pfn, caller);
 	}
 	if (!error) {
 		__atomic_fetch_add(&cmas.alloc_success, count, __ATOMIC_RELAXED);

@@ -30,23 +30,46 @@ static struct zone *zone_of_frames(unsigned long first, unsigned long end)
 
 #define ROUNDS 8u /* a pin for the time of a copy is gone by then */
 
+/* Make isolated frames free, and take them. */
+static int clear_and_take(struct zone *zone, unsigned long first, unsigned long end, gfp_t gfp,
+			  unsigned long *obstacle)
+{
+	int error = isolate_take(zone, first, end);
+
+	if (!error)
+		return 0;
+	if (last_fixed(zone, first, end) < end)
+		collect_all(); /* it may be an empty slab */
+	else
+		pcp_drain_all();
+	for (unsigned round = 0; error && round < ROUNDS; round++) {
+		error = evacuate(zone, first, end, gfp, obstacle);
+		if (error == -QUARRY_EAGAIN) {
+			arch_relax();
+			continue;
+		}
+		if (error)
+			return error;
+		error = isolate_take(zone, first, end);
+		if (error) /* freed by others meanwhile, and parked */
+			pcp_drain_all();
+	}
+	return error ? -QUARRY_EBUSY : 0;
+}
+
+/*
+ * Take frames of one zone, of CMA areas or not. Return: as alloc_contig_range(); after -EBUSY
+ * `obstacle` is where the last block in the way starts, or 0 if that is not known.
+ */
 static int take_frames(struct zone *zone, unsigned long first, unsigned long end, bool lent,
-		       gfp_t gfp)
+		       gfp_t gfp, unsigned long *obstacle)
 {
 	int error = isolate_begin(zone, first, end, lent);
 
+	*obstacle = 0;
 	if (error)
 		return error;
-	error = isolate_take(zone, first, end);
-	for (unsigned round = 0; error == -QUARRY_EBUSY && round < ROUNDS; round++) {
-		collect_all();
-		error = evacuate(zone, first, end, gfp);
-		if (error == -QUARRY_EAGAIN)
-			arch_relax();
-		else if (error)
-			break;
-		error = isolate_take(zone, first, end);
-	}
+	error = clear_and_take(zone, first, end, gfp, obstacle);
 	isolate_end(zone, first, end);
 	return error;
 }
@@ -80,13 +103,14 @@ unsigned long frame_run(const struct zone *zone, unsigned long pfn, unsigned lon
 
 int frames_take(unsigned long first, unsigned long end)
 {
-	unsigned long at = first;
+	unsigned long at = first, obstacle;
 	int error = 0;
 
 	while (at < end && !error) {
 		struct zone *zone = frame_zone(at);
 		unsigned long stop = zone ? frame_run(zone, at, end) : at;
-		error = zone ? take_frames(zone, at, stop, false, GFP_KERNEL) : -QUARRY_EINVAL;
+		error = zone ? take_frames(zone, at, stop, false, GFP_KERNEL, &obstacle)
+			     : -QUARRY_EINVAL;
 		if (!error)
 			at = stop;
 	}
@@ -152,21 +176,22 @@ static void zero_frames(unsigned long first, unsigned long end)
 		arch_clear_page(page_address(pfn_to_page(pfn)));
 }
 
-int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratetype, gfp_t gfp)
+int contig_take(const char *call, unsigned long start, unsigned long end, unsigned migratetype,
+		gfp_t gfp, unsigned long *obstacle, uintptr_t caller)
 {
 	struct zone *zone = start < end ? zone_of_frames(start, end) : NULL;
-	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
 
+	*obstacle = 0;
 	if (!gfp_context_ok(gfp) || !gfpflags_allow_blocking(gfp)) {
-		gfp_context_report(gfp, "alloc_contig_range", caller);
+		gfp_context_report(gfp, call, caller);
 		return -QUARRY_EINVAL;
 	}
-	gfp = gfp_legal(gfp, "alloc_contig_range", caller);
+	gfp = gfp_legal(gfp, call, caller);
 	if (!zone || (migratetype != MIGRATE_MOVABLE && migratetype != MIGRATE_CMA)) {
-		mm_report(BAD_ARGUMENT, "alloc_contig_range", zone, start, end);
+		mm_report(BAD_ARGUMENT, call, zone, start, end);
 		return -QUARRY_EINVAL;
 	}
-	int error = take_frames(zone, start, end, migratetype == MIGRATE_CMA, gfp);
+	int error = take_frames(zone, start, end, migratetype == MIGRATE_CMA, gfp, obstacle);
 	if (error)
 		return error;
 	arch_mem_unpoison(page_address(pfn_to_page(start)), (end - start) << PAGE_SHIFT);
@@ -175,36 +200,60 @@ int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratet
 	return 0;
 }
 
-static struct page *find_run(unsigned long nr, gfp_t gfp, unsigned node, unsigned long step)
+int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratetype, gfp_t gfp)
 {
-	struct zone *const *place = nodes.order[node][gfp_zone(gfp)];
+	unsigned long obstacle;
 
-	for (struct zone *zone; (zone = zone_at(place)); place++) {
-		if (gfp_has(gfp, __GFP_THISNODE) && zone->node != node)
-			break;
-		unsigned long pfn = (unsigned long)align_up(zone->first, step);
-		for (; pfn < zone->end && zone->end - pfn >= nr; pfn += step)
-			if (evacuation_may_work(zone, pfn, pfn + nr) &&
-			    !alloc_contig_range(pfn, pfn + nr, MIGRATE_MOVABLE, gfp))
-				return pfn_to_page(pfn);
+	return contig_take("alloc_contig_range", start, end, migratetype, gfp, &obstacle,
+			   (uintptr_t)__builtin_return_address(0));
+}
+
+/* Try the places of a zone; an obstacle rules out every place up to it. */
+static struct page *find_run_in(struct zone *zone, unsigned long nr, gfp_t gfp, unsigned long step,
+				uintptr_t caller)
+{
+	unsigned long pfn = (unsigned long)align_up(zone->first, step);
+
+	while (pfn < zone->end && zone->end - pfn >= nr) {
+		unsigned long obstacle = last_fixed(zone, pfn, pfn + nr);
+		if (obstacle == pfn + nr && !contig_take("alloc_contig_pages", pfn, pfn + nr,
+							 MIGRATE_MOVABLE, gfp, &obstacle, caller))
+			return pfn_to_page(pfn);
+		pfn = (unsigned long)max_u64(pfn + step, align_up(obstacle + 1, step));
 	}
 	return NULL;
+}
+
+static struct page *find_run(unsigned long nr, gfp_t gfp, unsigned node, unsigned long step,
+			     uintptr_t caller)
+{
+	struct zone *const *place = nodes.order[node][gfp_zone(gfp)];
+	struct page *run = NULL;
+
+	for (struct zone *zone; !run && (zone = zone_at(place)); place++) {
+		if (gfp_has(gfp, __GFP_THISNODE) && zone->node != node)
+			break;
+		run = find_run_in(zone, nr, gfp, step, caller);
+	}
+	return run;
 }
 
 /* Runs are tried at multiples of their length rounded down to a power of two, at least a pageblock
  * apart. */
 struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node)
 {
+	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
+
 	if (!nr || nr > totalram_pages()) {
 		mm_report(SIZE_LIMIT, "alloc_contig_pages", NULL, nr, totalram_pages());
 		return NULL;
 	}
 	unsigned long step = (unsigned long)max_u64(1ull << highest_bit(nr), pageblock_nr_pages);
 	unsigned near = node_or_local(node);
-	struct page *run = find_run(nr, gfp, near, step);
+	struct page *run = find_run(nr, gfp, near, step, caller);
 	if (!run) {
 		collect_all();
-		run = find_run(nr, gfp, near, step);
+		run = find_run(nr, gfp, near, step, caller);
 	}
 	return run;
 }

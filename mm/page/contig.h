@@ -15,6 +15,13 @@ unsigned long frame_run(const struct zone *zone, unsigned long pfn, unsigned lon
 	QUARRY_INT(frame_run);
 
 /*
+ * alloc_contig_range() in the name of `call`. After -EBUSY, `obstacle` is where the last block in
+ * the way starts, or 0 if that is not known: no run that reaches over it can be taken just now.
+ */
+int contig_take(const char *call, unsigned long start, unsigned long end, unsigned migratetype,
+		gfp_t gfp, unsigned long *obstacle, uintptr_t caller) QUARRY_INT(contig_take);
+
+/*
  * All frames of [first, end) become USED single pages with one reference; their contents are not
  * accessible yet.
  * Context: task, may wait. Return: 0; -EBUSY, -ENOMEM (movable pages have nowhere to go), -EINVAL

@@ -7,7 +7,7 @@
  * looks again under the lock (isolate_take).
  *
  *   FREE               nothing to do          MOVABLE, one reference    move
- *   PARKED, ISOLATED   will come home         MOVABLE, more             again later
+ *   PARKED, ISOLATED   comes home soon        MOVABLE, more             again later
  *   anything else      stays
  *
  * New places come from ordinary requests. A stock may still hold pages of the isolated range:
@@ -77,7 +77,7 @@ static void give(struct migrate_target *target, struct page *dst)
 
 /* ---- the walk ---- */
 
-enum finding { FOUND_NOTHING, FOUND_MOVABLE, FOUND_PASSING, FOUND_FIXED };
+enum finding { FOUND_NOTHING, FOUND_MOVABLE, FOUND_PINNED, FOUND_FIXED };
 
 static enum finding judge(const struct zone *zone, uint64_t word)
 {
@@ -87,12 +87,11 @@ static enum finding judge(const struct zone *zone, uint64_t word)
 		return FOUND_FIXED;
 	switch (flags_kind((uint32_t)word)) {
 	case QUARRY_PAGE_FREE:
-		return FOUND_NOTHING;
 	case QUARRY_PAGE_PARKED:
 	case QUARRY_PAGE_ISOLATED:
-		return FOUND_PASSING;
+		return FOUND_NOTHING;
 	case QUARRY_PAGE_MOVABLE:
-		return word_is_movable(word) ? FOUND_MOVABLE : FOUND_PASSING;
+		return word_is_movable(word) ? FOUND_MOVABLE : FOUND_PINNED;
 	default:
 		return FOUND_FIXED;
 	}
@@ -104,42 +103,45 @@ static unsigned long walk_start(unsigned long first)
 	return pageblock_state(first) ? page_to_pfn(compound_head(pfn_to_page(first))) : first;
 }
 
-bool evacuation_may_work(const struct zone *zone, unsigned long first, unsigned long end)
+unsigned long last_fixed(const struct zone *zone, unsigned long first, unsigned long end)
 {
-	unsigned long next;
+	unsigned long found = end, next;
 
 	for (unsigned long pfn = walk_start(first); pfn < end; pfn = next) {
 		uint64_t word;
 		next = frame_look(pfn, &word);
 		if (judge(zone, word) == FOUND_FIXED)
-			return false;
+			found = pfn;
 	}
-	return true;
+	return found;
 }
 
-int evacuate(struct zone *zone, unsigned long first, unsigned long end, gfp_t gfp)
+int evacuate(struct zone *zone, unsigned long first, unsigned long end, gfp_t gfp,
+	     unsigned long *obstacle)
 {
 	struct evacuation evacuation = {{take, give}, first, end, gfp};
-	unsigned long next;
+	unsigned long fixed = last_fixed(zone, first, end), next;
 	int error = 0;
 
-	if (!evacuation_may_work(zone, first, end))
-		return -QUARRY_EBUSY; /* before anything is moved in vain */
+	if (fixed < end) { /* before anything is moved in vain */
+		*obstacle = fixed;
+		return -QUARRY_EBUSY;
+	}
 	for (unsigned long pfn = walk_start(first); pfn < end; pfn = next) {
 		uint64_t word;
 		next = frame_look(pfn, &word);
 		enum finding finding = judge(zone, word);
-		if (finding == FOUND_FIXED)
-			return -QUARRY_EBUSY;
+		enum migrate_result result = MIGRATE_PINNED;
 		if (finding == FOUND_NOTHING)
 			continue;
-		enum migrate_result result = MIGRATE_PINNED;
 		if (finding == FOUND_MOVABLE)
 			result = migrate_block(pfn_to_page(pfn), &evacuation.target, MIGRATE_SYNC);
 		if (result == MIGRATE_NO_ROOM)
 			return -QUARRY_ENOMEM;
-		if (result != MIGRATE_MOVED)
+		if (result != MIGRATE_MOVED) {
+			*obstacle = pfn;
 			error = -QUARRY_EAGAIN;
+		}
 	}
 	return error;
 }

@@ -10,15 +10,16 @@
 /*
  * Move every movable block that touches frames [first, end) away; the new places are asked for with
  * the reclaim bits of `gfp`. The pageblocks are isolated.
- * Context: task, may sleep. Return: 0: nothing is in use there, as far as could be seen; -EAGAIN:
- * something is that may be gone soon; -EBUSY: something that cannot be moved; -ENOMEM: no room.
+ * Context: task, may sleep. Return: 0: nothing is in use there, as far as could be seen; -EAGAIN: a
+ * block is pinned, or its owner did not want; -EBUSY: one cannot be moved; -ENOMEM: no room. After
+ * both of the former `obstacle` is where the last such block starts.
  */
-int evacuate(struct zone *zone, unsigned long first, unsigned long end, gfp_t gfp)
-	QUARRY_INT(evacuate);
+int evacuate(struct zone *zone, unsigned long first, unsigned long end, gfp_t gfp,
+	     unsigned long *obstacle) QUARRY_INT(evacuate);
 
-/* Is there nothing in [first, end) that evacuate() would fail for at once? A look, without a lock,
- * at each block. Context: any. */
-bool evacuation_may_work(const struct zone *zone, unsigned long first, unsigned long end)
-	QUARRY_INT(evacuation_may_work);
+/* Where the last block in [first, end) starts that can never be moved; `end` if there is none. A
+ * look, without a lock, at each block. Context: any. */
+unsigned long last_fixed(const struct zone *zone, unsigned long first, unsigned long end)
+	QUARRY_INT(last_fixed);
 
 #endif

@@ -130,7 +130,7 @@ void buddy_give(struct zone *zone, struct page *head, unsigned order)
 
 	MM_ASSERT(order <= MAX_PAGE_ORDER && !(pfn & ((1ul << order) - 1)));
 	MM_ASSERT(page_zone_number(head) == zone->number);
-	head->refcount = 0;
+	page_clear_count(head);
 	count_listed(zone, type, 1ul << order);
 	while (order < MAX_PAGE_ORDER && (buddy = free_buddy(zone, pfn, order))) {
 		unsigned listed = page_mobility(buddy);
@@ -315,7 +315,7 @@ unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsig
 		for (unsigned long i = 0; i < 1ul << (cut - order); i++) {
 			struct page *part = head + (i << order);
 			page_set_flags(part, state);
-			part->refcount = 0;
+			page_clear_count(part);
 			heads[got++] = part;
 		}
 	}
@@ -388,7 +388,7 @@ static void reserve_pageblock(struct zone *zone, unsigned long pfn)
 		return;
 	for (unsigned long i = 0; i < pageblock_nr_pages; i++) {
 		page_set_flags(&page[i], page_state(QUARRY_PAGE_RESERVED, 0, 0, zone->number));
-		page[i].refcount = 0;
+		page_clear_count(&page[i]);
 	}
 	pageblock_set_state(pfn, BLOCK_READY | MIGRATE_MOVABLE);
 }

@@ -33,7 +33,7 @@ static struct page *touch_block(struct zone *zone, unsigned long pfn, unsigned t
 	for (unsigned long at = pfn; at < pfn + MAX_ORDER_NR_PAGES; at += pageblock_nr_pages) {
 		struct page *head = pfn_to_page(at);
 		page_set_flags(head, page_state(QUARRY_PAGE_INNER, 0, type, zone->number));
-		head->refcount = 0;
+		page_clear_count(head);
 		pageblock_set_state(at, BLOCK_WHOLE | type);
 	}
 	return pfn_to_page(pfn);

@@ -47,6 +47,11 @@ static inline void page_set_word(struct page *page, uint32_t flags, unsigned ref
 	__atomic_store_n((page_word_t *)(void *)page, flags | (uint64_t)refcount << 32,
 			 __ATOMIC_RELAXED);
 }
+/* Nobody refers to the block. Scanners read the count of any head without a lock. */
+static inline void page_clear_count(struct page *head)
+{
+	__atomic_store_n(&head->refcount, 0, __ATOMIC_RELAXED);
+}
 static inline enum quarry_page_kind flags_kind(uint32_t flags)
 {
 	return (enum quarry_page_kind)(flags & QUARRY_PG_KIND_MASK);

@@ -29,7 +29,7 @@ void pageblock_make_ready(unsigned long pfn, unsigned zone)
 	/* A whole block's first page is a head; it keeps what it says. */
 	for (unsigned long i = state & BLOCK_WHOLE ? 1 : 0; i < pageblock_nr_pages; i++) {
 		page_set_flags(&page[i], page_state(QUARRY_PAGE_INNER, 0, 0, zone));
-		page[i].refcount = 0;
+		page_clear_count(&page[i]);
 	}
 	pageblock_set_state(pfn, (state & ~BLOCK_WHOLE) | BLOCK_READY);
 }

@@ -136,6 +136,32 @@ static void who_may_borrow(void **state)
 	stop();
 }
 
+/* In a pin scope a request that is movable otherwise gets nothing of an area, parked or not. */
+static void g043_pins_stay_out(void **state)
+{
+	(void)state;
+	for (int parking = 0; parking < 2; parking++) {
+		start(parking);
+		unsigned n = fill();
+		for (unsigned i = 0; i < n; i++)
+			owner_free(i);
+		hold_all(GFP_KERNEL | __GFP_NOWARN, 4);
+		struct page *page = alloc_page(GFP_HIGHUSER_MOVABLE);
+		assert_true(in_area(page));
+		__free_page(page);
+		unsigned scope = memalloc_pin_save();
+		while ((page = alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_NOWARN))) {
+			assert_false(in_area(page));
+			hold_block(page, 0);
+		}
+		memalloc_pin_restore(scope);
+		page = alloc_page(GFP_HIGHUSER_MOVABLE);
+		assert_true(in_area(page));
+		__free_page(page);
+		stop();
+	}
+}
+
 /* The lists of CMA are reported, pageblocks too; the sums of the other reports tell of them. */
 static void reports_show_areas(void **state)
 {
@@ -317,9 +343,13 @@ static void areas_are_declared(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		page_test(g005_cma_alloc),     page_test(who_may_borrow),
-		page_test(reports_show_areas), page_test(pinned_pages_are_gone_round),
-		page_test(random_claims),      page_test(wrong_releases),
+		page_test(g005_cma_alloc),
+		page_test(who_may_borrow),
+		page_test(g043_pins_stay_out),
+		page_test(reports_show_areas),
+		page_test(pinned_pages_are_gone_round),
+		page_test(random_claims),
+		page_test(wrong_releases),
 		page_test(areas_are_declared),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
