@@ -81,10 +81,10 @@ int cma_for_each_area(int (*it)(struct cma *area, void *data), void *data)
 	QUARRY_API(cma_for_each_area);
 
 /* Pages of all areas; those that are free now, in whole zones; calls of cma_alloc() by outcome. */
-struct quarry_cma_info {
+struct quarry_cma_totals {
 	unsigned long total, free, alloc_success, alloc_fail;
 };
-void quarry_cma_info(struct quarry_cma_info *info) QUARRY_API(cma_info);
+void quarry_cma_info(struct quarry_cma_totals *info) QUARRY_API(cma_info);
 
 QUARRY_END_DECLS
 

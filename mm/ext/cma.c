@@ -325,9 +325,9 @@ int cma_for_each_area(int (*it)(struct cma *area, void *data), void *data)
 	return result;
 }
 
-void quarry_cma_info(struct quarry_cma_info *info)
+void quarry_cma_info(struct quarry_cma_totals *info)
 {
-	*info = (struct quarry_cma_info){
+	*info = (struct quarry_cma_totals){
 		.alloc_success = __atomic_load_n(&cmas.alloc_success, __ATOMIC_RELAXED),
 		.alloc_fail = __atomic_load_n(&cmas.alloc_fail, __ATOMIC_RELAXED),
 	};

@@ -111,15 +111,23 @@ static bool may_merge(unsigned a, unsigned b)
 	return a < MIGRATE_PCPTYPES && b < MIGRATE_PCPTYPES;
 }
 
+/* Lists that not every request may take from are counted apart, too. */
+static QUARRY_NOINLINE void count_special(struct zone *zone, unsigned type, unsigned long pages)
+{
+	if (type == MIGRATE_ISOLATE)
+		return;
+	zone_count_free(zone, pages);
+	unsigned long *apart = type == MIGRATE_CMA ? &zone->lent_free : &zone->atomic_free;
+	__atomic_store_n(apart, *apart + pages, __ATOMIC_RELAXED);
+}
+
 /* Free pages enter (or leave, negated) the lists of `type`. */
 static inline void count_listed(struct zone *zone, unsigned type, unsigned long pages)
 {
-	if (likely(type != MIGRATE_ISOLATE))
+	if (likely(type < MIGRATE_PCPTYPES))
 		zone_count_free(zone, pages);
-	if (unlikely(type == MIGRATE_HIGHATOMIC))
-		__atomic_store_n(&zone->atomic_free, zone->atomic_free + pages, __ATOMIC_RELAXED);
-	else if (unlikely(type == MIGRATE_CMA))
-		__atomic_store_n(&zone->lent_free, zone->lent_free + pages, __ATOMIC_RELAXED);
+	else
+		count_special(zone, type, pages);
 }
 
 void buddy_give(struct zone *zone, struct page *head, unsigned order)

@@ -41,7 +41,7 @@ void quarry_report_meminfo(quarry_write_fn write, void *ctx)
 {
 	unsigned long reclaimable = slab_pages(true), unreclaimable = slab_pages(false);
 	unsigned long cpus = 0;
-	struct quarry_cma_info cma;
+	struct quarry_cma_totals cma;
 
 	for_each_online_cpu(cpu)
 		cpus += array_pages(cpu);

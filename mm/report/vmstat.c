@@ -32,7 +32,7 @@ static void print(quarry_write_fn write, void *ctx, const char *name, unsigned l
 
 static void print_cma(quarry_write_fn write, void *ctx)
 {
-	struct quarry_cma_info info;
+	struct quarry_cma_totals info;
 
 	quarry_cma_info(&info);
 	print(write, ctx, "nr_free_cma", info.free);

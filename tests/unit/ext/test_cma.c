@@ -88,7 +88,7 @@ static void g005_cma_alloc(void **state)
 	struct page *again = cma_alloc(area, 1024, 10, false);
 	assert_non_null(again);
 	assert_true(cma_release(area, again, 1024));
-	struct quarry_cma_info info;
+	struct quarry_cma_totals info;
 	quarry_cma_info(&info);
 	assert_int_equal(info.total, AREA_PAGES);
 	assert_int_equal(info.alloc_success, 2048);
