@@ -17,11 +17,13 @@
 #include <quarry/init.h>
 
 #include "mm/base/bits.h"
+#include "mm/base/fault.h"
 #include "mm/base/log.h"
 #include "mm/boot/memblock.h"
 #include "mm/ext/cma.h"
 #include "mm/gfp/context.h"
 #include "mm/page/contig.h"
+#include "mm/page/failure.h"
 #include "mm/page/slowpath.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/pcp.h"
@@ -431,6 +433,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	__builtin_memset(&boot, 0, sizeof(boot));
 	log_init(own.ops);
 	cpu_init();
+	fault_init();
 	if (page_struct_size != sizeof(struct page) || config_word != QUARRY_CONFIG_WORD) {
 		mm_report(CONFIG_MISMATCH, "quarry_init", NULL, config_word, QUARRY_CONFIG_WORD);
 		return -QUARRY_EINVAL;
@@ -458,6 +461,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	register_holders();
 	cma_init();
 	slowpath_init();
+	failure_init();
 	slab_init(boot.nr_cpus);
 	error = quarry_cpu_online();
 	if (error)

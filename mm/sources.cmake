@@ -7,6 +7,7 @@
 set(QUARRY_COMMON
   mm/base/log.c
   mm/base/cpu.c
+  mm/base/fault.c
   mm/gfp/gfp.c
   mm/gfp/context.c
   mm/gfp/scope.c
@@ -32,7 +33,6 @@ set(QUARRY_COMMON
   mm/phys/freepage.c
   mm/phys/capture.c
   mm/phys/nolock.c
-  mm/phys/show_mem.c
   mm/phys/zone_check.c
   mm/reclaim/migrate.c
   mm/reclaim/compact_zone.c
@@ -43,7 +43,9 @@ set(QUARRY_COMMON
   mm/reclaim/pressure.c
   mm/reclaim/kswapd.c
   mm/reclaim/oom.c
+  mm/page/failure.c
   mm/page/slowpath.c
+  mm/page/explain.c
   mm/page/page_alloc.c
   mm/page/page_nolock.c
   mm/page/page_bulk.c

@@ -15,6 +15,7 @@
 #include <quarry/memmap.h>
 #include <quarry/debug.h>
 #include <quarry/explain.h>
+#include <quarry/fault.h>
 
 /* Pages. */
 #include <quarry/gfp_types.h>

@@ -17,9 +17,12 @@
 
 #include "mm/base/fault.h"
 #include "mm/gfp/context.h"
+#include "mm/page/failure.h"
 #include "mm/page/page_alloc.h"
 #include "mm/page/slowpath.h"
 #include "mm/phys/pageblock.h"
+
+#define CALLER() ((uintptr_t)__builtin_return_address(0))
 
 /* ---- taking ---- */
 
@@ -98,13 +101,14 @@ static QUARRY_NOINLINE struct page *finish_checked(struct page *head, gfp_t gfp,
 	return finish(head, gfp_legal(gfp, "alloc_pages", caller), order);
 }
 
-/* Silent, unlike a real failure; requests that never fail are left alone (G104). */
-static inline bool injected_failure(gfp_t gfp)
+/* Silent, unlike a real failure, but recorded; requests that never fail are left alone (G104). */
+static inline bool injected_failure(gfp_t gfp, unsigned order, const char *call, uintptr_t caller)
 {
-	return !gfp_has(gfp, __GFP_NOFAIL) && fault_here(FAULT_PAGE);
+	if (likely(!fault_at(FAULT_PAGE, gfp, order)))
+		return false;
+	failure_injected(gfp, order, call, caller);
+	return true;
 }
-
-#define CALLER() ((uintptr_t)__builtin_return_address(0))
 
 /*
  * The fast path. `asked` is the mask as far as it is looked at here: a constant where the caller's
@@ -112,7 +116,7 @@ static inline bool injected_failure(gfp_t gfp)
  */
 static QUARRY_ALWAYS_INLINE struct page *take(gfp_t gfp, unsigned order, gfp_t asked)
 {
-	if (injected_failure(gfp))
+	if (injected_failure(gfp, order, "alloc_pages", CALLER()))
 		return NULL;
 	if (unlikely(order > MAX_PAGE_ORDER || !gfp_context_ok(asked)) ||
 	    (QUARRY_DEBUG >= 1 && gfp_reenters(gfp, scope_word())))
@@ -148,7 +152,7 @@ struct page *quarry_alloc_pages_node(int node, gfp_t gfp, unsigned order)
 {
 	if (node < 0)
 		return quarry_alloc_pages(gfp, order);
-	if (injected_failure(gfp))
+	if (injected_failure(gfp, order, "alloc_pages_node", CALLER()))
 		return NULL;
 	return take_slow(node, gfp, order, "alloc_pages_node", CALLER());
 }

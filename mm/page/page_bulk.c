@@ -62,7 +62,7 @@ unsigned long alloc_pages_bulk_node(gfp_t gfp, int node, unsigned long nr, struc
 	unsigned long i = 0;
 
 	while (i < nr) {
-		if (fault_here(FAULT_PAGE_BULK))
+		if (fault_at(FAULT_PAGE_BULK, gfp, 0))
 			break;
 		if (plain && (i += fill_from_stock(gfp, nr - i, pages + i)) == nr)
 			break;

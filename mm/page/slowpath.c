@@ -26,8 +26,8 @@
 #include "mm/base/log.h"
 #include "mm/gfp/ladder.h"
 #include "mm/gfp/scope.h"
+#include "mm/page/failure.h"
 #include "mm/phys/buddy.h"
-#include "mm/phys/show_mem.h"
 #include "mm/reclaim/collect.h"
 #include "mm/reclaim/compact.h"
 #include "mm/reclaim/kswapd.h"
@@ -281,11 +281,19 @@ static struct page *found(const struct climb *climb, struct page *head)
 static struct page *fail(const struct climb *climb)
 {
 	const struct page_request *request = climb->request;
+	struct quarry_failure failure = {
+		.woke = climb->ladder.wake,
+		.rounds = climb->rounds,
+		.freed = climb->freed,
+		.left = climb->left,
+		.ooms = climb->ooms,
+	};
 
+	failure_record(request, &climb->ladder, &failure);
 	if (!gfp_has(request->gfp, __GFP_NOWARN) &&
 	    mm_report_at(QUARRY_RULE_NO_MEMORY, request->call, NULL, request->order,
 			 gfp_bits(request->gfp), request->caller))
-		show_mem_failure(request);
+		failure_log(&failure);
 	return NULL;
 }
 

@@ -41,7 +41,7 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **
 		mm_report(BAD_ARGUMENT, "kmem_cache_alloc_bulk", cache, n, 0);
 		return 0;
 	}
-	if (likely(!gfp_has(gfp, QUARRY_SLAB_GFP_RARE)) && !fault_here(FAULT_OBJECT)) {
+	if (likely(!gfp_has(gfp, QUARRY_SLAB_GFP_RARE)) && !fault_at(FAULT_OBJECT, gfp, 0)) {
 		if (unlikely(!gfp_context_ok(gfp)))
 			gfp = gfp_context_report(gfp, "kmem_cache_alloc_bulk", CALLER);
 		got = take_ready(cache, n, p);

@@ -87,7 +87,7 @@ void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char 
 	} else {
 		if (!gfp_context_ok(gfp))
 			gfp = gfp_context_report(gfp, call, caller);
-		if (fault_here(FAULT_OBJECT) && !gfp_has(gfp, __GFP_NOFAIL))
+		if (fault_at(FAULT_OBJECT, gfp, 0))
 			return NULL;
 		object = alloc_on_node(cache, gfp, node);
 	}

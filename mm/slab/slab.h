@@ -28,7 +28,7 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 /* Allocate from the CPU's stock. The mask was judged. */
 static QUARRY_ALWAYS_INLINE void *slab_alloc_judged(struct kmem_cache *cache, gfp_t gfp)
 {
-	if (fault_here(FAULT_OBJECT) && !gfp_has(gfp, __GFP_NOFAIL))
+	if (fault_at(FAULT_OBJECT, gfp, 0))
 		return NULL;
 	void *object = object_pop(stock_of(cache, cpu_pin()));
 

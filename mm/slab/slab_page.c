@@ -100,7 +100,7 @@ struct page *slab_new(struct kmem_cache *cache, gfp_t gfp, int node)
 	const struct slab_shape *shape = &cache->shape[0];
 	struct page *head = NULL;
 
-	if (fault_here(FAULT_SLAB_GROW) && !gfp_has(gfp, __GFP_NOFAIL))
+	if (fault_at(FAULT_SLAB_GROW, gfp, shape->order))
 		return NULL;
 	gfp = (gfp & SLAB_GFP_PASS) | cache->page_gfp;
 	/* The preferred order is only tried: no reclaim, no reserves, no report, and NOFAIL is

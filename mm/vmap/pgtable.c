@@ -75,7 +75,7 @@ static struct page *table_new(gfp_t gfp)
 {
 	struct page *page;
 
-	if (fault_here(FAULT_PAGE_TABLE))
+	if (fault_at(FAULT_PAGE_TABLE, gfp, 0))
 		return NULL;
 	page = alloc_pages(gfp | __GFP_ZERO, 0);
 	if (page)

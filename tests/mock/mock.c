@@ -82,6 +82,16 @@ void mock_log_text(const char *text)
 	mock_leave();
 }
 
+unsigned mock_log_lines(const char *text)
+{
+	unsigned lines = 0;
+	size_t length = strlen(text);
+
+	for (size_t i = 0; i + length <= host.log_used; i++)
+		lines += !memcmp(host.log + i, text, length);
+	return lines;
+}
+
 static void print_log(void)
 {
 	size_t from = host.log_used > LOG_SHOWN ? host.log_used - LOG_SHOWN : 0;
@@ -421,6 +431,40 @@ void mock_stop(void)
 	}
 	check_reports();
 	mock_abandon();
+}
+
+/* ---- failure sweeps
+ * --------------------------------------------------------------------------------- */
+
+/* One run with the n-th allocation failing. Return: did a failure come about? */
+static bool sweep_run(int (*body)(void *arg), void *arg, unsigned long n, bool and_later)
+{
+	unsigned long free_pages = mock_free_pages();
+	unsigned long before = mock_fault_passes(-1);
+
+	mock_fail_site(-1, n, and_later);
+	int error = body(arg);
+	mock_fail_site(-1, 0, false);
+	bool failed = mock_fault_passes(-1) - before >= n;
+	if (!failed && error)
+		mock_fail("mock_sweep: nothing failed, and the body returned %d", error);
+	unsigned long left = mock_free_pages();
+	if (left != free_pages)
+		mock_fail("mock_sweep: failing allocation %lu, the body leaks (%+ld pages)",
+			  n, (long)free_pages - (long)left);
+	if (mm_check())
+		mock_fail("mock_sweep: failing allocation %lu, mm_check finds damage", n);
+	return failed;
+}
+
+unsigned long mock_sweep(int (*body)(void *arg), void *arg)
+{
+	unsigned long failures = 0;
+
+	for (unsigned later = 0; later < 2; later++)
+		for (unsigned long n = 1; sweep_run(body, arg, n, later); n++)
+			failures++;
+	return failures;
 }
 
 /* ---- small things

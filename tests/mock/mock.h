@@ -165,6 +165,17 @@ void mock_reclaim_give(struct page *page);
 /* Let every woken kswapd run until it waits. Return: runs. */
 unsigned mock_kswapd(void);
 
+/* Lines of this world's log that contain `text` (of the last 32 KiB or so). */
+unsigned mock_log_lines(const char *text);
+
+/*
+ * Run body(arg) failing its 1st, 2nd, 3rd ... allocation until a run is not failed any more; then
+ * again failing also all that follow. Every run must leave as many free pages as there were and a
+ * state that the validator finds clean, or the test fails; the last one must return 0. Nothing
+ * else may allocate meanwhile. Return: failures tried.
+ */
+unsigned long mock_sweep(int (*body)(void *arg), void *arg);
+
 /* Run queued deferred work now, in task context. Return: number of items. */
 unsigned mock_run_deferred(void);
 /* Advance the mock clock. */
