@@ -210,9 +210,9 @@ static unsigned claim_pageblock(struct zone *zone, unsigned long pfn, unsigned s
 /* Memory of different mobility was mixed: let kswapd make room (watermark.c). */
 static void boost_marks(struct zone *zone)
 {
-	unsigned long boost =
-		(unsigned long)min_u64(zone->boost + pageblock_nr_pages, zone->boost_max);
+	unsigned long boost = __atomic_load_n(&zone->boost, __ATOMIC_RELAXED);
 
+	boost = (unsigned long)min_u64(boost + pageblock_nr_pages, zone->boost_max);
 	__atomic_store_n(&zone->boost, boost, __ATOMIC_RELAXED);
 }
 

@@ -113,7 +113,7 @@ struct page *stock_refill_and_pop(struct zone *zone, struct page_stock *stock, u
 	}
 	struct page *head = n ? stock->slot[--n] : NULL;
 	if (head)
-		stock_traffic(stock)->taken++;
+		count_one(&stock_traffic(stock)->taken);
 	stock_end(stock, n);
 	return head;
 }
@@ -132,7 +132,7 @@ bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct pa
 		__builtin_memmove(stock->slot, stock->slot + old, n * sizeof(stock->slot[0]));
 	}
 	stock->slot[n++] = head;
-	stock_traffic(stock)->given++;
+	count_one(&stock_traffic(stock)->given);
 	stock_end(stock, n);
 	return true;
 }

@@ -120,14 +120,17 @@ bool kswapd_is_hopeless(unsigned node)
 
 /* ---- a run ---- */
 
-static bool has_block(const struct zone *zone, unsigned order)
+static bool has_block(struct zone *zone, unsigned order)
 {
-	if (!order)
+	bool found = !order;
+
+	if (found)
 		return true;
-	for (unsigned o = order; o < NR_PAGE_ORDERS; o++)
-		if (buddy_count(zone, o))
-			return true;
-	return false;
+	unsigned long irq = zone_lock(zone);
+	for (unsigned o = order; o < NR_PAGE_ORDERS && !found; o++)
+		found = buddy_count(zone, o) != 0;
+	zone_unlock(zone, irq);
+	return found;
 }
 
 static bool is_balanced(unsigned node, unsigned order, unsigned highest)
@@ -135,7 +138,7 @@ static bool is_balanced(unsigned node, unsigned order, unsigned highest)
 	bool any = false;
 
 	for (unsigned type = 0; type <= highest; type++) {
-		const struct zone *zone = &zones[node * MAX_NR_ZONES + type];
+		struct zone *zone = &zones[node * MAX_NR_ZONES + type];
 		if (!zone_populated(zone) || !zone->managed)
 			continue;
 		unsigned long floor = watermark_floor(zone, MARK_HIGH, RESERVE_NONE,
