@@ -210,14 +210,14 @@ static void leave_entry(uint32_t page, unsigned cpu)
 /* ---- ranges that were mapped and not yet synced
  * -------------------------------------------------- */
 
+/* CPUs that map at the same time each continue a range of their own. */
 static void add_unsynced(uintptr_t start, uintptr_t end)
 {
-	struct range *last =
-		&mock_mmu.unsynced[mock_mmu.nr_unsynced ? mock_mmu.nr_unsynced - 1 : 0];
-
-	if (mock_mmu.nr_unsynced && last->end == start) {
-		last->end = end;
-		return;
+	for (unsigned i = mock_mmu.nr_unsynced; i-- > 0;) {
+		if (mock_mmu.unsynced[i].end == start) {
+			mock_mmu.unsynced[i].end = end;
+			return;
+		}
 	}
 	if (mock_mmu.nr_unsynced == MAX_UNSYNCED)
 		mock_fail("more than %d ranges were mapped without arch_tlb_map_sync",
