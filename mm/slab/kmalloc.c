@@ -267,7 +267,8 @@ static void setup_kmalloc_cache(enum quarry_kmalloc_type type, unsigned cls)
 	uint32_t size = (uint32_t)quarry_kmalloc_class_size(cls);
 	char name[QUARRY_CACHE_NAME_MAX + 1];
 
-	if (size % KMALLOC_MIN_SIZE && size != KMALLOC_MIN_SIZE)
+	/* No size is rounded to these. */
+	if (size < KMALLOC_MIN_SIZE || size % ARCH_KMALLOC_MINALIGN)
 		return;
 	if (size % 1024)
 		mm_format(name, sizeof(name), "%s-%u", prefix[type], size);

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_options.c: what holds whatever the options say. Built once for each row of options in
+ * tests/meson.build.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mock.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Every size of kmalloc, all at once. */
+static void every_size(void **state)
+{
+	static unsigned char *object[8193];
+
+	(void)state;
+	mock_start(&(struct mock_config){.bytes = 128 * MOCK_MIB});
+	for (size_t n = 1; n < COUNT(object); n++) {
+		object[n] = kmalloc(n, GFP_KERNEL);
+		assert_non_null(object[n]);
+		assert_true(ksize(object[n]) >= n && ksize(object[n]) >= KMALLOC_MIN_SIZE);
+		assert_int_equal((uintptr_t)object[n] % ARCH_KMALLOC_MINALIGN, 0);
+		memset(object[n], (int)(n % 251), ksize(object[n]));
+	}
+	for (size_t n = 1; n < COUNT(object); n++) {
+		assert_int_equal(object[n][0], n % 251);
+		assert_int_equal(object[n][ksize(object[n]) - 1], n % 251);
+		kfree(object[n]);
+	}
+	mock_stop();
+}
+
+/* Sizes that the compiler knows find the same caches. */
+static void constant_sizes(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+#define CONSTANT(n)                                                                                \
+	do {                                                                                       \
+		void *object = kmalloc(n, GFP_KERNEL);                                             \
+		assert_non_null(object);                                                           \
+		assert_int_equal(ksize(object), kmalloc_size_roundup(n));                          \
+		kfree(object);                                                                     \
+	} while (0)
+	CONSTANT(1);
+	CONSTANT(9);
+	CONSTANT(24);
+	CONSTANT(40);
+	CONSTANT(56);
+	CONSTANT(65);
+	CONSTANT(96);
+	CONSTANT(1000);
+	CONSTANT(8192);
+	mock_stop();
+}
+
+/* Every order, and none above the largest. */
+static void every_order(void **state)
+{
+	struct mock_config config = {.bytes = 4 * PAGE_SIZE << MAX_PAGE_ORDER};
+	struct page *block[MAX_PAGE_ORDER + 1];
+
+	(void)state;
+	mock_start(&config);
+	for (unsigned order = MAX_PAGE_ORDER + 1; order-- > 0;) {
+		block[order] = alloc_pages(GFP_KERNEL, order);
+		assert_non_null(block[order]);
+		assert_int_equal(page_to_pfn(block[order]) % (1ul << order), 0);
+		memset(page_address(block[order]), (int)order, PAGE_SIZE << order);
+	}
+	for (unsigned order = 0; order <= MAX_PAGE_ORDER; order++) {
+		const unsigned char *bytes = page_address(block[order]);
+
+		assert_int_equal(bytes[0], order);
+		assert_int_equal(bytes[(PAGE_SIZE << order) - 1], order);
+		__free_pages(block[order], order);
+	}
+	mock_expect_report(QUARRY_RULE_BAD_ORDER, 1);
+	assert_null(alloc_pages(GFP_KERNEL, MAX_PAGE_ORDER + 1));
+	mock_stop();
+}
+
+/* As many nodes as the build has, and one more, which counts as node 0. */
+static void every_node(void **state)
+{
+	static struct quarry_mem_range map[QUARRY_MAX_NODES + 1];
+	const uint64_t each = 8 * MOCK_MIB;
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(map); i++)
+		map[i] = (struct quarry_mem_range){(i + 1) * each, each, QUARRY_MEM_USABLE, i};
+	mock_start(&(struct mock_config){.map = map, .nr_map = COUNT(map)});
+	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++) {
+		struct page *page = alloc_pages_node((int)node, GFP_KERNEL | __GFP_THISNODE, 0);
+
+		assert_non_null(page);
+		assert_int_equal(page_to_nid(page), node);
+		__free_pages(page, 0);
+	}
+	mock_stop();
+}
+
+/* What is checked at every level: pages, and the free that follows the first at once. */
+static void wrong_frees(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	struct page *block = alloc_pages(GFP_KERNEL, 2);
+	void *object = kmalloc(64, GFP_KERNEL);
+
+	mock_expect_report(QUARRY_RULE_FREE_ORDER, 1);
+	__free_pages(block, 1);
+	__free_pages(block, 2);
+	mock_expect_report(QUARRY_RULE_FREE_TWICE, 1);
+	__free_pages(block, 2);
+	kfree(object);
+	mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 1);
+	kfree(object);
+	mock_stop();
+}
+
+/* Objects, areas and blocks of chance on several CPUs. */
+static void mix(void *arg, unsigned cpu)
+{
+	uint64_t seed = cpu + 1;
+	void *held[32] = {0};
+
+	(void)arg;
+	for (unsigned i = 0; i < 3000; i++) {
+		uint64_t r = mock_random(&seed);
+		void **at = &held[r % COUNT(held)];
+		size_t size = (r >> 8) % ((r >> 32) % 16 ? 3000 : 100000);
+
+		kvfree(*at);
+		*at = (r >> 40) % 8 ? kmalloc(size, GFP_KERNEL) : kvmalloc(size + 1, GFP_KERNEL);
+		if (!*at)
+			mock_fail("%zu bytes failed", size);
+		if (!ZERO_OR_NULL_PTR(*at))
+			memset(*at, (int)i, size);
+	}
+	for (unsigned i = 0; i < COUNT(held); i++)
+		kvfree(held[i]);
+}
+
+static void mixed_work(void **state)
+{
+	(void)state;
+	mock_start(&(struct mock_config){.cpus = 3});
+	mock_run_cpus(3, mix, NULL);
+	mock_stop();
+}
+
+/* A kernel that was compiled otherwise is refused, and says so. */
+static void other_options_are_refused(void **state)
+{
+	struct quarry_params params = {.size = sizeof(params)};
+
+	(void)state;
+	mock_start(NULL);
+	for (unsigned bit = 0; bit < 64; bit += 3) {
+		assert_int_equal(quarry_init_checked(&params, sizeof(struct page),
+						     QUARRY_CONFIG_WORD ^ 1ul << bit),
+				 -QUARRY_EINVAL);
+		assert_int_equal(quarry_report_count(QUARRY_RULE_CONFIG_MISMATCH), 1);
+	}
+	assert_int_equal(
+		quarry_init_checked(&params, sizeof(struct page) + 8, QUARRY_CONFIG_WORD),
+		-QUARRY_EINVAL);
+	assert_int_equal(quarry_report_count(QUARRY_RULE_CONFIG_MISMATCH), 1);
+	mock_abandon();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_size),	cmocka_unit_test(constant_sizes),
+		cmocka_unit_test(every_order),	cmocka_unit_test(every_node),
+		cmocka_unit_test(wrong_frees),	cmocka_unit_test(mixed_work),
+		cmocka_unit_test(other_options_are_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
