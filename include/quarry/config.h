@@ -99,11 +99,24 @@
 #error "QUARRY_KMALLOC_MIN_SIZE must be 8 or 16"
 #endif
 
+/*
+ * Is DMA coherent on machines where the CPU family does not promise it (riscv64)? 0: two kmalloc
+ * objects never share a cache line, so the smallest has 64 bytes. 1: they are as small as
+ * elsewhere.
+ */
+#ifndef QUARRY_COHERENT_DMA
+#define QUARRY_COHERENT_DMA 0
+#endif
+#if QUARRY_COHERENT_DMA < 0 || QUARRY_COHERENT_DMA > 1
+#error "QUARRY_COHERENT_DMA must be 0 or 1"
+#endif
+
 /* What `quarry_init` compares between the kernel's view and the library's. */
 #define QUARRY_CONFIG_WORD                                                                         \
 	((unsigned long)QUARRY_MAX_CPUS | (unsigned long)QUARRY_MAX_NODES << 12 |                  \
 	 (unsigned long)QUARRY_MAX_ORDER << 20 | (unsigned long)QUARRY_DEBUG << 24 |               \
-	 (unsigned long)QUARRY_HARDENING << 26 |                                           \
-	 (unsigned long)(QUARRY_KMALLOC_MIN_SIZE == 16) << 27)
+	 (unsigned long)QUARRY_HARDENING << 26 |                                                   \
+	 (unsigned long)(QUARRY_KMALLOC_MIN_SIZE == 16) << 27 |                                    \
+	 (unsigned long)QUARRY_COHERENT_DMA << 28)
 
 #endif

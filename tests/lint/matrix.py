@@ -48,6 +48,7 @@ ROWS = {
     "lean": ("x86_64", ("gcc",),
              ["-O2", "-DQUARRY_HARDENING=0", "-DQUARRY_CONTEXT_LINT=0",
               "-DQUARRY_KMALLOC_MIN_SIZE=16"]),
+    "coherent-dma": ("riscv64", BOTH, ["-O2", "-DQUARRY_COHERENT_DMA=1"] + GC),
     "prefix": ("x86_64", ("clang",), ["-O2", "-DQUARRY_SYMBOL_PREFIX=other_"]),
 }
 

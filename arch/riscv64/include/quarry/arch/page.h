@@ -4,6 +4,8 @@
 #ifndef QUARRY_ARCH_PAGE_H
 #define QUARRY_ARCH_PAGE_H
 
+#include <quarry/config.h>
+
 #ifndef PAGE_SHIFT
 #define PAGE_SHIFT 12
 #endif
@@ -22,7 +24,7 @@
 
 /* Many riscv64 machines have DMA that is not coherent: two objects must not share a line of 64
  * bytes. A kernel that knows its DMA to be coherent sets QUARRY_COHERENT_DMA=1. */
-#if defined(QUARRY_COHERENT_DMA) && QUARRY_COHERENT_DMA
+#if QUARRY_COHERENT_DMA
 #define ARCH_KMALLOC_MINALIGN 8ul
 #else
 #define ARCH_DMA_MINALIGN 64ul
