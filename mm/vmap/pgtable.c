@@ -16,6 +16,8 @@
  *                 unlinking and reuse
  *             P5  no table is linked while one that was unlinked is not flushed yet: a CPU that
  *                 still walks through the old one would not see the new one
+ *             P6  a table is linked together with those below it that the address needs: no upper
+ *                 table of ours is empty
  *
  * Locking     pt.lock (rank 3) is held while a table is linked or unlinked, and for walks of
  *             addresses that nobody is known to map. Leaf entries belong to the owner of the area:
@@ -240,10 +242,15 @@ struct pt_run pgtable_find(uintptr_t va, unsigned long pages)
 	}
 }
 
-enum link_result { LINK_FOUND, LINK_MISSING, LINK_LINKED, LINK_PRUNING };
+enum link_result { LINK_FOUND, LINK_LINKED, LINK_MISSING, LINK_PRUNING };
 
-/* Find under the lock; if a table is missing, link `spare` there (if given) and find again. */
-static enum link_result find_or_link(uintptr_t va, unsigned long pages, struct page *spare,
+/*
+ * Find under the lock; if tables are missing, link them all from `spare`, which must hold as many
+ * as *run's level says, and find again (P6). One at a time would never end where memory is short:
+ * to find a page for the lower table the request would prune the upper one, which maps nothing
+ * yet.
+ */
+static enum link_result find_or_link(uintptr_t va, unsigned long pages, struct page_chain *spare,
 				     struct pt_run *run)
 {
 	unsigned long irq = mm_lock(&pt.lock);
@@ -252,12 +259,11 @@ static enum link_result find_or_link(uintptr_t va, unsigned long pages, struct p
 	*run = pgtable_find(va, pages);
 	if (run->level && !arch_pte_present(arch_pte_read(run->pte))) {
 		result = LINK_MISSING;
-		if (spare && pt.pruning) {
-			result = LINK_PRUNING;
-		} else if (spare) {
-			table_link(run->pte, spare);
+		if (spare->count >= run->level)
+			result = pt.pruning ? LINK_PRUNING : LINK_LINKED;
+		while (result == LINK_LINKED && run->level) {
+			table_link(run->pte, chain_pop(spare));
 			*run = pgtable_find(va, pages);
-			result = LINK_LINKED;
 		}
 	}
 	mm_unlock(&pt.lock, irq);
@@ -266,19 +272,18 @@ static enum link_result find_or_link(uintptr_t va, unsigned long pages, struct p
 
 static QUARRY_NOINLINE struct pt_run create_slow(uintptr_t va, unsigned long pages, gfp_t gfp)
 {
-	struct page *spare = NULL;
-	bool linked = false;
+	struct page_chain spare = {0, 0, 0};
 	enum link_result result;
+	struct page *table;
 	struct pt_run run;
 
-	while ((result = find_or_link(va, pages, spare, &run)) != LINK_FOUND) {
-		if (result == LINK_LINKED) {
-			linked = true;
-			spare = NULL;
-		} else if (result == LINK_MISSING) {
-			spare = table_new(gfp);
-			if (!spare)
+	while ((result = find_or_link(va, pages, &spare, &run)) == LINK_MISSING ||
+	       result == LINK_PRUNING) {
+		if (result == LINK_MISSING) {
+			table = table_new(gfp);
+			if (!table)
 				break;
+			chain_push(&spare, table);
 		} else if (gfpflags_allow_blocking(gfp) && cpu_context() == 0) {
 			/* The pruner is pinned and only waits for CPUs to flush, so for this one
 			 * too. */
@@ -287,12 +292,12 @@ static QUARRY_NOINLINE struct pt_run create_slow(uintptr_t va, unsigned long pag
 			break;
 		}
 	}
-	if (spare)
-		table_free(spare);
+	while ((table = chain_pop(&spare)))
+		table_free(table);
 	/* No memory, or a huge leaf is in the way. */
 	if (run.level)
 		run.pte = NULL;
-	if (linked)
+	if (result == LINK_LINKED)
 		arch_tlb_map_sync(0, PT_EVERYTHING);
 	return run;
 }
@@ -331,20 +336,20 @@ int pgtable_query(uintptr_t va, bool wait, struct pt_leaf *leaf)
 }
 
 /*
- * Unlink the table of `level` that covers va if it is empty, then each upper table that this
- * empties; the tables below root entries stay (P1).
+ * Unlink the lowest table that covers va if it is empty, then each upper table that this empties;
+ * the tables below root entries stay (P1).
  */
-static void prune_path(uintptr_t va, unsigned level, struct page_chain *chain)
+static void prune_path(uintptr_t va, struct page_chain *chain)
 {
 	quarry_pte_t *parent
 		[PT_MAX_LEVELS]; /* parent[l]: the entry that points to the table of level l */
 	quarry_pte_t *table = pt.root;
 
-	for (unsigned l = pt.levels - 1; l > level; l--) {
+	for (unsigned l = pt.levels - 1; l > 0; l--) {
 		parent[l - 1] = &table[arch_pt_index(va, l)];
 		table = table_of(arch_pte_read(parent[l - 1]), l);
 	}
-	for (; level + 2 < pt.levels; level++) {
+	for (unsigned level = 0; level + 2 < pt.levels; level++) {
 		table = table_of(arch_pte_read(parent[level]), level + 1);
 		if (!table_is_ours(table) || !table_is_empty(table))
 			return;
@@ -376,12 +381,9 @@ uintptr_t pgtable_prune(uintptr_t start, uintptr_t end, struct page_chain *chain
 
 	for (unsigned i = 0; i < PRUNE_STEP && va != end; i++) {
 		struct pt_run run = pgtable_find(va, 1);
-		bool absent = run.level && !arch_pte_present(arch_pte_read(run.pte));
-		/* An upper table may be empty already; its first entry in the range shows it. */
-		bool first = va == start || arch_pt_index(va, run.level) == 0;
 
-		if (!run.level || (absent && first))
-			prune_path(va, run.level, chain);
+		if (!run.level)
+			prune_path(va, chain);
 		va = entry_end(va, run.level ? run.level : 1, end);
 	}
 	mm_unlock(&pt.lock, irq);

@@ -103,22 +103,50 @@ static void tables_come_and_go(void **state)
 	}
 }
 
-/* A table page that cannot be had at a deep level leaves an upper table empty; the next drain
- * finds it. */
-static void empty_upper_table_is_pruned(void **state)
+/* A table page that cannot be had at a deep level leaves no upper table behind. */
+static void tables_are_linked_all_or_none(void **state)
 {
 	(void)state;
 	for (unsigned f = 0; f < COUNT(formats); f++) {
 		start(f);
 		unsigned long first = pgtable_pages();
 
-		mock_fail_site(FAULT_PAGE_TABLE, levels[f] - 2, true);
-		mock_expect_report(QUARRY_RULE_NO_MEMORY, 1);
-		assert_null(vmalloc(PAGE_SIZE));
-		mock_fail_site(FAULT_PAGE_TABLE, 0, false);
-		assert_int_equal(pgtable_pages(), first + levels[f] - 3);
-		vmap_drain();
-		assert_int_equal(pgtable_pages(), first);
+		for (unsigned n = 1; n <= levels[f] - 2; n++) {
+			mock_fail_site(FAULT_PAGE_TABLE, n, true);
+			mock_expect_report(QUARRY_RULE_NO_MEMORY, 1);
+			assert_null(vmalloc(PAGE_SIZE));
+			mock_fail_site(FAULT_PAGE_TABLE, 0, false);
+			assert_int_equal(pgtable_pages(), first);
+		}
+		mock_stop();
+	}
+}
+
+/*
+ * A request for tables with fewer pages left than it needs, each number of them: it fails, although
+ * it drains on the way and the drain prunes.
+ */
+static void too_few_pages_for_tables(void **state)
+{
+	static struct page *held[2048];
+
+	(void)state;
+	for (unsigned f = 0; f < COUNT(formats); f++) {
+		struct mock_config config = {.format = formats[f],
+					     .bytes = 4 * MOCK_MIB,
+					     .extra = {.no_parking = true}};
+
+		mock_start(&config);
+		for (unsigned spare = 0; spare < 8; spare++) {
+			unsigned long n = 0;
+
+			while (n < COUNT(held) && (held[n] = alloc_page(GFP_KERNEL | __GFP_NOWARN)))
+				n++;
+			for (unsigned i = 0; i < spare; i++)
+				__free_page(held[--n]);
+			vfree(__vmalloc(PAGE_SIZE, GFP_KERNEL | __GFP_NOWARN));
+			release_memory(held, n);
+		}
 		mock_stop();
 	}
 }
@@ -209,7 +237,8 @@ int main(void)
 		cmocka_unit_test(absent_tables_are_skipped_whole),
 		cmocka_unit_test(query_tells_address_and_protection),
 		cmocka_unit_test(tables_come_and_go),
-		cmocka_unit_test(empty_upper_table_is_pruned),
+		cmocka_unit_test(tables_are_linked_all_or_none),
+		cmocka_unit_test(too_few_pages_for_tables),
 		cmocka_unit_test(pruning_is_bounded),
 		cmocka_unit_test(count_sees_every_page),
 		cmocka_unit_test(unexpected_entries_are_reported),
