@@ -163,16 +163,29 @@ void kfree(const void *p)
 	slab_free(cache, page, object);
 }
 
-/* Bytes of a live object, and of them `*used` that may hold something; 0 if it is not one. */
+static bool starts_object(const struct kmem_cache *cache, struct page *page, const void *p)
+{
+	struct page *head = slab_head(page);
+
+	if (likely(!(page_flags(page) & SLAB_PAGE_SMALL) && slab_starts_object(cache, p)))
+		return true;
+	return slab_index(cache, head, slab_shape(cache, head), p) != NO_OBJECT;
+}
+
+/* Bytes of an object that starts at `p`, and of them `*used` that may hold something; 0 if none
+ * does: beyond its start, its size would reach into the next one. */
 static size_t object_bytes(const void *p, size_t *used)
 {
 	struct page *page = page_of_address(p);
 	size_t bytes = 0;
 
 	*used = 0;
-	if (page && page_kind(page) == QUARRY_PAGE_SLAB)
-		*used = bytes = ((struct kmem_cache *)page->mapping)->object_size;
-	else if (page && page_kind(page) == QUARRY_PAGE_LARGE) {
+	if (page && page_kind(page) == QUARRY_PAGE_SLAB) {
+		const struct kmem_cache *cache = page->mapping;
+
+		if (likely(starts_object(cache, page, p)))
+			*used = bytes = cache->object_size;
+	} else if (page && page_kind(page) == QUARRY_PAGE_LARGE && page_address(page) == p) {
 		bytes = page_size(page);
 		*used = page->private_;
 	}

@@ -380,6 +380,34 @@ static void g149_interior_pointer(void **state)
 	mock_stop();
 }
 
+/* A pointer into an object has no size: what lies beyond the object stays as it is. */
+static void g149_interior_pointers_have_no_size(void **state)
+{
+	static const size_t sizes[] = {40, 96, 1000, 5000, 20000};
+
+	(void)state;
+	mock_start(NULL);
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		char *pair[2] = {kmalloc(sizes[i], GFP_KERNEL), kmalloc(sizes[i], GFP_KERNEL)};
+		size_t bytes = ksize(pair[0]);
+		char *inside = pair[0] + bytes / 2;
+
+		memset(pair[0], 6, bytes);
+		memset(pair[1], 6, bytes);
+		assert_int_equal(ksize(inside), 0);
+		mock_expect_report(QUARRY_RULE_FREE_UNKNOWN, 2);
+		assert_null(krealloc(inside, bytes / 4, GFP_KERNEL | __GFP_ZERO));
+		assert_null(krealloc(inside, 2 * bytes, GFP_KERNEL));
+		mock_expect_report(QUARRY_RULE_OBJECT_INTERIOR, 1);
+		kfree_sensitive(inside);
+		assert_true(all_bytes(pair[0], 6, bytes));
+		assert_true(all_bytes(pair[1], 6, bytes));
+		kfree(pair[0]);
+		kfree(pair[1]);
+	}
+	mock_stop();
+}
+
 /* Nothing of ours is written into a freed object. */
 static void freed_memory_is_left_alone(void **state)
 {
@@ -542,6 +570,7 @@ int main(void)
 		cmocka_unit_test(g149_foreign_pointers),
 		cmocka_unit_test(g149_double_free),
 		cmocka_unit_test(g149_interior_pointer),
+		cmocka_unit_test(g149_interior_pointers_have_no_size),
 		cmocka_unit_test(freed_memory_is_left_alone),
 		cmocka_unit_test(g154_sensitive_free_wipes),
 		cmocka_unit_test(sized_free_checks_the_size),
