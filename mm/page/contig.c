@@ -103,9 +103,14 @@ unsigned long frame_run(const struct zone *zone, unsigned long pfn, unsigned lon
 
 int frames_take(unsigned long first, unsigned long end)
 {
-	unsigned long at = first, obstacle;
+	unsigned long at, obstacle;
 	int error = 0;
 
+	/* Nothing is taken from a range that is not all ours. */
+	for (at = first; at < end; at = pageblock_start(at) + pageblock_nr_pages)
+		if (!frame_zone(at))
+			return -QUARRY_EINVAL;
+	at = first;
 	while (at < end && !error) {
 		struct zone *zone = frame_zone(at);
 		unsigned long stop = zone ? frame_run(zone, at, end) : at;

@@ -189,6 +189,9 @@ static unsigned claim_pageblock(struct zone *zone, unsigned long pfn, unsigned s
 	unsigned long free = 1ul << stolen_order;
 	const struct page *page;
 
+	if (pageblock_state(start) & BLOCK_MIXED)
+		return from;
+
 	for (unsigned long at = start; at < start + pageblock_nr_pages;
 	     at += 1ul << page_order(page)) {
 		page = pfn_to_page(at);
@@ -357,7 +360,7 @@ void buddy_reserve_atomic(struct zone *zone, const struct page *head)
 	unsigned long limit = 1 + zone->managed / ATOMIC_SHARE / pageblock_nr_pages;
 
 	if (zone->atomic_blocks >= limit || pageblock_list(start) >= MIGRATE_PCPTYPES ||
-	    page_order(head) >= pageblock_order)
+	    page_order(head) >= pageblock_order || pageblock_state(start) & BLOCK_MIXED)
 		return;
 	zone->atomic_blocks++;
 	pageblock_set_mobility(start, MIGRATE_HIGHATOMIC);
@@ -410,6 +413,8 @@ static void feed_edge(struct zone *zone, unsigned long first, unsigned long end)
 		order = (unsigned)min_u64(order, pageblock_order);
 		reserve_pageblock(zone, first);
 		struct page *page = pfn_to_page(first);
+		if (page_zone_number(page) != zone->number)
+			pageblock_set_state(first, pageblock_state(first) | BLOCK_MIXED);
 		for (unsigned long i = 0; i < 1ul << order; i++)
 			page_set_flags(&page[i], page_state(QUARRY_PAGE_INNER, 0, 0, zone->number));
 		buddy_give(zone, page, order);

@@ -58,7 +58,8 @@ static int isolate_pageblock(struct zone *zone, unsigned long start, bool lent)
 	unsigned state = pageblock_state(start);
 	if (!state)
 		error = -QUARRY_EINVAL;
-	else if (state & BLOCK_ISOLATED || ((state & BLOCK_MOBILITY) == MIGRATE_CMA) != lent)
+	else if (state & (BLOCK_ISOLATED | BLOCK_MIXED) ||
+		 ((state & BLOCK_MOBILITY) == MIGRATE_CMA) != lent)
 		error = -QUARRY_EBUSY;
 	else {
 		cut_out(zone, start);

@@ -10,6 +10,8 @@
  *   ready      READY: every struct page of the block is meaningful. Once ready, always ready.
  *   isolated   ISOLATED: its free blocks are listed apart and not handed out; what is freed joins
  *              them
+ *   mixed      MIXED: pages of two zones, whose border is not one of pageblocks. Its state stays as it
+ *              is: neither zone may isolate it, or change its mobility
  * The low three bits hold the mobility type of the block's pages.
  *
  * Invariants
@@ -29,6 +31,7 @@
 #define BLOCK_WHOLE 8u
 #define BLOCK_READY 16u
 #define BLOCK_ISOLATED 32u
+#define BLOCK_MIXED 64u
 
 #define PAGE_STRUCT_SHIFT 5u
 QUARRY_STATIC_ASSERT(sizeof(struct page) == 1u << PAGE_STRUCT_SHIFT, "shift of the page array");

@@ -106,7 +106,7 @@ static unsigned long check_extents(const struct zone *zone)
 
 static bool state_is_sane(unsigned state)
 {
-	unsigned form = state & ~(BLOCK_MOBILITY | BLOCK_ISOLATED);
+	unsigned form = state & ~(BLOCK_MOBILITY | BLOCK_ISOLATED | BLOCK_MIXED);
 
 	return (form == BLOCK_WHOLE || form == BLOCK_READY) &&
 	       (state & BLOCK_MOBILITY) < MIGRATE_TYPES;

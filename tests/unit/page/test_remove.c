@@ -278,12 +278,37 @@ static void random_removals(void **state)
 	mock_stop();
 }
 
+/* Two nodes meet inside a pageblock: neither can isolate it, and what was free stays free. */
+static void nodes_that_meet_in_a_pageblock(void **state)
+{
+	static const struct quarry_mem_range map[] = {
+		{16 * MOCK_MIB, 5 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+		{21 * MOCK_MIB, 27 * MOCK_MIB, QUARRY_MEM_USABLE, 1},
+	};
+
+	(void)state;
+	mock_start(&(struct mock_config){.map = map, .nr_map = 2});
+	unsigned long free = nr_free_pages() + nr_parked_pages();
+	assert_int_equal(quarry_remove_memory(16 * MOCK_MIB, 5 * MOCK_MIB), -QUARRY_EBUSY);
+	assert_int_equal(mm_check(), 0);
+	assert_int_equal(quarry_remove_memory(21 * MOCK_MIB, 4 * MOCK_MIB), -QUARRY_EBUSY);
+	assert_int_equal(mm_check(), 0);
+	assert_int_equal(nr_free_pages() + nr_parked_pages(), free);
+	/* Elsewhere it goes, and past the end of memory nothing is touched. */
+	assert_int_equal(quarry_remove_memory(40 * MOCK_MIB, 4 * MOCK_MIB), 0);
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 1);
+	assert_int_equal(quarry_remove_memory(24 * MOCK_MIB, 1ull << 50), -QUARRY_EINVAL);
+	assert_int_equal(quarry_add_memory(40 * MOCK_MIB, 4 * MOCK_MIB), 0);
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		page_test(whole_blocks),    page_test(any_ends),	  page_test(a_zone_goes),
 		page_test(across_zones),    page_test(used_memory_stays), page_test(bad_removals),
 		page_test(random_removals),
+		page_test(nodes_that_meet_in_a_pageblock),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

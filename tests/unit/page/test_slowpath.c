@@ -150,12 +150,38 @@ static void later_memory_is_used_at_once(void **state)
 	mock_stop();
 }
 
+/* A pageblock that two nodes share is nobody's reserve: node 0 has no other. */
+static void g077_no_reserve_in_a_shared_pageblock(void **state)
+{
+	static const struct quarry_mem_range map[] = {
+		{28 * MOCK_MIB, MOCK_MIB, QUARRY_MEM_USABLE, 0},
+		{29 * MOCK_MIB, 35 * MOCK_MIB, QUARRY_MEM_USABLE, 1},
+	};
+	const gfp_t here = __GFP_THISNODE | __GFP_NOWARN;
+	struct page *page;
+
+	(void)state;
+	mock_start(&(struct mock_config){
+		.map = map, .nr_map = 2, .no_vmalloc = true, .extra = {.no_parking = true}});
+	while ((page = alloc_pages_node(0, GFP_NOWAIT | here, 0)))
+		hold_block(page, 0);
+	if ((page = alloc_pages_node(0, GFP_ATOMIC | here, 1)))
+		hold_block(page, 1);
+	assert_int_equal(mm_check(), 0);
+	while ((page = alloc_pages_node(1, GFP_NOWAIT | here, 0)))
+		hold_block(page, 0);
+	assert_int_equal(mm_check(), 0);
+	free_held();
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(g077_high_order_atomic_reserve),
 		cmocka_unit_test(atomic_reserve_is_bounded),
 		cmocka_unit_test(large_atomic_blocks_reserve_nothing),
+		cmocka_unit_test(g077_no_reserve_in_a_shared_pageblock),
 		cmocka_unit_test(g100_nofail_waits_for_memory),
 		cmocka_unit_test(later_memory_is_used_at_once),
 	};
