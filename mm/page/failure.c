@@ -14,7 +14,7 @@
 #include "mm/page/failure.h"
 
 #include "mm/base/log.h"
-#include "mm/phys/buddy.h"
+#include "mm/phys/fragindex.h"
 
 #define LOG_PERIOD_NS 10000000000ull /* one report in 10 s (Linux's) */
 #define LOG_MOST 10ul		     /* without a clock */
@@ -41,17 +41,18 @@ const char *quarry_fail_text(enum quarry_fail_reason reason)
 
 /* ---- recording ---- */
 
-static int largest_order(const struct zone *zone)
+static int largest_order(struct zone *zone)
 {
+	struct free_shape shape;
 	int order = MAX_PAGE_ORDER;
 
-	while (order >= 0 && !buddy_count(zone, (unsigned)order))
+	free_shape_of(zone, &shape);
+	while (order >= 0 && !shape.blocks[order])
 		order--;
 	return order;
 }
 
-static struct quarry_failure_zone look_at(const struct zone *zone,
-					  const struct page_request *request,
+static struct quarry_failure_zone look_at(struct zone *zone, const struct page_request *request,
 					  enum gfp_reserve_depth depth)
 {
 	struct quarry_failure_zone seen = {

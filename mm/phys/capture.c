@@ -104,7 +104,7 @@ unsigned long capture_end(struct capture *capture)
 	unsigned long highest = 0;
 	unsigned steps = 0;
 
-	zone->taken += capture->used;
+	zone_tally(&zone->taken, capture->used);
 	capture->used = 0;
 	for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
 		while (capture->list[order]) {

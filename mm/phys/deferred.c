@@ -29,7 +29,7 @@ void deferred_give_all(struct zone *zone)
 		unsigned order = page_order(head);
 		pfn = head->lru.next;
 		buddy_give(zone, head, order);
-		zone->given += 1ul << order;
+		zone_tally(&zone->given, 1ul << order);
 		__atomic_fetch_sub(&zone->deferred_pages, 1ul << order, __ATOMIC_RELAXED);
 	}
 }

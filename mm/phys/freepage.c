@@ -36,7 +36,7 @@ static struct page *take_from_buddy(struct zone *zone, const struct page_request
 		if (!head)
 			head = buddy_take(zone, request->order, type = request->type);
 		if (head) {
-			zone->taken += 1ul << request->order;
+			zone_tally(&zone->taken, 1ul << request->order);
 			page_set_word(
 				head,
 				page_state(QUARRY_PAGE_PARKED, request->order, type, zone->number),
@@ -100,7 +100,7 @@ void freepage_give_home(struct page *head)
 
 	buddy_give(zone, head, order);
 	deferred_collect(zone);
-	zone->given += 1ul << order;
+	zone_tally(&zone->given, 1ul << order);
 	zone_unlock(zone, irq);
 }
 

@@ -155,8 +155,8 @@ int isolate_take(struct zone *zone, unsigned long first, unsigned long end)
 	for_each_pageblock (at, first, end) {
 		unsigned long irq = zone_lock(zone);
 		take_pageblock(zone, at, first, end);
-		zone->taken +=
-			(unsigned long)(min_u64(at + pageblock_nr_pages, end) - max_u64(at, first));
+		zone_tally(&zone->taken, (unsigned long)(min_u64(at + pageblock_nr_pages, end) -
+							 max_u64(at, first)));
 		zone_unlock(zone, irq);
 	}
 	return 0;

@@ -41,7 +41,7 @@ static struct page *take_from_zone(struct zone *zone, const struct page_request 
 	if (zone->free >= need)
 		head = buddy_take(zone, request->order, request->type);
 	if (head) {
-		zone->taken += 1ul << request->order;
+		zone_tally(&zone->taken, 1ul << request->order);
 		page_set_word(head,
 			      page_state(QUARRY_PAGE_PARKED, request->order, request->type,
 					 zone->number),
@@ -76,7 +76,7 @@ void nolock_give(struct page *head, uint32_t flags)
 	if (!freepage_park(page_cpus[cpu_pin()], head, flags)) {
 		if (zone_trylock(zone, &irq)) {
 			buddy_give(zone, head, flags_order(flags));
-			zone->given += 1ul << flags_order(flags);
+			zone_tally(&zone->given, 1ul << flags_order(flags));
 			deferred_collect(zone);
 			zone_unlock(zone, irq);
 		} else {

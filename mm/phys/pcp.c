@@ -273,7 +273,7 @@ void pcp_drain_dead(unsigned cpu)
 	arch_mem_poison(pages, PAGE_SIZE << order);
 	unsigned long irq = zone_lock(zone);
 	buddy_give(zone, head, order);
-	zone->given += 1ul << order;
+	zone_tally(&zone->given, 1ul << order);
 	zone_unlock(zone, irq);
 }
 

@@ -36,7 +36,7 @@ void frames_retire(struct zone *zone, unsigned long first, unsigned long end)
 		else
 			reserve_frames(zone, first, stop);
 		zone->managed -= pages;
-		zone->given += pages;
+		zone_tally(&zone->given, pages);
 		__atomic_store_n(&zone->present, zone->present - pages, __ATOMIC_RELAXED);
 		zone_unlock(zone, irq);
 		first = stop;

@@ -111,6 +111,11 @@ static inline unsigned long zone_free(const struct zone *zone)
 	return __atomic_load_n(&zone->free, __ATOMIC_RELAXED);
 }
 
+/* Count pages handed out or taken back, under the lock; readers are not locked. */
+static inline void zone_tally(unsigned long *count, unsigned long pages)
+{
+	__atomic_store_n(count, *count + pages, __ATOMIC_RELAXED);
+}
 /* Change the count of free pages; readers are not locked. */
 static inline void zone_count_free(struct zone *zone, unsigned long pages)
 {

@@ -201,7 +201,8 @@ static void run(unsigned node)
 	unsigned highest = __atomic_exchange_n(&b->highest, 0u, __ATOMIC_RELAXED);
 	unsigned scope = scope_enter_reclaim();
 
-	__atomic_fetch_add(&b->runs, 1ul, __ATOMIC_RELAXED); /* there may be two kswapds, or steps */
+	/* there may be two kswapds, or steps */
+	__atomic_fetch_add(&b->runs, 1ul, __ATOMIC_RELAXED);
 	bool freed = balance(node, order, highest);
 	bool balanced = is_balanced(node, order, highest);
 	if (!balanced) {

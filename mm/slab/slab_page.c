@@ -191,7 +191,7 @@ unsigned slab_take(const struct kmem_cache *cache, struct page *head, void **out
 	unsigned slot = n;
 
 	MM_ASSERT(n >= 1 && head->private_);
-	head->refcount += (int32_t)n;
+	slab_count_taken(head, (int32_t)n);
 	if (!shape->words) {
 		unsigned long map = head->private_;
 
@@ -255,7 +255,7 @@ unsigned slab_give(const struct kmem_cache *cache, struct page *head, void *cons
 		given += set_free(cache, head, shape, object[done]);
 	} while (++done < n && (uintptr_t)object[done] - base < bytes);
 	MM_ASSERT(given <= head->refcount);
-	head->refcount -= given;
+	slab_count_taken(head, -(int32_t)given);
 	MM_ASSERT_SLOW(slab_count_free(cache, head) + slab_taken(head) == shape->objects);
 	return done;
 }

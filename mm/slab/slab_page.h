@@ -37,6 +37,12 @@ static inline uint32_t slab_taken(const struct page *head)
 	return (uint32_t)head->refcount;
 }
 
+/* Under the node's lock; scanners of frames read the word without it. */
+static inline void slab_count_taken(struct page *head, int32_t n)
+{
+	__atomic_store_n(&head->refcount, head->refcount + n, __ATOMIC_RELAXED);
+}
+
 #define NO_OBJECT UINT32_MAX
 
 /* In the flags of a slab's pages: it is not of its cache's preferred shape. */
