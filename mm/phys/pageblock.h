@@ -10,8 +10,8 @@
  *   ready      READY: every struct page of the block is meaningful. Once ready, always ready.
  *   isolated   ISOLATED: its free blocks are listed apart and not handed out; what is freed joins
  *              them
- *   mixed      MIXED: pages of two zones, whose border is not one of pageblocks. Its state stays as it
- *              is: neither zone may isolate it, or change its mobility
+ *   mixed      MIXED: pages of two zones, whose border is not one of pageblocks. Its state stays as
+ *              it is: neither zone may isolate it, or change its mobility
  * The low three bits hold the mobility type of the block's pages.
  *
  * Invariants
