@@ -179,7 +179,7 @@ static void follow_memory(void)
 {
 	zones_build_order();
 	watermarks_update();
-	vmap_flush_set_limit();
+	vmap_set_limits();
 	drain_all_pages(); /* the CPUs choose their zones and size their stocks anew */
 }
 
@@ -467,6 +467,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	if (error)
 		return error;
 	/* Without it the rest works: quarry_features tells why it is off. */
+	vmap_park_init(!own.no_parking && !own.vfree_unmaps);
 	vmap_init(own.vmalloc_start, own.vmalloc_end, own.page_table_root);
 	memblock_close();
 	return 0;

@@ -67,7 +67,9 @@ QUARRY_COMMON := \
 	mm/vmap/vmap_dir.c \
 	mm/vmap/vmap_area.c \
 	mm/vmap/vmap_walk.c \
+	mm/vmap/vmap_park.c \
 	mm/vmap/vmap_flush.c \
+	mm/vmap/vmap_map.c \
 	mm/vmap/vmap.c \
 	mm/vmap/vmap_start.c \
 	mm/vmap/vmalloc.c \

@@ -84,6 +84,11 @@ struct quarry_params {
 	unsigned nr_cpus; /* CPUs that may come online; 0: QUARRY_MAX_CPUS */
 
 	const struct quarry_os_ops *ops; /* optional duties; must stay valid */
+
+	/* vfree unmaps at once: an access to freed vmalloc memory faults. Otherwise small areas
+	 * stay mapped for the next request of their size (quarry/vmalloc.h). For kernels that look
+	 * for such accesses; costs speed. */
+	bool vfree_unmaps;
 };
 
 /* What quarry_init would take, and what it would find. Bytes; pages where it says so. */

@@ -10,9 +10,16 @@
  *   - An allocation whose mask has __GFP_DIRECT_RECLAIM may sleep: task context only; the mask
  *     also governs page-table pages. Functions without a mask use GFP_KERNEL. Failure is NULL,
  *   reported unless __GFP_NOWARN.
- *   - Freed addresses and pages are reused only after every CPU has flushed its TLB; flushes are
- *     collected, so the memory of the last frees (up to 32 MiB, or a sixteenth of memory) comes
+ *   - Whole 2 MiB are mapped by huge leaves where blocks of 2 MiB are free.
+ *   - A freed area of at most 64 pages stays mapped for the next ordinary request of its size, if
+ *     it was an ordinary one: no alignment beyond a page, and a mask that names no zone, node,
+ *     reserve or accounting. Up to 8 MiB, or 1/64 of memory, are kept so. An access to such an area
+ *     after vfree does not fault; with quarry_params.vfree_unmaps nothing is kept, and it does.
+ *     vmallocinfo does not show kept areas, vmalloc_nr_pages does not count them.
+ *   - Other freed addresses and pages are reused only after every CPU has flushed its TLB; flushes
+ *     are collected, so the memory of the last frees (up to 32 MiB, or a sixteenth of memory) comes
  *     back later.
+ *   - Memory that is kept or comes back later is given back before a request that may sleep fails.
  */
 #ifndef QUARRY_VMALLOC_H
 #define QUARRY_VMALLOC_H
@@ -56,8 +63,8 @@ static inline void *vcalloc(size_t n, size_t size)
 
 /*
  * Free what one of the above returned. NULL is ignored; anything else is reported and ignored.
- * Context: any but NMI. In an interrupt the work is put off: to the defer hook, else to the next
- * call here that may sleep. (G146, G150)
+ * Context: any but NMI. In an interrupt the work, where there is any, is put off: to the defer
+ * hook, else to the next call here that may sleep. (G146, G150)
  */
 void vfree(const void *address) QUARRY_API(vfree);
 static inline void vfree_atomic(const void *address)
@@ -87,7 +94,8 @@ void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned pr
 /* Context: as vfree. */
 void vunmap(const void *address) QUARRY_API(vunmap);
 
-/* Flush every CPU now: nothing that was freed or unmapped before is reachable afterwards.
+/* Unmap kept areas and flush every CPU now: nothing that was freed or unmapped before is reachable
+ * afterwards.
  * Context: task, irqs on; may wait. */
 void vm_unmap_aliases(void) QUARRY_API(vm_unmap_aliases);
 

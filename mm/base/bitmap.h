@@ -15,6 +15,15 @@ static inline bool bitmap_test(const uint64_t *map, unsigned long bit)
 	return map[bit / 64] >> bit % 64 & 1;
 }
 
+static inline void bitmap_set_bit(uint64_t *map, unsigned long bit)
+{
+	map[bit / 64] |= 1ull << bit % 64;
+}
+static inline void bitmap_clear_bit(uint64_t *map, unsigned long bit)
+{
+	map[bit / 64] &= ~(1ull << bit % 64);
+}
+
 /* First bit of [from, to) that is set (flip 0) or clear (flip ~0). */
 static inline unsigned long bitmap_next(const uint64_t *map, unsigned long from, unsigned long to,
 					uint64_t flip)

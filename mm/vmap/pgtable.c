@@ -16,12 +16,13 @@
  *                 unlinking and reuse
  *             P5  no table is linked while one that was unlinked is not flushed yet: a CPU that
  *                 still walks through the old one would not see the new one
- *             P6  a table is linked together with those below it that the address needs: no upper
- *                 table of ours is empty
+ *             P6  a table is linked together with those below it, or the huge leaf, that the
+ *                 address needs: an upper table of ours is empty only after a huge leaf was cleared
  *
- * Locking     pt.lock (rank 3) is held while a table is linked or unlinked, and for walks of
- *             addresses that nobody is known to map. Leaf entries belong to the owner of the area:
- *             no lock.
+ * Locking     pt.lock (rank 3) is held while a table or a huge leaf is linked or a table unlinked,
+ *             and for walks of addresses that nobody is known to map: without the lock an upper
+ *             table that is empty may vanish. Entries of a leaf table, and huge leaves that are
+ *             there, belong to the owner of the area: no lock.
  * Cost        a walk is one load a level; creating a table is a page and one more walk.
  * Start at    pgtable_create
  */
@@ -244,40 +245,51 @@ struct pt_run pgtable_find(uintptr_t va, unsigned long pages)
 
 enum link_result { LINK_FOUND, LINK_LINKED, LINK_MISSING, LINK_PRUNING };
 
+/* What shall be there when a walk to an address ends: a table of `level`, or this leaf in it. */
+struct wanted {
+	uintptr_t va;
+	unsigned long pages; /* of the run */
+	unsigned level;
+	quarry_pte_t leaf; /* 0: none, only the table */
+};
+
 /*
- * Find under the lock; if tables are missing, link them all from `spare`, which must hold as many
- * as *run's level says, and find again (P6). One at a time would never end where memory is short:
- * to find a page for the lower table the request would prune the upper one, which maps nothing
- * yet.
+ * Find under the lock; if tables are missing, link them all from `spare`, which must hold as many,
+ * and find again (P6); then write the leaf. One at a time would never end where memory is short: to
+ * find a page for the lower table the request would prune the upper one, which maps nothing yet.
  */
-static enum link_result find_or_link(uintptr_t va, unsigned long pages, struct page_chain *spare,
+static enum link_result find_or_link(const struct wanted *want, struct page_chain *spare,
 				     struct pt_run *run)
 {
 	unsigned long irq = mm_lock(&pt.lock);
 	enum link_result result = LINK_FOUND;
 
-	*run = pgtable_find(va, pages);
-	if (run->level && !arch_pte_present(arch_pte_read(run->pte))) {
+	*run = pgtable_find(want->va, want->pages);
+	if (run->level + (want->leaf != 0) > want->level &&
+	    !arch_pte_present(arch_pte_read(run->pte))) {
 		result = LINK_MISSING;
-		if (spare->count >= run->level)
+		if (spare->count >= run->level - want->level)
 			result = pt.pruning ? LINK_PRUNING : LINK_LINKED;
-		while (result == LINK_LINKED && run->level) {
+		while (result == LINK_LINKED && run->level > want->level) {
 			table_link(run->pte, chain_pop(spare));
-			*run = pgtable_find(va, pages);
+			*run = pgtable_find(want->va, want->pages);
 		}
+		if (result == LINK_LINKED && want->leaf)
+			arch_pte_write(run->pte, want->leaf);
 	}
 	mm_unlock(&pt.lock, irq);
 	return result;
 }
 
-static QUARRY_NOINLINE struct pt_run create_slow(uintptr_t va, unsigned long pages, gfp_t gfp)
+/* Bring what is wanted there. Return: as find_or_link; LINK_FOUND: somebody else had put the table,
+ * or something else, there; LINK_MISSING, LINK_PRUNING: not possible now. */
+static enum link_result create(const struct wanted *want, gfp_t gfp, struct pt_run *run)
 {
 	struct page_chain spare = {0, 0, 0};
 	enum link_result result;
 	struct page *table;
-	struct pt_run run;
 
-	while ((result = find_or_link(va, pages, &spare, &run)) == LINK_MISSING ||
+	while ((result = find_or_link(want, &spare, run)) == LINK_MISSING ||
 	       result == LINK_PRUNING) {
 		if (result == LINK_MISSING) {
 			table = table_new(gfp);
@@ -294,20 +306,36 @@ static QUARRY_NOINLINE struct pt_run create_slow(uintptr_t va, unsigned long pag
 	}
 	while ((table = chain_pop(&spare)))
 		table_free(table);
-	/* No memory, or a huge leaf is in the way. */
-	if (run.level)
-		run.pte = NULL;
 	if (result == LINK_LINKED)
 		arch_tlb_map_sync(0, PT_EVERYTHING);
-	return run;
+	return result;
 }
 
 struct pt_run pgtable_create(uintptr_t va, unsigned long pages, gfp_t gfp)
 {
-	struct pt_run run = pgtable_find(va, pages);
+	const struct wanted want = {va, pages, 0, 0};
+	struct pt_run run;
 
-	/* P3: the caller's area keeps the table there. */
-	return likely(!run.level) ? run : create_slow(va, pages, gfp);
+	create(&want, gfp, &run);
+	/* No memory, or a huge leaf is in the way. P3: the caller's area keeps the table there. */
+	if (run.level)
+		run.pte = NULL;
+	return run;
+}
+
+int pgtable_map_huge(uintptr_t va, unsigned level, quarry_pte_t leaf, gfp_t gfp)
+{
+	const struct wanted want = {va, 1ul << 9 * level, level, leaf};
+	struct pt_run run;
+
+	switch (create(&want, gfp, &run)) {
+	case LINK_LINKED:
+		return 0;
+	case LINK_FOUND:
+		return -QUARRY_EBUSY;
+	default:
+		return -QUARRY_ENOMEM;
+	}
 }
 
 int pgtable_query(uintptr_t va, bool wait, struct pt_leaf *leaf)
@@ -336,20 +364,20 @@ int pgtable_query(uintptr_t va, bool wait, struct pt_leaf *leaf)
 }
 
 /*
- * Unlink the lowest table that covers va if it is empty, then each upper table that this empties;
- * the tables below root entries stay (P1).
+ * Unlink the table of `level` that covers va if it is empty, then each upper table that this
+ * empties; the tables below root entries stay (P1).
  */
-static void prune_path(uintptr_t va, struct page_chain *chain)
+static void prune_path(uintptr_t va, unsigned level, struct page_chain *chain)
 {
 	quarry_pte_t *parent
 		[PT_MAX_LEVELS]; /* parent[l]: the entry that points to the table of level l */
 	quarry_pte_t *table = pt.root;
 
-	for (unsigned l = pt.levels - 1; l > 0; l--) {
+	for (unsigned l = pt.levels - 1; l > level; l--) {
 		parent[l - 1] = &table[arch_pt_index(va, l)];
 		table = table_of(arch_pte_read(parent[l - 1]), l);
 	}
-	for (unsigned level = 0; level + 2 < pt.levels; level++) {
+	for (; level + 2 < pt.levels; level++) {
 		table = table_of(arch_pte_read(parent[level]), level + 1);
 		if (!table_is_ours(table) || !table_is_empty(table))
 			return;
@@ -381,9 +409,13 @@ uintptr_t pgtable_prune(uintptr_t start, uintptr_t end, struct page_chain *chain
 
 	for (unsigned i = 0; i < PRUNE_STEP && va != end; i++) {
 		struct pt_run run = pgtable_find(va, 1);
+		bool absent = run.level && !arch_pte_present(arch_pte_read(run.pte));
+		/* A huge leaf may have been the last of its table; the first entry in the range
+		 * shows it. */
+		bool first = va == start || arch_pt_index(va, run.level) == 0;
 
-		if (!run.level)
-			prune_path(va, chain);
+		if (!run.level || (absent && first))
+			prune_path(va, run.level, chain);
 		va = entry_end(va, run.level ? run.level : 1, end);
 	}
 	mm_unlock(&pt.lock, irq);

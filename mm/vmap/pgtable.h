@@ -19,8 +19,9 @@
 /* Neighbouring entries of one table, from the entry of an address on. */
 struct pt_run {
 	quarry_pte_t *pte; /* NULL: no memory for a table */
-	unsigned level;	   /* 0: leaf table; above: the entry is absent or a huge leaf */
-	/* Level 0: entries of the run. Above: pages from the address to the entry's end. */
+	unsigned level;	   /* 0: leaf table; above: one entry, absent or a huge leaf */
+	/* Level 0: entries of the run. Above: pages from the address to the entry's end, or fewer
+	 * if fewer were asked for. */
 	unsigned long pages;
 };
 
@@ -51,6 +52,13 @@ struct pt_run pgtable_find(uintptr_t va, unsigned long pages) QUARRY_INT(pgtable
 /* The same, creating missing tables with `gfp`. Context: as gfp allows. */
 struct pt_run pgtable_create(uintptr_t va, unsigned long pages, gfp_t gfp)
 	QUARRY_INT(pgtable_create);
+
+/*
+ * Write a huge leaf of `level` for va, aligned to what it maps, creating missing tables above it.
+ * Context: as gfp allows. Return: 0, -EBUSY (a table or a leaf is there), -ENOMEM.
+ */
+int pgtable_map_huge(uintptr_t va, unsigned level, quarry_pte_t leaf, gfp_t gfp)
+	QUARRY_INT(pgtable_map_huge);
 
 /* Look up any address. With `wait` false a busy table answers -EAGAIN. Return: 0, -ENOENT,
  * -EAGAIN. Context: any. */

@@ -14,6 +14,7 @@
 #include <quarry/vmalloc.h>
 
 #include "mm/base/bits.h"
+#include "mm/base/fault.h"
 #include "mm/base/log.h"
 #include "mm/gfp/gfp.h"
 #include "mm/vmap/vmap.h"
@@ -137,13 +138,46 @@ static void *refuse(enum quarry_rule rule, size_t size, gfp_t gfp, uintptr_t cal
 	return NULL;
 }
 
-void *__vmalloc_node(size_t size, size_t align, gfp_t gfp, int node, const void *caller)
+/* What the mask asks to be done with a parked area that was taken over. */
+static void *finish_parked(const struct vmap_info *info, gfp_t gfp)
+{
+	char *p = (char *)info->start;
+
+	/* Another CPU mapped it: this one may remember that it was absent. */
+	arch_tlb_map_sync(info->start, info->start + (info->pages << PAGE_SHIFT));
+	if (gfp_has(gfp, __GFP_ZERO))
+		for (unsigned long i = 0; i < info->pages; i++)
+			arch_clear_page(p + (i << PAGE_SHIFT));
+	return p;
+}
+
+/* A new area as `info` describes it. */
+static QUARRY_NOINLINE void *make_area(struct vmap_info *info, unsigned long align, gfp_t gfp,
+				       int node)
+{
+	unsigned long got;
+	int error = vmap_get_area(info, align, gfp);
+
+	if (error)
+		return refuse(error == -QUARRY_ENOSPC ? QUARRY_RULE_VMAP_SPACE
+						      : QUARRY_RULE_NO_MEMORY,
+			      info->size, gfp, info->caller);
+	/* One report for the whole, below. */
+	got = populate(info, gfp | __GFP_NOWARN, node);
+	if (got < info->pages) {
+		vmap_abort(info, got);
+		return refuse(QUARRY_RULE_NO_MEMORY, info->size, gfp, info->caller);
+	}
+	return (void *)info->start;
+}
+
+/* Inlined where size and mask are given as constants. */
+static QUARRY_ALWAYS_INLINE void *allocate(size_t size, size_t align, gfp_t gfp, int node,
+					   const void *caller)
 {
 	uintptr_t from = (uintptr_t)caller;
-	struct vmap_info info = {0, size, 0, VMAP_ALLOC, from, 0};
+	struct vmap_info info = {0, size, PFN_UP(size), VMAP_ALLOC, from, 0};
 	unsigned long align_pages = align >> PAGE_SHIFT ? align >> PAGE_SHIFT : 1;
-	unsigned long got;
-	int error;
 
 	if (!size || !is_power_of_2(align)) {
 		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "vmalloc", NULL, size, align, from);
@@ -153,24 +187,20 @@ void *__vmalloc_node(size_t size, size_t align, gfp_t gfp, int node, const void 
 		return refuse(QUARRY_RULE_SIZE_LIMIT, size, gfp, from);
 	if (!gfp_context_ok(gfp))
 		gfp = gfp_context_report(gfp, "vmalloc", from);
-	info.pages = PFN_UP(size);
-	error = vmap_get_area(&info, align_pages, gfp);
-	if (error)
-		return refuse(error == -QUARRY_ENOSPC ? QUARRY_RULE_VMAP_SPACE
-						      : QUARRY_RULE_NO_MEMORY,
-			      size, gfp, from);
-	/* One report for the whole, below. */
-	got = populate(&info, gfp | __GFP_NOWARN, node);
-	if (got < info.pages) {
-		vmap_abort(&info, got);
-		return refuse(QUARRY_RULE_NO_MEMORY, size, gfp, from);
-	}
-	return (void *)info.start;
+	info.home = vmap_park_home(info.pages, align_pages, gfp, node);
+	if (info.home && !fault_here(FAULT_VMAP_AREA) && vmap_unpark(&info))
+		return finish_parked(&info, gfp);
+	return make_area(&info, align_pages, gfp, node);
+}
+
+void *__vmalloc_node(size_t size, size_t align, gfp_t gfp, int node, const void *caller)
+{
+	return allocate(size, align, gfp, node, caller);
 }
 
 void *vmalloc(size_t size)
 {
-	return __vmalloc_node(size, 1, GFP_KERNEL, NUMA_NO_NODE, CALLER());
+	return allocate(size, 1, GFP_KERNEL, NUMA_NO_NODE, CALLER());
 }
 void *vzalloc(size_t size)
 {

@@ -8,14 +8,15 @@
  *   M1  pages [start, start + pages) of a live area are mapped, its guard page is not
  *   M2  a VMAP_ALLOC area consists of blocks of 1 to 512 pages, each mapped whole and in order, of
  *       kind VMALLOC; the head's index is its virtual page number
- *   M3  nothing else is mapped in the window, but areas whose free was put off
+ *   M3  nothing else is mapped in the window, but areas that are parked or whose free was put
+ *       off
  *
  * An area that is freed in an interrupt is claimed there, so a second free is seen at once, and
  * put on a list through the word that a claimed area keeps. The defer hook, or the next call that
- * may sleep, unmaps it.
+ * may sleep, unmaps it. Small areas are not unmapped but parked (vmap_park.h), wherever they are
+ * freed.
  *
  * Locking     vmap_lock for the list; entries of an area belong to who allocated or claimed it.
- * Cost        per page one entry read and one written; per 2 MiB and per block one walk.
  * Start at    vmap_free
  */
 #include "mm/vmap/vmap.h"
@@ -27,17 +28,11 @@
 #include "mm/phys/pageblock.h"
 #include "mm/vmap/pgtable.h"
 #include "mm/vmap/vmap_dir.h"
+#include "mm/vmap/vmap_park.h"
 
 static QUARRY_STATE struct {
 	uintptr_t deferred; /* claimed areas to free, linked by their kept word; 0 ends */
 } vmap_state;
-
-gfp_t vmap_own_gfp(gfp_t gfp)
-{
-	return gfp & (__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_MEMALLOC |
-		      __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL |
-		      __GFP_NOLOCKDEP | __GFP_NOWARN);
-}
 
 /* Could the window hold such an area if it were empty? */
 static bool window_fits(const struct vmap_info *info, unsigned long align)
@@ -47,6 +42,58 @@ static bool window_fits(const struct vmap_info *info, unsigned long align)
 
 	return align << PAGE_SHIFT && skip < end - start &&
 	       info->pages < (end - start - skip) >> PAGE_SHIFT;
+}
+
+/* Take down a claimed area of which the first `mapped` pages are mapped. */
+static void take_down(const struct vmap_info *info, unsigned long mapped)
+{
+	struct page_chain pages = {0, 0, 0};
+
+	vmap_unmap_pages(info->start, mapped, info->flags & VMAP_ALLOC ? &pages : NULL);
+	vmap_retire(info, &pages);
+}
+
+/* Take parked areas down while more than `most` pages are parked (~0ul: than may be). Pinned, so
+ * that who waits for an area to leave waits for a running CPU. Return: was there any? */
+static bool shrink_parked(unsigned long most)
+{
+	struct vmap_info info;
+	bool any = false, more;
+
+	do {
+		cpu_pin();
+		unsigned long irq = mm_lock(&vmap_lock);
+		more = vmap_park_leave_locked(most, &info);
+		mm_unlock(&vmap_lock, irq);
+		if (more) {
+			take_down(&info, info.pages);
+			vmap_park_left();
+		}
+		cpu_unpin();
+		any |= more;
+	} while (more);
+	return any;
+}
+
+/* Nothing that was parked before the call is mapped when it returns, whoever took it down.
+ * Context: may wait. Return: was there any? */
+static bool unmap_parked(void)
+{
+	bool any = shrink_parked(0);
+
+	while (vmap_park_leaving()) {
+		any = true;
+		arch_relax();
+	}
+	return any;
+}
+
+/* Free the addresses that are parked or wait for a flush. Return: were there any? */
+static bool free_addresses(void)
+{
+	bool parked = unmap_parked();
+
+	return vmap_purge() || parked;
 }
 
 int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp)
@@ -59,166 +106,14 @@ int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp)
 
 	if (!window_fits(info, align))
 		return -QUARRY_ENOSPC;
-	/* Addresses may wait for a flush, here or on a CPU that purges already. A request that
-	 * must not fail waits for a free. */
+	/* Addresses may be parked, or wait for a flush, here or on a CPU that purges already. A
+	 * request that must not fail waits for a free. */
 	do {
 		done = vmap_purges_done();
 		error = vmap_area_alloc(info, align, own);
 	} while (error == -QUARRY_ENOSPC && wait &&
-		 (vmap_purge() || vmap_purges_done() != done || nofail));
+		 (free_addresses() || vmap_purges_done() != done || nofail));
 	return error;
-}
-
-unsigned long vmap_map_pages(uintptr_t va, struct page *const *pages, unsigned long n,
-			     unsigned prot, gfp_t gfp)
-{
-	uintptr_t start = va;
-	unsigned long done = 0;
-
-	while (done < n) {
-		struct pt_run run = pgtable_create(va, n - done, vmap_own_gfp(gfp) | __GFP_NOWARN);
-		unsigned long i = 0;
-
-		if (!run.pte)
-			break;
-		for (; i < run.pages; i++) {
-			quarry_pte_t old = arch_pte_read(&run.pte[i]);
-
-			if (arch_pte_present(old)) {
-				mm_report(VMAP_TABLE, "vmap", (void *)va, old, 0);
-				break;
-			}
-			arch_pte_write(&run.pte[i],
-				       arch_pte_leaf(page_to_phys(pages[done + i]), prot, 0));
-		}
-		done += i;
-		va += i << PAGE_SHIFT;
-		if (i < run.pages)
-			break;
-	}
-	if (done)
-		arch_tlb_map_sync(start, va);
-	return done;
-}
-
-/* Present is a bit of an entry, or a field that is zero. */
-static bool four_absent(const quarry_pte_t *pte)
-{
-	return !arch_pte_present(arch_pte_read(&pte[0]) | arch_pte_read(&pte[1]) |
-				 arch_pte_read(&pte[2]) | arch_pte_read(&pte[3]));
-}
-
-unsigned long vmap_map_block(uintptr_t va, phys_addr_t phys, unsigned long n, unsigned prot,
-			     gfp_t gfp)
-{
-	/* The frame number is one field, so entries of neighbouring frames differ by a constant. */
-	quarry_pte_t pte = arch_pte_leaf(phys, prot, 0);
-	quarry_pte_t step = arch_pte_leaf(phys + PAGE_SIZE, prot, 0) - pte;
-	uintptr_t start = va;
-	unsigned long done = 0;
-
-	while (done < n) {
-		struct pt_run run = pgtable_create(va, n - done, vmap_own_gfp(gfp) | __GFP_NOWARN);
-		unsigned long i = 0;
-
-		if (!run.pte)
-			break;
-		while (i + 4 <= run.pages && four_absent(&run.pte[i])) {
-			for (unsigned k = 0; k < 4; k++, i++, pte += step)
-				arch_pte_write(&run.pte[i], pte);
-		}
-		for (; i < run.pages && !arch_pte_present(arch_pte_read(&run.pte[i])); i++) {
-			arch_pte_write(&run.pte[i], pte);
-			pte += step;
-		}
-		done += i;
-		va += i << PAGE_SHIFT;
-		if (i < run.pages) {
-			mm_report(VMAP_TABLE, "vmap", (void *)va, arch_pte_read(&run.pte[i]), 0);
-			break;
-		}
-	}
-	if (done)
-		arch_tlb_map_sync(start, va);
-	return done;
-}
-
-/* Clear n entries of a run. Return: were all present? */
-static bool clear_entries(quarry_pte_t *pte, unsigned long n)
-{
-	quarry_pte_t all = ~(quarry_pte_t)0;
-
-	for (; n >= 4; n -= 4, pte += 4) {
-		all &= arch_pte_read(&pte[0]) & arch_pte_read(&pte[1]) & arch_pte_read(&pte[2]) &
-		       arch_pte_read(&pte[3]);
-		for (unsigned i = 0; i < 4; i++)
-			arch_pte_write(&pte[i], 0);
-	}
-	for (; n; n--, pte++) {
-		all &= arch_pte_read(pte);
-		arch_pte_write(pte, 0);
-	}
-	return arch_pte_present(all);
-}
-
-/* Take the block that an entry leads to. Return: its pages; 0 if it is none of ours that begins
- * there, so its head's entry was lost: it may be anywhere. */
-static unsigned long collect_block(quarry_pte_t pte, struct page_chain *blocks)
-{
-	struct page *head = phys_to_page(arch_pte_addr(pte, 0));
-
-	if (unlikely(compound_head(head) != head))
-		return 0;
-	chain_push(blocks, head);
-	return 1ul << page_order(head);
-}
-
-/*
- * Clear the entries of pages [va, va + n). With `blocks` the pages are ours: collect the blocks
- * that begin there.
- */
-static void unmap_pages(uintptr_t va, unsigned long n, struct page_chain *blocks)
-{
-	unsigned long block = 0; /* pages of the current block that are still mapped */
-
-	while (n) {
-		struct pt_run run = pgtable_find(va, n);
-		unsigned long i = 0, part;
-
-		for (; i < run.pages; i += part) {
-			quarry_pte_t pte = run.level ? 0 : arch_pte_read(&run.pte[i]);
-			bool good = arch_pte_is_leaf(pte, 0);
-
-			part = 1;
-			if (good && blocks && !block) {
-				block = collect_block(pte, blocks);
-				good = block != 0;
-			} else if (!good) {
-				block -= block != 0;
-			}
-			if (!good)
-				mm_report(VMAP_TABLE, "vunmap", (void *)va, pte, run.level);
-			if (run.level)
-				continue;
-			if (block) {
-				part = (unsigned long)min_u64(block, run.pages - i);
-				block -= part;
-			}
-			if (!clear_entries(&run.pte[i], part) && good)
-				mm_report(VMAP_TABLE, "vunmap", (void *)va, pte, part);
-		}
-		va += run.pages << PAGE_SHIFT;
-		n -= run.pages;
-	}
-}
-
-/* Take down a claimed area of which the first `mapped` pages are mapped. */
-static void take_down(const struct vmap_info *info, unsigned long mapped)
-{
-	struct page_chain pages = {0, 0, 0};
-
-	unmap_pages(info->start, mapped, info->flags & VMAP_ALLOC ? &pages : NULL);
-	vmap_retire(info, &pages);
 }
 
 void vmap_abort(struct vmap_info *info, unsigned long mapped)
@@ -267,6 +162,7 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 {
 	uintptr_t start = (uintptr_t)address;
 	unsigned context = cpu_context();
+	enum park_result parked = PARK_NO;
 	bool first = false;
 	struct vmap_info info;
 
@@ -276,11 +172,17 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 	}
 	unsigned long irq = mm_lock(&vmap_lock);
 	int error = vmap_area_claim_locked(start, kind, &info);
-	if (!error && context & QUARRY_CTX_IRQ)
+	if (likely(!error))
+		parked = vmap_park_locked(&info, context & QUARRY_CTX_IRQ);
+	if (!error && parked == PARK_NO && context & QUARRY_CTX_IRQ)
 		first = defer_locked(start);
 	mm_unlock(&vmap_lock, irq);
 
-	if (error == -QUARRY_EINVAL) {
+	if (likely(parked == PARK_DONE))
+		return;
+	if (parked == PARK_OVER) {
+		shrink_parked(~0ul);
+	} else if (error == -QUARRY_EINVAL) {
 		mm_report_at(QUARRY_RULE_FREE_KIND, call, address, kind, info.flags, caller);
 	} else if (error) {
 		mm_report_at(QUARRY_RULE_VMAP_UNKNOWN, call, address, 0, 0, caller);
@@ -368,6 +270,7 @@ void vm_unmap_aliases(void)
 		return;
 	}
 	free_deferred(NULL);
+	unmap_parked();
 	vmap_purge();
 }
 
@@ -477,7 +380,8 @@ unsigned long vmap_check(void)
 		pages += info.pages;
 	}
 	mm_unlock(&vmap_lock, irq);
-	bad = vmap_area_check();
+	pages += vmap_parked_pages();
+	bad = vmap_area_check() + vmap_park_check();
 	for (uintptr_t cursor = 0; vmap_info_next(&cursor, &info);) {
 		bad += check_area(&info);
 		pages += info.pages;
@@ -495,7 +399,14 @@ void vmap_drain(void)
 	if (vmap_area_start() == vmap_area_end() || !vmap_may_wait())
 		return;
 	free_deferred(NULL);
+	unmap_parked();
 	vmap_purge_tables();
+}
+
+void vmap_set_limits(void)
+{
+	vmap_flush_set_limit();
+	vmap_park_set_limit();
 }
 
 void vmap_free_init(void)

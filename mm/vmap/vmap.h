@@ -8,6 +8,7 @@
 #include <quarry/vmalloc.h>
 
 #include "mm/vmap/vmap_flush.h"
+#include "mm/vmap/vmap_park.h"
 
 /*
  * Use [start, end) below the table `root` (0: the one in use); start == end: the layer stays off.
@@ -26,6 +27,9 @@ void vmap_cpu_online(void) QUARRY_INT(vmap_cpu_online);
  * held; else nothing. */
 void vmap_drain(void) QUARRY_INT(vmap_drain);
 
+/* Memory was added: how much may wait or be parked. Context: any. */
+void vmap_set_limits(void) QUARRY_INT(vmap_set_limits);
+
 /* Nothing is put off. */
 void vmap_free_init(void) QUARRY_INT(vmap_free_init);
 
@@ -39,6 +43,10 @@ unsigned long vmap_map_pages(uintptr_t va, struct page *const *pages, unsigned l
 /* The same for a block of n pages at `phys`. */
 unsigned long vmap_map_block(uintptr_t va, phys_addr_t phys, unsigned long n, unsigned prot,
 			     gfp_t gfp) QUARRY_INT(vmap_map_block);
+/* Clear the entries of pages [va, va + n). With `blocks` the pages are ours: collect the blocks
+ * that begin there. */
+void vmap_unmap_pages(uintptr_t va, unsigned long n, struct page_chain *blocks)
+	QUARRY_INT(vmap_unmap_pages);
 /* Undo a new area of which the first `mapped` pages are mapped. */
 void vmap_abort(struct vmap_info *info, unsigned long mapped) QUARRY_INT(vmap_abort);
 /* Free the area of `kind` that starts at `address`, or report for `call` why not. Context: any. */

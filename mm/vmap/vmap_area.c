@@ -301,17 +301,27 @@ bool vmap_area_find_locked(uintptr_t va, struct vmap_info *info)
 
 int vmap_area_claim_locked(uintptr_t start, unsigned kind, struct vmap_info *info)
 {
+	uintptr_t entry;
 	struct vmap_chunk *chunk;
+	struct vmap_large *large;
 
-	if (!vmap_area_find_locked(start, info) || info->start != start)
+	if (!vmap_dir_covers(start) || start % PAGE_SIZE)
+		return -QUARRY_ENOENT;
+	entry = dir_entry(dir_index(start));
+	chunk = entry_chunk(entry);
+	large = entry_large(entry);
+	if (chunk && bitmap_test(chunk->starts, page_bit(start)))
+		chunk_describe(chunk, page_bit(start), info);
+	else if (large && !large->claimed && large->info.start == start)
+		*info = large->info;
+	else
 		return -QUARRY_ENOENT;
 	if (info->flags != kind)
 		return -QUARRY_EINVAL;
-	chunk = shared_chunk(start);
 	if (chunk)
-		bitmap_clear(chunk->starts, page_bit(start), 1);
+		bitmap_clear_bit(chunk->starts, page_bit(start));
 	else
-		large_at(start)->claimed = true;
+		large->claimed = true;
 	count_alloc_pages(info, false);
 	return 0;
 }
@@ -336,10 +346,15 @@ void vmap_area_keep_locked(uintptr_t start, uintptr_t word)
 		large_at(start)->info.caller = word;
 }
 
-void vmap_area_revive_locked(const struct vmap_info *info)
+uintptr_t vmap_area_revive_locked(const struct vmap_info *info)
 {
-	chunk_record(shared_chunk(info->start), page_bit(info->start), info);
+	struct vmap_chunk *chunk = shared_chunk(info->start);
+	unsigned bit = page_bit(info->start);
+	uintptr_t kept = chunk->caller[bit / 2];
+
+	chunk_record(chunk, bit, info);
 	count_alloc_pages(info, true);
+	return kept;
 }
 
 void vmap_area_resize_locked(uintptr_t start, size_t size)

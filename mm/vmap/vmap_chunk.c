@@ -12,11 +12,6 @@
 #include "mm/base/assert.h"
 #include "mm/base/bitmap.h"
 
-#define SHAPE_FLAGS_SHIFT 10
-#define SHAPE_PAGES ((1u << SHAPE_FLAGS_SHIFT) - 1)
-#define SIZE_HOME_SHIFT 21 /* an area of a chunk is smaller than 2 MiB */
-#define SIZE_BYTES ((1u << SIZE_HOME_SHIFT) - 1)
-
 void chunk_init(struct vmap_chunk *chunk, uintptr_t base, unsigned first, unsigned last)
 {
 	/* The tables behind the header are read only where a start bit is set. */
@@ -49,28 +44,9 @@ void chunk_take(struct vmap_chunk *chunk, unsigned bit, unsigned total)
 	chunk->hint = (uint16_t)(bit + total < CHUNK_PAGES ? bit + total : 0);
 }
 
-void chunk_record(struct vmap_chunk *chunk, unsigned bit, const struct vmap_info *info)
-{
-	MM_ASSERT(!bitmap_test(chunk->starts, bit));
-	bitmap_set(chunk->starts, bit, 1);
-	chunk->shape[bit / 2] = (uint16_t)(info->pages | info->flags << SHAPE_FLAGS_SHIFT);
-	chunk->size[bit / 2] = (uint32_t)info->size | info->home << SIZE_HOME_SHIFT;
-	chunk->caller[bit / 2] = info->caller;
-}
-
 void chunk_resize(struct vmap_chunk *chunk, unsigned bit, size_t size)
 {
 	chunk->size[bit / 2] = (chunk->size[bit / 2] & ~SIZE_BYTES) | (uint32_t)size;
-}
-
-void chunk_describe(const struct vmap_chunk *chunk, unsigned bit, struct vmap_info *info)
-{
-	info->start = chunk->base + ((uintptr_t)bit << PAGE_SHIFT);
-	info->pages = chunk->shape[bit / 2] & SHAPE_PAGES;
-	info->flags = (unsigned)chunk->shape[bit / 2] >> SHAPE_FLAGS_SHIFT;
-	info->size = chunk->size[bit / 2] & SIZE_BYTES;
-	info->home = chunk->size[bit / 2] >> SIZE_HOME_SHIFT;
-	info->caller = chunk->caller[bit / 2];
 }
 
 unsigned chunk_area_of(const struct vmap_chunk *chunk, unsigned bit)

@@ -24,6 +24,9 @@
 #include <quarry/arch.h>
 #include <quarry/types.h>
 
+#include "mm/base/assert.h"
+#include "mm/base/bitmap.h"
+
 #define CHUNK_PAGES 512u
 #define CHUNK_SHIFT (PAGE_SHIFT + 9)
 #define CHUNK_WORDS (CHUNK_PAGES / 64)
@@ -62,6 +65,36 @@ struct vmap_chunk {
 };
 QUARRY_STATIC_ASSERT(sizeof(struct vmap_chunk) <= PAGE_SIZE, "a chunk's description is one page");
 
+#define SHAPE_FLAGS_SHIFT 10
+#define SHAPE_PAGES ((1u << SHAPE_FLAGS_SHIFT) - 1)
+#define SIZE_HOME_SHIFT 21 /* an area of a chunk is smaller than 2 MiB */
+#define SIZE_BYTES ((1u << SIZE_HOME_SHIFT) - 1)
+
+/* Make [bit, ...), just taken, a live area. */
+static inline void chunk_record(struct vmap_chunk *chunk, unsigned bit,
+				const struct vmap_info *info)
+{
+	MM_ASSERT(!bitmap_test(chunk->starts, bit));
+	bitmap_set_bit(chunk->starts, bit);
+	chunk->shape[bit / 2] = (uint16_t)(info->pages | info->flags << SHAPE_FLAGS_SHIFT);
+	chunk->size[bit / 2] = (uint32_t)info->size | info->home << SIZE_HOME_SHIFT;
+	chunk->caller[bit / 2] = info->caller;
+}
+
+/* Describe the area whose first page is `bit`. */
+static inline void chunk_describe(const struct vmap_chunk *chunk, unsigned bit,
+				  struct vmap_info *info)
+{
+	unsigned shape = chunk->shape[bit / 2], size = chunk->size[bit / 2];
+
+	info->start = chunk->base + ((uintptr_t)bit << PAGE_SHIFT);
+	info->pages = shape & SHAPE_PAGES;
+	info->flags = shape >> SHAPE_FLAGS_SHIFT;
+	info->size = size & SIZE_BYTES;
+	info->home = size >> SIZE_HOME_SHIFT;
+	info->caller = chunk->caller[bit / 2];
+}
+
 /* An empty chunk at `base` of which only pages [first, last) lie in the window. */
 void chunk_init(struct vmap_chunk *chunk, uintptr_t base, unsigned first, unsigned last)
 	QUARRY_INT(chunk_init);
@@ -71,14 +104,8 @@ unsigned chunk_search(struct vmap_chunk *chunk, unsigned total, unsigned long al
 	QUARRY_INT(chunk_search);
 /* Use [bit, bit + total), found by chunk_search. */
 void chunk_take(struct vmap_chunk *chunk, unsigned bit, unsigned total) QUARRY_INT(chunk_take);
-/* Make [bit, ...), just taken, a live area. */
-void chunk_record(struct vmap_chunk *chunk, unsigned bit, const struct vmap_info *info)
-	QUARRY_INT(chunk_record);
 /* Record another size of the area whose first page is `bit`. */
 void chunk_resize(struct vmap_chunk *chunk, unsigned bit, size_t size) QUARRY_INT(chunk_resize);
-/* Describe the area whose first page is `bit`. */
-void chunk_describe(const struct vmap_chunk *chunk, unsigned bit, struct vmap_info *info)
-	QUARRY_INT(chunk_describe);
 /* First page of the live area that maps page `bit`, or CHUNK_PAGES. */
 unsigned chunk_area_of(const struct vmap_chunk *chunk, unsigned bit) QUARRY_INT(chunk_area_of);
 /* [bit, bit + total), in use and not retired, is free. */

@@ -265,7 +265,8 @@ static void fresh_world(const struct mock_config *config)
 	world->live = true;
 	world->cpus = config->cpus ? config->cpus : 1;
 	world->levels = formats[config->format].levels;
-	world->max_leaf_level = formats[config->format].max_leaf_level;
+	world->max_leaf_level =
+		config->small_leaves ? 0 : formats[config->format].max_leaf_level;
 	world->random = 0x51a7e;
 	world->unmap_free = config->unmap_free;
 	mock_hooks_fill(config);
@@ -314,6 +315,7 @@ int mock_try_start(const struct mock_config *config)
 	params.direct_map_offset = MOCK_DIRECT;
 	if (!params.direct_map_limit || params.direct_map_limit > MOCK_DIRECT_SIZE)
 		params.direct_map_limit = MOCK_DIRECT_SIZE;
+	params.vfree_unmaps = !c->park_areas;
 	params.nr_cpus = mock_world.cpus;
 	params.ops = &mock_world.ops;
 	mock_lay_out_memory(params.map, params.nr_map);

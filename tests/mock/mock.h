@@ -56,6 +56,8 @@ struct mock_config {
 	bool bare_window;      /* window and root table exist, the library is not told */
 	uint64_t vmalloc_size; /* default 1 GiB */
 	unsigned format;       /* page-table format (MOCK_PT_*) */
+	bool small_leaves;     /* the CPU has no huge leaves */
+	bool park_areas;       /* freed vmalloc areas may stay mapped; else vfree unmaps at once */
 	bool no_sleep;         /* stay before quarry_sleeping_works() */
 	bool no_optional;      /* of the optional hooks offer only report and fault */
 	bool flush_hook;       /* offer flush_tlb_others; else the library uses call_others */

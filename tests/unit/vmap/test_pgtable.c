@@ -9,7 +9,7 @@ static const unsigned levels[] = {3, 4, 5};
 
 static void start(unsigned f)
 {
-	struct mock_config config = {.format = formats[f]};
+	struct mock_config config = {.format = formats[f], .small_leaves = true};
 
 	mock_start(&config);
 	assert_int_equal(pgtable_levels(), levels[f]);

@@ -3,6 +3,8 @@
  * stale translation. */
 #include "vmap_test.h"
 
+#include "mm/vmap/pgtable.h"
+
 static const unsigned formats[] = {MOCK_PT_LEVELS_3, MOCK_PT_LEVELS_4, MOCK_PT_LEVELS_5};
 
 /* Each page is really there at both of its addresses; the guard page is not. */
@@ -26,6 +28,77 @@ static void g003_vmalloc_maps_every_page(void **state)
 		assert_int_equal(vmalloc_nr_pages(), 0);
 		mock_stop();
 	}
+}
+
+static unsigned level_at(uintptr_t va)
+{
+	struct pt_leaf leaf;
+
+	assert_int_equal(pgtable_query(va, true, &leaf), 0);
+	return leaf.level;
+}
+
+/* Where blocks of 2 MiB are free, whole 2 MiB are one entry each; the rest is not, nor is the guard
+ * mapped. No leaf table is made for them. */
+static void huge_leaves(void **state)
+{
+	(void)state;
+	for (unsigned f = 0; f < COUNT(formats); f++) {
+		struct mock_config config = {.format = formats[f]};
+		unsigned long none, tables;
+		char *p;
+
+		mock_start(&config);
+		none = pgtable_pages();
+		vfree(vmalloc(2 * MOCK_MIB)); /* the upper tables are there */
+		tables = pgtable_pages();
+		p = vmalloc(7 * MOCK_MIB);
+		assert_int_equal(pgtable_pages(), tables + 1);
+		for (unsigned long at = 0; at < 7 * MOCK_MIB; at += PAGE_SIZE)
+			assert_int_equal(level_at(va_of(p) + at), at < 6 * MOCK_MIB);
+		touch_pages(p, 1792);
+		assert_true(mock_faults(va_of(p) + 7 * MOCK_MIB));
+		assert_int_equal(pgtable_count(va_of(p), va_of(p) + 8 * MOCK_MIB), 1792);
+		assert_int_equal(mm_check(), 0);
+		vfree(p);
+		assert_true(mock_faults(va_of(p)));
+		assert_true(mock_faults(va_of(p) + 6 * MOCK_MIB));
+		vmap_drain();
+		assert_int_equal(pgtable_pages(), none);
+		mock_stop();
+	}
+}
+
+/* Small and huge leaves follow each other at the same addresses: a leaf table that is still there
+ * is used, and gone after a drain. */
+static void huge_after_small(void **state)
+{
+	char *small[4], *huge;
+
+	(void)state;
+	mock_start(NULL);
+	for (unsigned i = 0; i < COUNT(small); i++)
+		small[i] = vmalloc(511 * PAGE_SIZE);
+	for (unsigned i = 0; i < COUNT(small); i++)
+		vfree(small[i]);
+	vm_unmap_aliases();
+	huge = vmalloc(4 * MOCK_MIB);
+	assert_ptr_equal(huge, small[0]);
+	assert_int_equal(level_at(va_of(huge)), 0);
+	touch_pages(huge, 1024);
+	vfree(huge);
+	vmap_drain();
+	huge = vmalloc(4 * MOCK_MIB);
+	assert_ptr_equal(huge, small[0]);
+	assert_int_equal(level_at(va_of(huge)), 1);
+	touch_pages(huge, 1024);
+	vfree(huge);
+	vm_unmap_aliases();
+	small[0] = vmalloc(511 * PAGE_SIZE);
+	assert_ptr_equal(huge, small[0]);
+	touch_pages(small[0], 511);
+	vfree(small[0]);
+	mock_stop();
 }
 
 static void g123_vzalloc_is_zero(void **state)
@@ -364,8 +437,9 @@ static void four_cpus(void **state)
 	struct mock_config config = {.cpus = 4};
 
 	(void)state;
-	for (unsigned hook = 0; hook < 2; hook++) {
-		config.flush_hook = hook;
+	for (unsigned way = 0; way < 3; way++) {
+		config.flush_hook = way == 1;
+		config.park_areas = way == 2;
 		mock_start(&config);
 		mock_run_cpus(4, churn, NULL);
 		for (unsigned i = 0; i < 4; i++) {
@@ -380,6 +454,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(g003_vmalloc_maps_every_page),
+		cmocka_unit_test(huge_leaves),
+		cmocka_unit_test(huge_after_small),
 		cmocka_unit_test(g123_vzalloc_is_zero),
 		cmocka_unit_test(g123_impossible_sizes),
 		cmocka_unit_test(every_page_count),

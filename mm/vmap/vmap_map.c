@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmap_map.c: fill and clear the entries of an area.
+ *
+ * A block that covers whole 2 MiB (1 GiB) at addresses that are multiples of it gets a huge leaf
+ * for each, unless a table of small leaves is there from areas that used these addresses before: to
+ * replace a table every CPU would have to flush first. A huge leaf belongs to one area as a whole.
+ *
+ * Locking     none: the entries of an area belong to who allocated or claimed it.
+ * Cost        per page one entry read and one written, with a huge leaf one for all its pages; per
+ *             2 MiB and per block one walk.
+ * Start at    vmap_map_block, vmap_unmap_pages
+ */
+#include "mm/base/bits.h"
+#include "mm/base/log.h"
+#include "mm/gfp/gfp.h"
+#include "mm/vmap/pgtable.h"
+#include "mm/vmap/vmap.h"
+
+gfp_t vmap_own_gfp(gfp_t gfp)
+{
+	return gfp & (__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_MEMALLOC |
+		      __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL |
+		      __GFP_NOLOCKDEP | __GFP_NOWARN);
+}
+
+unsigned long vmap_map_pages(uintptr_t va, struct page *const *pages, unsigned long n,
+			     unsigned prot, gfp_t gfp)
+{
+	uintptr_t start = va;
+	unsigned long done = 0;
+
+	while (done < n) {
+		struct pt_run run = pgtable_create(va, n - done,
+						   vmap_own_gfp(gfp) | __GFP_NOWARN);
+		unsigned long i = 0;
+
+		if (!run.pte)
+			break;
+		for (; i < run.pages; i++) {
+			quarry_pte_t old = arch_pte_read(&run.pte[i]);
+
+			if (arch_pte_present(old)) {
+				mm_report(VMAP_TABLE, "vmap", (void *)va, old, 0);
+				break;
+			}
+			arch_pte_write(&run.pte[i],
+				       arch_pte_leaf(page_to_phys(pages[done + i]), prot, 0));
+		}
+		done += i;
+		va += i << PAGE_SHIFT;
+		if (i < run.pages)
+			break;
+	}
+	if (done)
+		arch_tlb_map_sync(start, va);
+	return done;
+}
+
+/* Present is a bit of an entry, or a field that is zero. */
+static bool four_absent(const quarry_pte_t *pte)
+{
+	return !arch_pte_present(arch_pte_read(&pte[0]) | arch_pte_read(&pte[1]) |
+				 arch_pte_read(&pte[2]) | arch_pte_read(&pte[3]));
+}
+
+/* Pages that a leaf of `level` maps. */
+static unsigned long leaf_pages(unsigned level)
+{
+	return 1ul << 9 * level;
+}
+
+/* The highest level at which one leaf can map the first of n pages. Root entries never change. */
+static unsigned leaf_level(uintptr_t va, phys_addr_t phys, unsigned long n)
+{
+	unsigned max = (unsigned)min_u64(arch_pt_max_leaf_level(), pgtable_levels() - 2);
+	unsigned level = 0;
+
+	while (level < max && n >= leaf_pages(level + 1) &&
+	       !((va | phys) >> PAGE_SHIFT & (leaf_pages(level + 1) - 1)))
+		level++;
+	return level;
+}
+
+/* Write the entries of a run of a leaf table. Return: how many; fewer if one is in the way. */
+static unsigned long map_small(const struct pt_run *run, phys_addr_t phys, unsigned prot)
+{
+	/* The frame number is one field, so entries of neighbouring frames differ by a constant. */
+	quarry_pte_t pte = arch_pte_leaf(phys, prot, 0);
+	quarry_pte_t step = arch_pte_leaf(phys + PAGE_SIZE, prot, 0) - pte;
+	unsigned long i = 0;
+
+	while (i + 4 <= run->pages && four_absent(&run->pte[i])) {
+		for (unsigned k = 0; k < 4; k++, i++, pte += step)
+			arch_pte_write(&run->pte[i], pte);
+	}
+	for (; i < run->pages && !arch_pte_present(arch_pte_read(&run->pte[i])); i++) {
+		arch_pte_write(&run->pte[i], pte);
+		pte += step;
+	}
+	return i;
+}
+
+/* Map the first part of a block by one huge leaf, the largest that fits and finds no table in its
+ * place. Return: its pages, 0 if none does. */
+static unsigned long map_huge(uintptr_t va, phys_addr_t phys, unsigned long n, unsigned prot,
+			      gfp_t gfp)
+{
+	for (unsigned level = leaf_level(va, phys, n); level; level--)
+		if (!pgtable_map_huge(va, level, arch_pte_leaf(phys, prot, level), gfp))
+			return leaf_pages(level);
+	return 0;
+}
+
+/* Map the part of a block that a leaf table maps. Return: its pages, 0 on failure. */
+static unsigned long map_part(uintptr_t va, phys_addr_t phys, unsigned long n, unsigned prot,
+			      gfp_t gfp)
+{
+	struct pt_run run = pgtable_create(va, n, gfp);
+	unsigned long mapped = run.pte ? map_small(&run, phys, prot) : 0;
+
+	if (run.pte && !mapped)
+		mm_report(VMAP_TABLE, "vmap", (void *)va, arch_pte_read(run.pte), 0);
+	return mapped;
+}
+
+unsigned long vmap_map_block(uintptr_t va, phys_addr_t phys, unsigned long n, unsigned prot,
+			     gfp_t gfp)
+{
+	uintptr_t start = va;
+	unsigned long done = 0;
+
+	gfp = vmap_own_gfp(gfp) | __GFP_NOWARN;
+	while (done < n) {
+		unsigned long mapped = map_huge(va, phys, n - done, prot, gfp);
+
+		if (!mapped)
+			mapped = map_part(va, phys, n - done, prot, gfp);
+		if (!mapped)
+			break;
+		done += mapped;
+		va += mapped << PAGE_SHIFT;
+		phys += mapped << PAGE_SHIFT;
+	}
+	if (done)
+		arch_tlb_map_sync(start, va);
+	return done;
+}
+
+/* Clear n entries of a run. Return: were all present? */
+static bool clear_entries(quarry_pte_t *pte, unsigned long n)
+{
+	quarry_pte_t all = ~(quarry_pte_t)0;
+
+	for (; n >= 4; n -= 4, pte += 4) {
+		all &= arch_pte_read(&pte[0]) & arch_pte_read(&pte[1]) & arch_pte_read(&pte[2]) &
+		       arch_pte_read(&pte[3]);
+		for (unsigned i = 0; i < 4; i++)
+			arch_pte_write(&pte[i], 0);
+	}
+	for (; n; n--, pte++) {
+		all &= arch_pte_read(pte);
+		arch_pte_write(pte, 0);
+	}
+	return arch_pte_present(all);
+}
+
+/* Take the block that an entry leads to. Return: its pages; 0 if it is none of ours that begins
+ * there, so its head's entry was lost: it may be anywhere. */
+static unsigned long collect_block(quarry_pte_t pte, unsigned level, struct page_chain *blocks)
+{
+	struct page *head = phys_to_page(arch_pte_addr(pte, level));
+
+	if (unlikely(compound_head(head) != head))
+		return 0;
+	chain_push(blocks, head);
+	return 1ul << page_order(head);
+}
+
+void vmap_unmap_pages(uintptr_t va, unsigned long n, struct page_chain *blocks)
+{
+	unsigned long block = 0; /* pages of the current block that are still mapped */
+
+	while (n) {
+		struct pt_run run = pgtable_find(va, n);
+		bool whole = !run.level || run.pages == leaf_pages(run.level);
+		unsigned long part;
+
+		for (unsigned long i = 0; i < run.pages; i += part) {
+			quarry_pte_t pte = arch_pte_read(&run.pte[i]);
+			bool good = whole && arch_pte_is_leaf(pte, run.level);
+
+			if (good && blocks && !block) {
+				block = collect_block(pte, run.level, blocks);
+				good = block != 0;
+			}
+			if (!good)
+				mm_report(VMAP_TABLE, "vunmap", (void *)va, pte, run.level);
+			part = run.level ? run.pages : min_u64(block ? block : 1, run.pages - i);
+			block -= (unsigned long)min_u64(block, part);
+			if (run.level && good)
+				arch_pte_write(run.pte, 0);
+			else if (!run.level && !clear_entries(&run.pte[i], part) && good)
+				mm_report(VMAP_TABLE, "vunmap", (void *)va, pte, part);
+		}
+		va += run.pages << PAGE_SHIFT;
+		n -= run.pages;
+	}
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmap_park.h: freed areas that stay mapped for the next request of their size.
+ *
+ * vfree of a small area parks it: the area is claimed, its pages stay mapped, and it lies on a list
+ * for its node and number of pages, linked by the word that a claimed area keeps. The next vmalloc
+ * of that size takes it over. Nothing is unmapped, so no CPU needs to flush.
+ *
+ * Invariants, checked by vmap_park_check
+ *   K1  an area on a list is claimed, small, of kind VMAP_ALLOC; home and pages tell its list
+ *   K2  pages = the sum of their pages; bit i of filled = list i is not empty
+ *   K3  what vmap_park_leave_locked took off a list is counted as leaving until its pages and
+ *       addresses wait for a flush or are free
+ *
+ * Bound       8 MiB, on small machines 1/64 of memory. Above it areas leave in turn.
+ * Locking     vmap_lock.
+ * Cost        parking and taking over: a dozen words under one hold of the lock. Memory: 512 bytes
+ *             a node.
+ * Start at    vmap_park_locked, vmap_unpark
+ */
+#ifndef QUARRY_MM_VMAP_PARK_H
+#define QUARRY_MM_VMAP_PARK_H
+
+#include "mm/vmap/vmap_area.h"
+
+#define PARK_PAGES_MAX 64u /* of an area: above, a flush costs less than the memory is worth */
+
+/* Nothing is parked; nothing will be if `on` is false. */
+void vmap_park_init(bool on) QUARRY_INT(vmap_park_init);
+/* Memory was added: how much may be parked. Context: any. */
+void vmap_park_set_limit(void) QUARRY_INT(vmap_park_set_limit);
+
+/* Where areas of such a request may be parked, as vmap_info has it; 0: nowhere. Context: any. */
+unsigned vmap_park_home(unsigned long pages, unsigned long align, gfp_t gfp, int node)
+	QUARRY_INT(vmap_park_home);
+/* Take over a parked area for `info`: sets start, the area is live. Context: any but NMI. Return:
+ * false if none fits. */
+bool vmap_unpark(struct vmap_info *info) QUARRY_INT(vmap_unpark);
+/* Park a claimed area; in an interrupt only if there is room. PARK_OVER: done, and more is parked
+ * than may be: to be followed by vmap_park_leave_locked. */
+enum park_result { PARK_NO, PARK_DONE, PARK_OVER };
+enum park_result vmap_park_locked(const struct vmap_info *info, bool in_irq)
+	QUARRY_INT(vmap_park_locked);
+/* Take an area off the lists if more than `most` pages are parked; ~0ul: more than may be. The
+ * caller unmaps it, then calls vmap_park_left; pinned from here to there. Return: false if there is
+ * none to take. */
+bool vmap_park_leave_locked(unsigned long most, struct vmap_info *info)
+	QUARRY_INT(vmap_park_leave_locked);
+void vmap_park_left(void) QUARRY_INT(vmap_park_left);
+/* Areas that are leaving now. Context: any. */
+unsigned vmap_park_leaving(void) QUARRY_INT(vmap_park_leaving);
+
+/* Pages that are parked. Context: any. */
+unsigned long vmap_parked_pages(void) QUARRY_INT(vmap_parked_pages);
+/* Check K1 and K2 and report. Return: number of broken invariants. Context: any but NMI. */
+unsigned long vmap_park_check(void) QUARRY_INT(vmap_park_check);
+
+#endif
