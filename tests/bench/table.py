@@ -27,7 +27,7 @@ def main():
             value = ours.get(row['case'])
             mine = f'{value:.0f}' if value is not None else '-'
             ratio = f'{value / float(row["linux612"]):.2f}' if value is not None else '-'
-            met = ' met' if value is not None and value <= float(row['goal']) else ''
+            met = ' met' if value is not None and round(value) <= float(row['goal']) else ''
             dear = ''.join(f'{n:9.2f}' for n in traced.get(row['case'], ()))
             print(f'{row["case"]:36}{mine:>11}{row["lean61"] or "-":>11}{row["linux612"]:>11}{ratio:>8}'
                   f'{row["goal"]:>9}{met:5}{dear}'.rstrip())
