@@ -278,7 +278,8 @@ static struct page *found(const struct climb *climb, struct page *head)
 	return head;
 }
 
-static struct page *fail(const struct climb *climb)
+/* Tell why. Apart, because the record is large: the climb must not carry its weight on the stack. */
+static QUARRY_NOINLINE struct page *fail(const struct climb *climb)
 {
 	const struct page_request *request = climb->request;
 	struct quarry_failure failure = {
