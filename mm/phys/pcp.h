@@ -79,13 +79,21 @@ static QUARRY_ALWAYS_INLINE struct page_count *stock_traffic(const struct page_s
 				     COUNT_ROW * STOCK_COLUMNS * sizeof(struct page_stock));
 }
 
+#if defined(__SANITIZE_THREAD__)
+#define RACES_ARE_CHECKED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RACES_ARE_CHECKED 1
+#endif
+#endif
+
 /*
  * One more, in a word that only this CPU writes and others may read: one instruction, where an
  * atomic load and store are three. A checker that follows the language is told the three.
  */
 static QUARRY_ALWAYS_INLINE void count_one(unsigned long *word)
 {
-#ifdef __SANITIZE_THREAD__
+#ifdef RACES_ARE_CHECKED
 	__atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
 #else
 	++*word;
