@@ -278,7 +278,7 @@ static struct page *found(const struct climb *climb, struct page *head)
 	return head;
 }
 
-/* Tell why. Apart, because the record is large: the climb must not carry its weight on the stack. */
+/* Tell why. Apart, because the record is large: the climb must not carry it on the stack. */
 static QUARRY_NOINLINE struct page *fail(const struct climb *climb)
 {
 	const struct page_request *request = climb->request;

@@ -427,7 +427,7 @@ void buddy_feed(struct zone *zone, unsigned long first, unsigned long end)
 	unsigned long whole = (unsigned long)align_up(first, MAX_ORDER_NR_PAGES);
 	unsigned long whole_end = (unsigned long)align_down(end, MAX_ORDER_NR_PAGES);
 
-	zone->managed += end - first;
+	__atomic_store_n(&zone->managed, zone->managed + (end - first), __ATOMIC_RELAXED);
 	if (whole >= whole_end) {
 		feed_edge(zone, first, end);
 		return;

@@ -66,7 +66,7 @@ static uint16_t capacity(unsigned long pages, unsigned order)
 /* Now, and when all memory that was announced is there: slots are laid out for that. */
 static uint16_t stock_capacity(const struct zone *zone, unsigned order)
 {
-	return capacity(zone->managed, order);
+	return capacity(__atomic_load_n(&zone->managed, __ATOMIC_RELAXED), order);
 }
 static uint16_t stock_room(const struct zone *zone, unsigned order)
 {

@@ -35,7 +35,7 @@ void frames_retire(struct zone *zone, unsigned long first, unsigned long end)
 			forget_pageblock(zone, first);
 		else
 			reserve_frames(zone, first, stop);
-		zone->managed -= pages;
+		__atomic_store_n(&zone->managed, zone->managed - pages, __ATOMIC_RELAXED);
 		zone_tally(&zone->given, pages);
 		__atomic_store_n(&zone->present, zone->present - pages, __ATOMIC_RELAXED);
 		zone_unlock(zone, irq);
