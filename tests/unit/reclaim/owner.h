@@ -124,7 +124,7 @@ static int owner_migrate(struct page *dst, struct page *src, enum migrate_mode m
 	memcpy(page_address(dst), page_address(src), PAGE_SIZE << slot->order);
 	set_page_private(dst, page_private(src));
 	set_page_private(src, 0);
-	slot->page = dst;
+	__atomic_store_n(&slot->page, dst, __ATOMIC_RELAXED);
 	slot->isolated = false;
 	slot->moves++;
 	owner.migrated++;
