@@ -17,6 +17,11 @@
  *      order 1   |   A   | free  |               |
  *      order 0   | A |fre|                       |      give A back: merge 3 times
  *
+ * Which block to take: of the smallest order that fits, so that large blocks last; of that order,
+ * rather one whose buddy is broken up. If the buddy is one block in use, a single free merges
+ * the two, so that block is kept back: it is listed last, the others first. What the buddy is
+ * cannot change while its neighbour is free, so nothing is moved about later (decision 9).
+ *
  * Invariants: zone.h I2-I5.
  * A struct page is written only if it is the head of a block: splitting writes the upper half's
  * head, merging marks the absorbed head inner. So all heads are found by clearing low bits of a
@@ -72,7 +77,10 @@ static void split_down(struct zone *zone, struct page *head, unsigned have, unsi
 	while (have > order) {
 		prepare_split(zone, head, have);
 		have--;
-		free_list_push(zone, head + (1ul << have), have, type);
+		if (have > order)
+			free_list_push(zone, head + (1ul << have), have, type);
+		else /* its buddy is in use as a whole */
+			free_list_append(zone, head + (1ul << have), have, type);
 	}
 }
 
@@ -87,22 +95,6 @@ static void retype(unsigned long pfn, unsigned order, unsigned type)
 }
 
 /* ---- giving back ---- */
-
-/* The free buddy of a block, if it is there and of the same order and zone; NULL otherwise. */
-static struct page *free_buddy(const struct zone *zone, unsigned long pfn, unsigned order)
-{
-	const uint32_t mask = PAGE_TYPE_MASK | 0xffu << QUARRY_PG_ZONE_SHIFT;
-	unsigned long buddy_pfn = pfn ^ 1ul << order;
-	struct page *buddy = pfn_to_page(buddy_pfn);
-
-	/* Inside the pageblock every struct page is meaningful; the next pageblock may be a hole.
-	 * */
-	if (order >= pageblock_order && !pageblock_state(buddy_pfn))
-		return NULL;
-	return (page_flags(buddy) & mask) == page_state(QUARRY_PAGE_FREE, order, 0, zone->number)
-		       ? buddy
-		       : NULL;
-}
 
 /* May blocks of pageblock size or more with these types merge? Special types keep their borders
  * (H6). */
@@ -130,30 +122,88 @@ static inline void count_listed(struct zone *zone, unsigned type, unsigned long 
 		count_special(zone, type, pages);
 }
 
-void buddy_give(struct zone *zone, struct page *head, unsigned order)
+/* The upper one of two buddies that merge is no head any more. */
+static inline void absorb(const struct zone *zone, struct page *upper)
+{
+	page_set_flags(upper, page_state(QUARRY_PAGE_INNER, 0, 0, zone->number));
+}
+
+/* A block of pageblock size or more: the next pageblock may be a hole, or of another type. */
+static QUARRY_NOINLINE void give_large(struct zone *zone, unsigned long pfn, unsigned order,
+				       unsigned type)
+{
+	const uint32_t mask = PAGE_TYPE_MASK | 0xffu << QUARRY_PG_ZONE_SHIFT;
+
+	for (; order < MAX_PAGE_ORDER; order++) {
+		unsigned long buddy_pfn = pfn ^ 1ul << order;
+		struct page *buddy = pfn_to_page(buddy_pfn);
+		if (!pageblock_state(buddy_pfn) ||
+		    (page_flags(buddy) & mask) !=
+			    page_state(QUARRY_PAGE_FREE, order, 0, zone->number))
+			break;
+		unsigned listed = page_mobility(buddy);
+		if (!may_merge(type, listed))
+			break;
+		free_list_unlink(zone, buddy, order, listed);
+		absorb(zone, pfn_to_page(pfn | 1ul << order));
+		pfn &= ~(1ul << order);
+		retype(pfn, order + 1, type);
+	}
+	free_list_push(zone, pfn_to_page(pfn), order, type);
+}
+
+/*
+ * Merge a block with its buddies as far as they are free, and list it. Inside a pageblock every
+ * struct page is meaningful and a free block is listed under the pageblock's type, so one
+ * comparison of a whole flags word tells whether the buddy can merge.
+ */
+static QUARRY_ALWAYS_INLINE void give(struct zone *zone, struct page *head, unsigned order,
+				      unsigned type)
 {
 	unsigned long pfn = page_to_pfn(head);
-	unsigned type = pageblock_list(pfn);
-	struct page *buddy;
+	uint32_t state = page_state(QUARRY_PAGE_FREE, order, type, zone->number);
 
 	MM_ASSERT(order <= MAX_PAGE_ORDER && !(pfn & ((1ul << order) - 1)));
 	MM_ASSERT(page_zone_number(head) == zone->number);
+	for (; order < pageblock_order; order++, state += 1u << QUARRY_PG_ORDER_SHIFT) {
+		struct page *buddy = pfn_to_page(pfn ^ 1ul << order);
+		uint32_t differs = page_flags(buddy) ^ state;
+		if (differs) {
+			if (differs & 0xfu << QUARRY_PG_ORDER_SHIFT)
+				free_list_push_as(zone, pfn_to_page(pfn), order, type, state);
+			else
+				free_list_append_as(zone, pfn_to_page(pfn), order, type, state);
+			return;
+		}
+		free_list_unlink(zone, buddy, order, type);
+		absorb(zone, pfn_to_page(pfn | 1ul << order));
+		pfn &= ~(1ul << order);
+	}
+	give_large(zone, pfn, order, type);
+}
+
+void buddy_give(struct zone *zone, struct page *head, unsigned order)
+{
+	unsigned type = pageblock_list(page_to_pfn(head));
+
 	page_clear_count(head);
 	count_listed(zone, type, 1ul << order);
-	while (order < MAX_PAGE_ORDER && (buddy = free_buddy(zone, pfn, order))) {
-		unsigned listed = page_mobility(buddy);
-		if (order >= pageblock_order && !may_merge(type, listed))
-			break;
-		free_list_unlink(zone, buddy, order, listed);
-		struct page *upper = buddy > head ? buddy : head;
-		page_set_flags(upper, page_state(QUARRY_PAGE_INNER, 0, 0, zone->number));
-		pfn &= ~(1ul << order);
-		head = pfn_to_page(pfn);
-		order++;
-		if (order > pageblock_order)
-			retype(pfn, order, type);
+	give(zone, head, order, type);
+}
+
+void buddy_give_many(struct zone *zone, struct page *const *heads, unsigned nr, unsigned order)
+{
+	unsigned long usual = 0;
+
+	for (unsigned i = 0; i < nr; i++) {
+		unsigned type = pageblock_list(page_to_pfn(heads[i]));
+		if (likely(type < MIGRATE_PCPTYPES))
+			usual++;
+		else
+			count_special(zone, type, 1ul << order);
+		give(zone, heads[i], order, type);
 	}
-	free_list_push(zone, head, order, type);
+	zone_count_free(zone, usual << order);
 }
 
 void pageblock_relist(struct zone *zone, unsigned long start)
@@ -302,32 +352,63 @@ struct page *buddy_take(struct zone *zone, unsigned order, unsigned type)
 	return head;
 }
 
+/*
+ * Order of the block to take when `need` blocks of `order` are missing: the smallest that is
+ * listed, so that the fragments go first; but no larger than what holds all of them.
+ */
+static unsigned order_to_cut(const struct zone *zone, unsigned order, unsigned type, unsigned need)
+{
+	unsigned have = smallest_listed(zone, order, type);
+	unsigned most = order + (need > 1 ? highest_bit(need - 1) + 1 : 0);
+	unsigned cut = have < most ? have : most;
+
+	if (cut >= pageblock_order) /* parts need struct pages: of ready pageblocks alone */
+		cut = pageblock_order - 1;
+	return cut > order ? cut : order;
+}
+
+/* List the parts [used, 2^order) of a block that was cut up, part 0 at `head`, as free blocks. */
+static void list_rest(struct zone *zone, struct page *head, unsigned used, unsigned parts,
+		      unsigned order, unsigned type)
+{
+	if (type == MIGRATE_CMA)
+		__atomic_store_n(&zone->lent_free,
+				 zone->lent_free + ((unsigned long)(parts - used) << order),
+				 __ATOMIC_RELAXED);
+	for (unsigned size; used < parts; used += 1u << size) {
+		size = lowest_bit(used);
+		struct page *rest = head + ((unsigned long)used << order);
+		if (size)
+			free_list_push(zone, rest, order + size, type);
+		else
+			free_list_append(zone, rest, order, type);
+	}
+}
+
 unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsigned want,
 			 struct page **heads, uint32_t state)
 {
 	unsigned got = 0;
 
 	while (got < want) {
-		/* The largest block that is needed in full: cut up here, its parts never see a
-		 * list. */
-		unsigned have = smallest_listed(zone, order, type);
-		unsigned fits = order + highest_bit(want - got);
-		unsigned cut = have < NR_PAGE_ORDERS && have < fits ? have : fits;
-		cut = cut < pageblock_order ? cut : pageblock_order - 1;
-		if (cut < order)
-			cut = order;
+		/* Cut up here: its parts never see a list. */
+		unsigned cut = order_to_cut(zone, order, type, want - got);
 		struct page *head = take_uncounted(zone, cut, type);
-		if (!head && cut > order) {
-			cut = order;
-			head = take_uncounted(zone, cut, type);
-		}
+		if (!head && cut > order)
+			head = take_uncounted(zone, cut = order, type);
 		if (!head)
 			break;
-		for (unsigned long i = 0; i < 1ul << (cut - order); i++) {
-			struct page *part = head + (i << order);
-			page_set_flags(part, state);
-			page_clear_count(part);
-			heads[got++] = part;
+		unsigned parts = 1u << (cut - order);
+		unsigned used = parts < want - got ? parts : want - got;
+		struct page *part = head;
+		for (struct page **end = heads + used; heads < end; part += 1ul << order) {
+			page_set_word(part, state, 0);
+			*heads++ = part;
+		}
+		got += used;
+		if (used < parts) {
+			unsigned rest = pageblock_list(page_to_pfn(head));
+			list_rest(zone, head, used, parts, order, rest);
 		}
 	}
 	zone_count_free(zone, 0ul - ((unsigned long)got << order));
@@ -389,8 +470,11 @@ unsigned long buddy_count(const struct zone *zone, unsigned order)
 
 /* ---- feeding ---- */
 
-/* Frames of one pageblock that belong to no block yet: every struct page RESERVED, so that no merge
- * runs into a hole. */
+/*
+ * Frames of one pageblock that belong to no block yet: every struct page RESERVED, so that no merge
+ * runs into a hole. Next to them lies what was taken at boot and never moves: so what is free there
+ * goes to unmovable requests first, and no other pageblock is mixed for their sake.
+ */
 static void reserve_pageblock(struct zone *zone, unsigned long pfn)
 {
 	struct page *page = pfn_to_page(pageblock_start(pfn));
@@ -401,7 +485,8 @@ static void reserve_pageblock(struct zone *zone, unsigned long pfn)
 		page_set_flags(&page[i], page_state(QUARRY_PAGE_RESERVED, 0, 0, zone->number));
 		page_clear_count(&page[i]);
 	}
-	pageblock_set_state(pfn, BLOCK_READY | MIGRATE_MOVABLE);
+	pageblock_set_state(pfn, BLOCK_READY | (zone->type == ZONE_MOVABLE ? MIGRATE_MOVABLE
+									   : MIGRATE_UNMOVABLE));
 }
 
 /* Frames [first, end), which do not fill a maximum-order block: as the largest aligned blocks. */

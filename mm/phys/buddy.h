@@ -42,6 +42,9 @@ void buddy_release_atomic(struct zone *zone, unsigned type) QUARRY_INT(buddy_rel
 
 /* Give a block back; merges with its buddies as far as they are free. */
 void buddy_give(struct zone *zone, struct page *head, unsigned order) QUARRY_INT(buddy_give);
+/* The same for many blocks of one order that nobody refers to, for less. */
+void buddy_give_many(struct zone *zone, struct page *const *heads, unsigned nr, unsigned order)
+	QUARRY_INT(buddy_give_many);
 
 /* The pageblock at `start` changed its type or isolation: list its free blocks anew, and let them
  * merge. */

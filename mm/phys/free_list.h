@@ -31,28 +31,64 @@ static inline bool free_list_agrees(const struct zone *zone, const struct page *
 	uint32_t pfn = (uint32_t)page_to_pfn(head);
 	uint32_t next = head->lru.next, prev = head->lru.prev;
 
-	return (!next || pfn_to_page(next)->lru.prev == pfn) &&
+	return (next ? pfn_to_page(next)->lru.prev : zone->last[order][type]) == pfn &&
 	       (prev ? pfn_to_page(prev)->lru.next : zone->list[order][type]) == pfn;
 }
 
-static inline void free_list_push(struct zone *zone, struct page *head, unsigned order,
-				  unsigned type)
+/* What both ways of listing a block begin with; `state` is FREE, order, type and zone. Return: its
+ * frame. */
+static inline uint32_t free_list_enter(struct zone *zone, struct page *head, unsigned order,
+				       unsigned type, uint32_t state)
 {
 	uint32_t pfn = (uint32_t)page_to_pfn(head);
-	uint32_t next = zone->list[order][type];
 
 	MM_ASSERT(mm_lock_is_held(&zone->lock));
 	MM_ASSERT(order <= MAX_PAGE_ORDER && type < MIGRATE_TYPES);
+	MM_ASSERT(state == page_state(QUARRY_PAGE_FREE, order, type, zone->number));
 	MM_ASSERT(pfn && !(pfn & ((1u << order) - 1)));
 	MM_ASSERT_SLOW(free_block_is_sound(head, order));
-	page_set_flags(head, page_state(QUARRY_PAGE_FREE, order, type, zone->number));
-	head->lru.next = next;
-	head->lru.prev = 0;
-	if (next)
-		pfn_to_page(next)->lru.prev = pfn;
-	zone->list[order][type] = pfn;
+	page_set_flags(head, state);
 	zone->orders[type] |= 1u << order;
 	zone->count[order][type]++;
+	return pfn;
+}
+
+/* List a block as the next to be taken. */
+static inline void free_list_push_as(struct zone *zone, struct page *head, unsigned order,
+				     unsigned type, uint32_t state)
+{
+	uint32_t pfn = free_list_enter(zone, head, order, type, state);
+	uint32_t next = zone->list[order][type];
+
+	head->lru.next = next;
+	head->lru.prev = 0;
+	*(next ? &pfn_to_page(next)->lru.prev : &zone->last[order][type]) = pfn;
+	zone->list[order][type] = pfn;
+}
+static inline void free_list_push(struct zone *zone, struct page *head, unsigned order,
+				  unsigned type)
+{
+	free_list_push_as(zone, head, order, type,
+			  page_state(QUARRY_PAGE_FREE, order, type, zone->number));
+}
+
+/* List a block as the last to be taken. */
+static inline void free_list_append_as(struct zone *zone, struct page *head, unsigned order,
+				       unsigned type, uint32_t state)
+{
+	uint32_t pfn = free_list_enter(zone, head, order, type, state);
+	uint32_t prev = zone->list[order][type] ? zone->last[order][type] : 0;
+
+	head->lru.next = 0;
+	head->lru.prev = prev;
+	*(prev ? &pfn_to_page(prev)->lru.next : &zone->list[order][type]) = pfn;
+	zone->last[order][type] = pfn;
+}
+static inline void free_list_append(struct zone *zone, struct page *head, unsigned order,
+				    unsigned type)
+{
+	free_list_append_as(zone, head, order, type,
+			    page_state(QUARRY_PAGE_FREE, order, type, zone->number));
 }
 
 /* Take a listed block off its list; the head's state is the caller's to set. */
@@ -65,13 +101,9 @@ static inline void free_list_unlink(struct zone *zone, struct page *head, unsign
 	MM_ASSERT(page_flags(head) == page_state(QUARRY_PAGE_FREE, order, type, zone->number));
 	MM_ASSERT(free_list_agrees(zone, head, order, type));
 	MM_ASSERT(zone->count[order][type]);
-	if (next)
-		pfn_to_page(next)->lru.prev = prev;
-	if (prev)
-		pfn_to_page(prev)->lru.next = next;
-	else
-		zone->list[order][type] = next;
-	if (!zone->list[order][type])
+	*(next ? &pfn_to_page(next)->lru.prev : &zone->last[order][type]) = prev;
+	*(prev ? &pfn_to_page(prev)->lru.next : &zone->list[order][type]) = next;
+	if (!(next | prev))
 		zone->orders[type] &= ~(1u << order);
 	zone->count[order][type]--;
 }

@@ -2,13 +2,19 @@
 /*
  * pcp.c: filling, draining and sizing the CPUs' stocks of pages.
  *
- * Size  A stock of single pages holds at most 1/PARK_SHARE of the zone divided by the number of
- * CPUs, and never more
- *       than CAP_MAX pages; those of larger orders hold fewer. Small zones park nothing, so that a
- *       tiny machine has its last page at hand.
- * Cost  pop and push: about ten instructions. A refill takes the zone's lock once for at most
- * REFILL_MAX
- *       blocks, a drain once for DRAIN_CHUNK blocks: the bound on work with interrupts masked.
+ * Size    A stock of order 0-3 has slots for 1/PARK_SHARE of the zone divided by the number of
+ *         CPUs, and never for more than CAP_MAX pages; those of larger orders hold a few blocks.
+ *         Small zones park nothing, so that a tiny machine has its last page at hand.
+ * Demand  How many slots are used (cap) follows what the stock does. It starts with one. When it
+ *         runs empty it doubles; when it overflows it shrinks and gives back the oldest blocks. So
+ *         it grows to what is taken and given by turns, and frees alone do not fill it. Both hold
+ *         for a stock that is busy: that had, since the last time, at least 1/(BUSY_SHARE + 1) of
+ *         the blocks that the CPU's stocks moved. One that is not halves each time, down to
+ *         nothing: its few blocks would lie about and keep large blocks from merging, and the lock
+ *         for each is a small part of what the CPU does anyway (decision 9).
+ * Cost    pop and push: about ten instructions. A refill takes the zone's lock once for at most
+ *         REFILL_PAGES pages, a drain once for DRAIN_CHUNK blocks: the bound on work with
+ *         interrupts masked.
  *
  * Locking  none of its own; zone locks inside refill and drain, with the stock marked busy.
  */
@@ -19,17 +25,20 @@
 #include "mm/phys/buddy.h"
 #include "mm/phys/deferred.h"
 
-#define CAP_MAX 4096u /* single pages a stock: covers the burst of a 16 MiB mapping */
+/* Single pages a stock: covers the burst of a 16 MiB mapping, and what a refill left over. */
+#define CAP_MAX (4096u + REFILL_PAGES)
+#define CAP_START 1u  /* where demand is not known */
 #define CAP_MIN 8u    /* below this a stock of single pages does not pay: park nothing */
-/* Pages of a CPU's share of the zone for each page of a stock: about 5 % parked if all stocks are
- * full, and 0.013 % of memory for the slots. */
+/* Pages of a CPU's share of the zone for each page of a stock: 1.6 % of the zone parked for each
+ * stock that is full everywhere, and 0.017 % of memory for the slots. */
 #define PARK_SHARE 64u
 #define SHRINK_AFTER 3u /* orders 0-3 serve bursts; larger ones only alternating take and give */
 #define HUGE_SHARE 64u /* a CPU parks one block for each 64 of its order in its share of the zone */
 #define HUGE_CAP_MAX 4u
 #define DRAIN_CHUNK 32u
-/* Blocks that one free may have to give back: bounds its time; half a stock if that is less. */
-#define DRAIN_MAX 256u
+#define DRAIN_MAX 256u /* blocks that one free may have to give back: bounds its time */
+/* A stock is busy if no more than that many blocks moved for each of its own. */
+#define BUSY_SHARE 2u
 #define DRAIN_TRIES 1000u /* a CPU is busy for microseconds; only a broken cross-call gets here */
 
 QUARRY_STATE struct page_cpu *page_cpus[QUARRY_MAX_CPUS];
@@ -46,8 +55,8 @@ static QUARRY_STATE struct {
 /* ---- sizing ---- */
 
 /*
- * Blocks of `order` that a CPU may park for a mobility of a zone of `pages` pages: 4096, 1024, 512,
- * 256 for orders 0-3 of a large zone, at most 4 above.
+ * Blocks of `order` that a CPU may park for a mobility of a zone of `pages` pages: as many pages in
+ * each of orders 0-3, and at most 4 blocks above.
  */
 static uint16_t capacity(unsigned long pages, unsigned order)
 {
@@ -59,18 +68,87 @@ static uint16_t capacity(unsigned long pages, unsigned order)
 	if (order > SHRINK_AFTER)
 		single = min_u64((share >> order) / HUGE_SHARE, HUGE_CAP_MAX);
 	else if (order)
-		single >>= order + 1;
+		single >>= order;
 	return (uint16_t)min_u64(single, parking.limit);
 }
 
-/* Now, and when all memory that was announced is there: slots are laid out for that. */
-static uint16_t stock_capacity(const struct zone *zone, unsigned order)
+static uint32_t stock_room(const struct zone *zone, unsigned order)
 {
-	return capacity(__atomic_load_n(&zone->managed, __ATOMIC_RELAXED), order);
+	return __atomic_load_n(&zone->park_room[order], __ATOMIC_RELAXED);
 }
-static uint16_t stock_room(const struct zone *zone, unsigned order)
+
+/* Slots are laid out once, for the time when all memory that was announced is there. CPUs that do
+ * this at once find the same; order 0 tells that it is done, so it is last. */
+static void size_stocks(struct zone *zone)
 {
-	return capacity(zone->managed + zone->later, order);
+	bool laid_out = stock_room(zone, 0) != 0;
+
+	for (unsigned order = NR_PAGE_ORDERS; order-- > 0;) {
+		if (!laid_out)
+			__atomic_store_n(&zone->park_room[order],
+					 capacity(zone->managed + zone->later, order),
+					 __ATOMIC_RELAXED);
+		uint64_t most = min_u64(capacity(zone->managed, order), stock_room(zone, order));
+		__atomic_store_n(&zone->park_max[order], (uint16_t)most, __ATOMIC_RELAXED);
+	}
+}
+static uint32_t stock_most(const struct zone *zone, unsigned order)
+{
+	return __atomic_load_n(&zone->park_max[order], __ATOMIC_RELAXED);
+}
+
+/* ---- demand ---- */
+
+static void stock_set_cap(struct page_stock *stock, uint32_t cap)
+{
+	__atomic_store_n(&stock->cap, (uint16_t)cap, __ATOMIC_RELAXED);
+}
+
+static uint32_t stock_start(const struct zone *zone, unsigned order)
+{
+	return (uint32_t)min_u64(CAP_START, stock_most(zone, order));
+}
+
+/* The stock moves `blocks` blocks. Return: did it serve its share of the CPU's traffic since the
+ * last time? */
+static bool stock_is_busy(struct page_stock *stock, uint32_t blocks)
+{
+	struct page_cpu *pages = page_cpus[cpu_number()];
+	uint16_t others = (uint16_t)(pages->moved - stock->stamp);
+
+	pages->moved += blocks;
+	stock->stamp = (uint16_t)pages->moved;
+	return others <= BUSY_SHARE * blocks;
+}
+
+/* It ran empty. Return: blocks to fetch. */
+static uint32_t stock_grow(const struct zone *zone, struct page_stock *stock, unsigned order)
+{
+	uint32_t cap = stock->cap, batch = stock_batch(stock, order);
+
+	if (stock_is_busy(stock, batch ? batch : 1))
+		cap = (uint32_t)min_u64(2 * cap, stock_most(zone, order));
+	else
+		cap /= 2;
+	stock_set_cap(stock, cap ? cap : 1);
+	return stock_batch(stock, order);
+}
+
+/* It is full with n blocks. Return: blocks to give back, oldest first. */
+static uint32_t stock_shrink(struct page_stock *stock, uint32_t n)
+{
+	uint32_t cap = stock->cap / 2;
+
+	if (stock_is_busy(stock, n / 4)) {
+		cap += cap / 2;
+		if (cap < DRAIN_CHUNK) /* never lock for each block */
+			cap = (uint32_t)min_u64(DRAIN_CHUNK, stock->cap);
+	}
+	uint32_t old = (uint32_t)min_u64(n - cap / 4, DRAIN_MAX);
+	if (cap && cap <= n - old)
+		cap = n - old + 1;
+	stock_set_cap(stock, cap);
+	return old;
 }
 
 /* ---- refill and drain ---- */
@@ -87,8 +165,7 @@ static void give_slots(struct zone *zone, struct page **slot, uint32_t nr, unsig
 	while (nr) {
 		uint32_t chunk = nr < DRAIN_CHUNK ? nr : DRAIN_CHUNK;
 		unsigned long irq = zone_lock(zone);
-		for (uint32_t i = 0; i < chunk; i++)
-			buddy_give(zone, slot[i], order);
+		buddy_give_many(zone, slot, chunk, order);
 		zone_unlock(zone, irq);
 		slot += chunk;
 		nr -= chunk;
@@ -98,13 +175,11 @@ static void give_slots(struct zone *zone, struct page **slot, uint32_t nr, unsig
 struct page *stock_refill_and_pop(struct zone *zone, struct page_stock *stock, unsigned order,
 				  unsigned type, unsigned long most)
 {
-	uint32_t cap = stock->cap;
-
-	if (!cap || !stock_mark(stock))
+	if (!stock->slot || !stock_mark(stock))
 		return NULL;
 	uint32_t n = stock->n;
-	unsigned want = (unsigned)min_u64(min_u64(cap - n, stock_batch(stock)), most);
-	if (want) {
+	if (!n && most) {
+		unsigned want = (unsigned)min_u64(stock_grow(zone, stock, order), most);
 		unsigned long irq = zone_lock(zone);
 		deferred_collect(zone);
 		n += buddy_take_many(zone, order, type, want, stock->slot + n,
@@ -121,20 +196,23 @@ struct page *stock_refill_and_pop(struct zone *zone, struct page_stock *stock, u
 bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct page *head,
 			  unsigned order)
 {
-	if (!stock->cap || !stock_mark(stock))
+	if (!stock->slot || !stock_mark(stock))
 		return false;
 	uint32_t n = stock->n;
-	if (n == stock->cap) {
+	if (n >= stock->cap) {
 		/* The oldest go: the newer pages are warm in this CPU's cache. */
-		uint32_t old = (uint32_t)min_u64((n + 1) / 2, DRAIN_MAX);
+		uint32_t old = stock_shrink(stock, n);
 		give_slots(zone, stock->slot, old, order);
 		n -= old;
 		__builtin_memmove(stock->slot, stock->slot + old, n * sizeof(stock->slot[0]));
 	}
-	stock->slot[n++] = head;
-	count_one(&stock_traffic(stock)->given);
+	bool room = n < stock->cap;
+	if (room) {
+		stock->slot[n++] = head;
+		count_one(&stock_traffic(stock)->given);
+	}
 	stock_end(stock, n);
-	return true;
+	return room;
 }
 
 /*
@@ -169,19 +247,18 @@ static bool drain_pages(struct page_cpu *pages)
 
 	for_each_populated_zone (zone) {
 		collect_deferred(zone);
+		size_stocks(zone);
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
 			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
 				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
-				if (!stock->room)
+				if (!stock->slot)
 					continue;
 				if (!stock_mark(stock)) {
 					all = false;
 					continue;
 				}
 				give_slots(zone, stock->slot, stock->n, order);
-				stock->cap = stock_capacity(zone, order);
-				if (stock->cap > stock->room)
-					stock->cap = stock->room;
+				stock_set_cap(stock, stock_start(zone, order));
 				stock_end(stock, 0);
 			}
 		}
@@ -318,8 +395,8 @@ uint64_t pcp_area_bound(uint64_t pages, unsigned nr_cpus, unsigned nr_nodes)
 {
 	uint64_t zone_max = nr_nodes * MAX_NR_ZONES;
 	uint64_t single = min_u64(pages / nr_cpus / PARK_SHARE, zone_max * CAP_MAX);
-	/* Orders 1-3 hold 1/4 + 1/8 + 1/16 as many; the larger ones at most HUGE_CAP_MAX. */
-	uint64_t slots = single + single * 7 / 16 +
+	/* Orders 1-3 hold at most 1/2 + 1/4 + 1/8 as many; the larger ones HUGE_CAP_MAX. */
+	uint64_t slots = single + single * 7 / 8 +
 			 zone_max * HUGE_CAP_MAX * (MAX_PAGE_ORDER - SHRINK_AFTER);
 	uint64_t bytes =
 		pcp_nothing_size(nr_nodes) + MIGRATE_PCPTYPES * slots * sizeof(struct page *);
@@ -331,9 +408,11 @@ size_t pcp_area_size(void)
 {
 	size_t slots = 0;
 
-	for_each_zone (zone)
+	for_each_zone (zone) {
+		size_stocks(zone);
 		for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
-			slots += MIGRATE_PCPTYPES * stock_room(zone, order);
+			slots += (size_t)MIGRATE_PCPTYPES * stock_room(zone, order);
+	}
 	return slots ? pcp_nothing_size(parking.nr_nodes) + slots * sizeof(struct page *) : 0;
 }
 
@@ -350,10 +429,12 @@ void pcp_cpu_start(unsigned cpu, unsigned node, void *area)
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
 			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
 				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
-				stock->cap = stock_capacity(zone, order);
-				stock->room = stock_room(zone, order);
+				uint32_t room = stock_room(zone, order);
+				if (!room)
+					continue;
+				stock_set_cap(stock, stock_start(zone, order));
 				stock->slot = slot;
-				slot += stock->room;
+				slot += room;
 			}
 		}
 	}
@@ -410,7 +491,7 @@ unsigned long pcp_check(void)
 				unsigned order = i % NR_PAGE_ORDERS, type = i / NR_PAGE_ORDERS;
 				const struct page_stock *stock =
 					stock_of_zone(page_cpus[cpu], zone, type, order);
-				if (stock->n > stock->cap || stock->cap > stock->room) {
+				if (stock->n > stock->cap || stock->cap > stock_room(zone, order)) {
 					broken++;
 					mm_report(VALIDATE, "pcp_check I1", stock, stock->n,
 						  stock->cap);

@@ -19,7 +19,7 @@
  * drains are calls to the CPU (cpu_call_all), never accesses from outside.
  *
  * Invariants (validator: pcp_check)
- *   I1  n <= cap <= room; busy only while the owner works
+ *   I1  n <= cap <= park_room of the zone and order; busy only while the owner works
  *   I2  slot[0 .. n) are heads of PARKED blocks of the stock's order, zone and mobility, each in
  *       one stock once
  *   I3  parked pages are not counted in zone->free: they passed the watermark when they were taken
@@ -34,7 +34,7 @@
 
 struct page_stock {
 	uint16_t n, cap;
-	uint16_t room; /* slots that exist: cap <= room, and may be tuned below it */
+	uint16_t stamp; /* page_cpu.moved after the last refill or drain */
 	uint8_t busy;
 	struct page **slot;
 };
@@ -65,6 +65,7 @@ QUARRY_STATIC_ASSERT(COUNT_ROW + MIGRATE_PCPTYPES <= STOCK_MOBILITIES &&
  * 0. */
 struct page_cpu {
 	unsigned node;
+	unsigned moved; /* blocks that refills and drains moved: the clock of stamps */
 	struct page_stock
 		*take[32]; /* by the low five bits of a mask: row of the preferred zone's stocks */
 	struct page_stock give[][STOCK_COLUMNS];
@@ -176,13 +177,13 @@ static inline struct page_stock *stock_of_zone(struct page_cpu *pages, const str
 	return &pages->give[(unsigned)zone->number * STOCK_MOBILITIES + type][order];
 }
 
-#define REFILL_MAX 128u /* blocks a refill takes under one lock */
+#define REFILL_PAGES 128u /* that a refill takes under one lock; one block if that is more */
 
 /* Blocks that one refill moves at most. */
-static inline uint32_t stock_batch(const struct page_stock *stock)
+static inline uint32_t stock_batch(const struct page_stock *stock, unsigned order)
 {
-	uint32_t quarter = (stock->cap + 3u) / 4;
-	return quarter < REFILL_MAX ? quarter : REFILL_MAX;
+	uint32_t most = REFILL_PAGES >> order ? REFILL_PAGES >> order : 1;
+	return stock->cap < most ? stock->cap : most;
 }
 
 /*

@@ -51,6 +51,7 @@ struct zone {
 
 	uint32_t orders[MIGRATE_TYPES];		      /* which lists are not empty */
 	uint32_t list[NR_PAGE_ORDERS][MIGRATE_TYPES]; /* first frame, 0: empty */
+	uint32_t last[NR_PAGE_ORDERS][MIGRATE_TYPES]; /* last frame, unless the list is empty */
 	uint32_t count[NR_PAGE_ORDERS][MIGRATE_TYPES];
 
 	/* First frames of the extents, chained through lru.next of their first struct page, length
@@ -77,6 +78,9 @@ struct zone {
 	/* Pages handed out and taken back past the stocks, ever (with the stocks': zone_traffic).
 	 * */
 	unsigned long taken, given;
+
+	/* Of a CPU's stocks (pcp.c): slots that each order has, and how many may be used now. */
+	uint16_t park_room[NR_PAGE_ORDERS], park_max[NR_PAGE_ORDERS];
 
 	unsigned long lock_count; /* acquisitions, for the benchmark of shared-lock traffic */
 };

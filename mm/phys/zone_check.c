@@ -58,6 +58,8 @@ static unsigned long check_list(const struct zone *zone, unsigned order, unsigne
 	}
 	if (length != zone->count[order][type])
 		return BROKEN("I6", zone, length, zone->count[order][type]);
+	if (length && zone->last[order][type] != prev)
+		return BROKEN("I4", zone, zone->last[order][type], prev);
 	return 0;
 }
 

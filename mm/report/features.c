@@ -65,9 +65,10 @@ static unsigned long parking_capacity(unsigned cpu)
 	for_each_populated_zone(zone) {
 		for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
 			unsigned order = i % NR_PAGE_ORDERS;
-			const struct page_stock *stock =
-				stock_of_zone(page_cpus[cpu], zone, i / NR_PAGE_ORDERS, order);
-			pages += (unsigned long)stock->cap << order;
+			if (stock_of_zone(page_cpus[cpu], zone, i / NR_PAGE_ORDERS, order)->slot)
+				pages += (unsigned long)__atomic_load_n(&zone->park_max[order],
+								__ATOMIC_RELAXED)
+					 << order;
 		}
 	}
 	return pages;

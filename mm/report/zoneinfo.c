@@ -30,7 +30,7 @@ static struct pageset pageset_of(unsigned cpu, const struct zone *zone)
 			set.count += n << order;
 			set.high += (unsigned long)stock->cap << order;
 			if (!order)
-				set.batch = stock_batch(stock);
+				set.batch = stock_batch(stock, order);
 		}
 	}
 	return set;

@@ -81,7 +81,7 @@ static void g005_cma_alloc(void **state)
 		assert_int_equal(page_ref_count(page + i), 1);
 		memset(page_address(page + i), 0xcc, PAGE_SIZE);
 	}
-	assert_true(owner.migrated > 900);
+	assert_true(owner.migrated > 800); /* all but a refill that the CPU had not used up */
 	owner_check_all();
 	assert_int_equal(mm_check(), 0);
 	assert_true(cma_release(area, page, 1024));

@@ -37,6 +37,41 @@ static void h016_a_split_leaves_the_other_halves(void **state)
 	mock_stop();
 }
 
+/* Of two free blocks, the one whose buddy is a single block in use is kept: one free merges it. */
+static void a_block_that_may_merge_soon_is_kept(void **state)
+{
+	struct page *block[32], *whole = NULL, *broken = NULL;
+
+	(void)state;
+	mock_start(&plain);
+	for (unsigned i = 0; i < 32; i++) {
+		assert_non_null(block[i] = alloc_pages(GFP_KERNEL, 1));
+		for (unsigned j = 0; j < i; j++) {
+			if (page_to_pfn(block[i]) != (page_to_pfn(block[j]) ^ 2))
+				continue;
+			if (!whole) {
+				whole = block[i];
+			} else if (!broken) {
+				broken = block[i];
+				split_page(block[j], 1);
+			}
+		}
+	}
+	assert_non_null(broken);
+	__free_pages(broken, 1);
+	__free_pages(whole, 1);
+	assert_ptr_equal(alloc_pages(GFP_KERNEL, 1), broken);
+	assert_int_equal(mm_check(), 0);
+	for (unsigned i = 0; i < 32; i++) {
+		if (block[i] == whole)
+			continue;
+		if (page_order(block[i]) == 0)
+			__free_page(block[i] + 1);
+		__free_pages(block[i], page_order(block[i]));
+	}
+	mock_stop();
+}
+
 /* The model: who owns each frame. */
 #define FRAMES (16 * 256u)
 static unsigned char owner[FRAMES];
@@ -269,6 +304,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		page_test(h016_a_split_leaves_the_other_halves),
+		page_test(a_block_that_may_merge_soon_is_kept),
 		page_test(q001_random_requests_against_a_model),
 		page_test(freeing_every_second_page),
 		page_test(mobilities_do_not_mix_while_memory_is_plenty),

@@ -67,6 +67,39 @@ static void a_stock_never_holds_more_than_its_capacity(void **state)
 	mock_stop();
 }
 
+/* A busy stock grows and shrinks; one that is used now and then stays small. */
+static void a_stock_holds_what_is_asked_for(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	struct page *page = alloc_page(GFP_KERNEL);
+	const struct zone *zone = page_zone(page);
+	const struct page_stock *busy = stock_of_zone(page_cpus[0], zone, MIGRATE_UNMOVABLE, 0);
+	const struct page_stock *idle = stock_of_zone(page_cpus[0], zone, MIGRATE_UNMOVABLE, 2);
+	unsigned most = zone->park_max[0], n = 3 * most;
+	struct page **pages = calloc(n, sizeof(struct page *));
+
+	__free_page(page);
+	drain_all_pages();
+	assert_true(zone->park_max[2] >= 32);
+	assert_int_equal(busy->cap, 1);
+	for (unsigned i = 0; i < n; i++) {
+		assert_non_null(pages[i] = alloc_page(GFP_KERNEL));
+		if (i % 50 == 49) {
+			struct page *first = alloc_pages(GFP_KERNEL, 2);
+			__free_pages(alloc_pages(GFP_KERNEL, 2), 2);
+			__free_pages(first, 2);
+			assert_true(idle->cap <= 8);
+		}
+	}
+	assert_int_equal(busy->cap, most);
+	for (unsigned i = 0; i < n; i++)
+		__free_page(pages[i]);
+	assert_true(busy->cap < most && busy->n <= busy->cap);
+	free(pages);
+	mock_stop();
+}
+
 static void parking_can_be_turned_off_or_limited(void **state)
 {
 	(void)state;
@@ -329,6 +362,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		page_test(freed_pages_stay_on_the_cpu),
 		page_test(a_stock_never_holds_more_than_its_capacity),
+		page_test(a_stock_holds_what_is_asked_for),
 		page_test(parking_can_be_turned_off_or_limited),
 		page_test(fast_paths_take_no_lock),
 		page_test(h039_the_last_page_is_found),
