@@ -108,7 +108,7 @@ struct page *compound_head(const struct page *page) QUARRY_API(compound_head);
 /* Order of a block's head. */
 static inline unsigned compound_order(const struct page *head)
 {
-	return head->flags >> QUARRY_PG_ORDER_SHIFT & 0xfu;
+	return __atomic_load_n(&head->flags, __ATOMIC_RELAXED) >> QUARRY_PG_ORDER_SHIFT & 0xfu;
 }
 static inline unsigned long page_size(const struct page *head)
 {
@@ -168,7 +168,7 @@ static inline void set_page_private(struct page *page, unsigned long value)
 /* Did it come from the reserves? Then give it back soon. */
 static inline bool page_is_pfmemalloc(const struct page *page)
 {
-	return (page->flags & QUARRY_PG_PFMEMALLOC) != 0;
+	return (__atomic_load_n(&page->flags, __ATOMIC_RELAXED) & QUARRY_PG_PFMEMALLOC) != 0;
 }
 /* Node and zone of a page of ours (any page of a block). */
 int page_to_nid(const struct page *page) QUARRY_API(page_to_nid);

@@ -321,7 +321,7 @@ unsigned long totalram_pages(void)
 	unsigned long pages = 0;
 
 	for_each_populated_zone (zone)
-		pages += zone->managed;
+		pages += zone_managed(zone);
 	return pages;
 }
 

@@ -438,7 +438,7 @@ struct page *buddy_take_atomic(struct zone *zone, unsigned order)
 void buddy_reserve_atomic(struct zone *zone, const struct page *head)
 {
 	unsigned long start = pageblock_start(page_to_pfn(head));
-	unsigned long limit = 1 + zone->managed / ATOMIC_SHARE / pageblock_nr_pages;
+	unsigned long limit = 1 + zone_managed(zone) / ATOMIC_SHARE / pageblock_nr_pages;
 
 	if (zone->atomic_blocks >= limit || pageblock_list(start) >= MIGRATE_PCPTYPES ||
 	    page_order(head) >= pageblock_order || pageblock_state(start) & BLOCK_MIXED)
@@ -512,7 +512,7 @@ void buddy_feed(struct zone *zone, unsigned long first, unsigned long end)
 	unsigned long whole = (unsigned long)align_up(first, MAX_ORDER_NR_PAGES);
 	unsigned long whole_end = (unsigned long)align_down(end, MAX_ORDER_NR_PAGES);
 
-	__atomic_store_n(&zone->managed, zone->managed + (end - first), __ATOMIC_RELAXED);
+	zone_tally(&zone->managed, end - first);
 	if (whole >= whole_end) {
 		feed_edge(zone, first, end);
 		return;

@@ -27,8 +27,8 @@
 
 /* Single pages a stock: covers the burst of a 16 MiB mapping, and what a refill left over. */
 #define CAP_MAX (4096u + REFILL_PAGES)
-#define CAP_START 1u  /* where demand is not known */
-#define CAP_MIN 8u    /* below this a stock of single pages does not pay: park nothing */
+#define CAP_START 1u /* where demand is not known */
+#define CAP_MIN 8u   /* below this a stock of single pages does not pay: park nothing */
 /* Pages of a CPU's share of the zone for each page of a stock: 1.6 % of the zone parked for each
  * stock that is full everywhere, and 0.017 % of memory for the slots. */
 #define PARK_SHARE 64u
@@ -86,9 +86,10 @@ static void size_stocks(struct zone *zone)
 	for (unsigned order = NR_PAGE_ORDERS; order-- > 0;) {
 		if (!laid_out)
 			__atomic_store_n(&zone->park_room[order],
-					 capacity(zone->managed + zone->later, order),
+					 capacity(zone_managed(zone) + zone->later, order),
 					 __ATOMIC_RELAXED);
-		uint64_t most = min_u64(capacity(zone->managed, order), stock_room(zone, order));
+		uint64_t most =
+			min_u64(capacity(zone_managed(zone), order), stock_room(zone, order));
 		__atomic_store_n(&zone->park_max[order], (uint16_t)most, __ATOMIC_RELAXED);
 	}
 }
@@ -396,8 +397,8 @@ uint64_t pcp_area_bound(uint64_t pages, unsigned nr_cpus, unsigned nr_nodes)
 	uint64_t zone_max = nr_nodes * MAX_NR_ZONES;
 	uint64_t single = min_u64(pages / nr_cpus / PARK_SHARE, zone_max * CAP_MAX);
 	/* Orders 1-3 hold at most 1/2 + 1/4 + 1/8 as many; the larger ones HUGE_CAP_MAX. */
-	uint64_t slots = single + single * 7 / 8 +
-			 zone_max * HUGE_CAP_MAX * (MAX_PAGE_ORDER - SHRINK_AFTER);
+	uint64_t slots =
+		single + single * 7 / 8 + zone_max * HUGE_CAP_MAX * (MAX_PAGE_ORDER - SHRINK_AFTER);
 	uint64_t bytes =
 		pcp_nothing_size(nr_nodes) + MIGRATE_PCPTYPES * slots * sizeof(struct page *);
 

@@ -35,9 +35,9 @@ void frames_retire(struct zone *zone, unsigned long first, unsigned long end)
 			forget_pageblock(zone, first);
 		else
 			reserve_frames(zone, first, stop);
-		__atomic_store_n(&zone->managed, zone->managed - pages, __ATOMIC_RELAXED);
+		zone_tally(&zone->managed, -pages);
 		zone_tally(&zone->given, pages);
-		__atomic_store_n(&zone->present, zone->present - pages, __ATOMIC_RELAXED);
+		zone_tally(&zone->present, -pages);
 		zone_unlock(zone, irq);
 		first = stop;
 	}

@@ -84,7 +84,7 @@ unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark,
 static void set_boost_max(struct zone *zone)
 {
 	uint64_t most = (uint64_t)zone->mark[MARK_HIGH] * tunables.watermark_boost_factor / 10000;
-	bool large = zone->managed >= BOOST_MIN_BLOCKS * pageblock_nr_pages;
+	bool large = zone_managed(zone) >= BOOST_MIN_BLOCKS * pageblock_nr_pages;
 
 	if (!tunables.watermark_boost_factor || !large)
 		most = 0;
@@ -98,7 +98,7 @@ static void set_boost_max(struct zone *zone)
 static void set_marks(struct zone *zone, unsigned long min)
 {
 	unsigned long step = (unsigned long)max_u64(
-		min / 4, (uint64_t)zone->managed * tunables.watermark_scale_factor / 10000);
+		min / 4, (uint64_t)zone_managed(zone) * tunables.watermark_scale_factor / 10000);
 
 	for (unsigned mark = 0; mark < NR_ZONE_MARKS; mark++)
 		__atomic_store_n(&zone->mark[mark], min + mark * step, __ATOMIC_RELAXED);
@@ -114,7 +114,7 @@ static void set_reserves(struct zone *zone)
 
 	for (unsigned t = 0; t < MAX_NR_ZONES; t++) {
 		if (t > zone->type)
-			above += zones[zone->node * MAX_NR_ZONES + t].managed;
+			above += zone_managed(&zones[zone->node * MAX_NR_ZONES + t]);
 		__atomic_store_n(&zone->reserve[t], t > zone->type && ratio ? above / ratio : 0,
 				 __ATOMIC_RELAXED);
 	}
@@ -146,7 +146,7 @@ void watermarks_update(void)
 
 	for_each_populated_zone (zone)
 		if (zone->type != ZONE_MOVABLE)
-			lowmem += zone->managed;
+			lowmem += zone_managed(zone);
 
 	uint64_t target_kib = square_root(16 * ((uint64_t)lowmem << (PAGE_SHIFT - 10)));
 	target_kib = min_u64(max_u64(target_kib, TARGET_MIN_KIB), TARGET_MAX_KIB);
@@ -159,12 +159,13 @@ void watermarks_update(void)
 	for_each_populated_zone (zone) {
 		unsigned long irq = zone_lock(zone);
 		if (zone->type == ZONE_MOVABLE)
-			set_marks(zone, (unsigned long)min_u64(
-						max_u64(zone->managed / 1024, MOVABLE_MIN_PAGES),
-						MOVABLE_MAX_PAGES));
+			set_marks(zone, (unsigned long)min_u64(max_u64(zone_managed(zone) / 1024,
+								       MOVABLE_MIN_PAGES),
+							       MOVABLE_MAX_PAGES));
 		else
 			set_marks(zone,
-				  lowmem ? (unsigned long)(target * zone->managed / lowmem) : 0);
+				  lowmem ? (unsigned long)(target * zone_managed(zone) / lowmem)
+					 : 0);
 		set_reserves(zone);
 		zone_unlock(zone, irq);
 	}

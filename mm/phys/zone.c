@@ -56,7 +56,7 @@ void zone_grow(unsigned node, enum zone_type type, unsigned long first, unsigned
 		zone->first = (unsigned long)min_u64(zone->first, first);
 		zone->end = (unsigned long)max_u64(zone->end, end);
 	}
-	__atomic_store_n(&zone->present, zone->present + (end - first), __ATOMIC_RELAXED);
+	zone_tally(&zone->present, end - first);
 	nodes.count = (unsigned)max_u64(nodes.count, node + 1);
 	zone_unlock(zone, irq);
 }

@@ -101,9 +101,18 @@ static inline struct zone *page_zone(const struct page *head)
 {
 	return &zones[page_zone_number(head)];
 }
+/* Memory may come and go meanwhile: whoever has not the lock reads these words so. */
+static inline unsigned long zone_present(const struct zone *zone)
+{
+	return __atomic_load_n(&zone->present, __ATOMIC_RELAXED);
+}
+static inline unsigned long zone_managed(const struct zone *zone)
+{
+	return __atomic_load_n(&zone->managed, __ATOMIC_RELAXED);
+}
 static inline bool zone_populated(const struct zone *zone)
 {
-	return __atomic_load_n(&zone->present, __ATOMIC_RELAXED) != 0;
+	return zone_present(zone) != 0;
 }
 /* The zone at a place of a list in nodes.order, which may grow meanwhile. */
 static inline struct zone *zone_at(struct zone *const *place)
@@ -123,7 +132,7 @@ static inline void zone_tally(unsigned long *count, unsigned long pages)
 /* Change the count of free pages; readers are not locked. */
 static inline void zone_count_free(struct zone *zone, unsigned long pages)
 {
-	__atomic_store_n(&zone->free, zone->free + pages, __ATOMIC_RELAXED);
+	zone_tally(&zone->free, pages);
 }
 
 #define for_each_zone(pos) for (struct zone *pos = zones; pos < zones + NR_ZONES; pos++)

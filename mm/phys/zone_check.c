@@ -251,8 +251,8 @@ static unsigned long check_sums(const struct zone *zone, const struct zone_censu
 	if (zone->atomic_free != listed_pages(zone, MIGRATE_HIGHATOMIC))
 		broken += BROKEN("I11", zone, zone->atomic_free,
 				 listed_pages(zone, MIGRATE_HIGHATOMIC));
-	if (blocks + extents != zone->managed)
-		broken += BROKEN("I10", zone, blocks + extents, zone->managed);
+	if (blocks + extents != zone_managed(zone))
+		broken += BROKEN("I10", zone, blocks + extents, zone_managed(zone));
 	return broken;
 }
 
@@ -262,8 +262,8 @@ static unsigned long check_zone(struct zone *zone)
 	unsigned long broken = 0;
 	unsigned long irq = zone_lock(zone);
 
-	if (zone->managed > zone->present || zone->present > zone->end - zone->first)
-		broken += BROKEN("I1", zone, zone->managed, zone->present);
+	if (zone_managed(zone) > zone_present(zone) || zone_present(zone) > zone->end - zone->first)
+		broken += BROKEN("I1", zone, zone_managed(zone), zone_present(zone));
 	broken += check_lists(zone);
 	broken += check_extents(zone);
 	zone_count(zone, &census);

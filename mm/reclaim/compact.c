@@ -255,8 +255,9 @@ static int score(unsigned node)
 			continue;
 		free_shape_of(zone, &shape);
 		if (shape.pages)
-			sum += (uint64_t)unusable_index(&shape, pageblock_order) * zone->present;
-		pages += zone->present;
+			sum += (uint64_t)unusable_index(&shape, pageblock_order) *
+			       zone_present(zone);
+		pages += zone_present(zone);
 	}
 	return pages ? (int)(sum / pages / (FRAG_ONE / 100)) : 0;
 }

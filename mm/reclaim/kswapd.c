@@ -139,7 +139,7 @@ static bool is_balanced(unsigned node, unsigned order, unsigned highest)
 
 	for (unsigned type = 0; type <= highest; type++) {
 		struct zone *zone = &zones[node * MAX_NR_ZONES + type];
-		if (!zone_populated(zone) || !zone->managed)
+		if (!zone_populated(zone) || !zone_managed(zone))
 			continue;
 		unsigned long floor = watermark_floor(zone, MARK_HIGH, RESERVE_NONE,
 						      (enum zone_type)highest);

@@ -45,8 +45,8 @@ static void print_zones(quarry_write_fn write, void *ctx)
 	mm_print(write, ctx, "nodes: %u, of at most %u\n", nodes.count, (unsigned)QUARRY_MAX_NODES);
 	mm_print(write, ctx, "zones:");
 	for_each_populated_zone(zone) {
-		present += zone->present;
-		managed += zone->managed;
+		present += zone_present(zone);
+		managed += zone_managed(zone);
 		mm_print(write, ctx, " %u/%s", zone->node, zone_name((enum zone_type)zone->type));
 	}
 	mm_print(write, ctx, QUARRY_ARCH_DMA_LIMIT != 0 ? "\n" : " (GFP_DMA has no limit here)\n");

@@ -40,8 +40,8 @@ static void print_marks(const struct zone *zone, quarry_write_fn write, void *ct
 	mm_print(write, ctx, " free:%lukB min:%lukB low:%lukB high:%lukB", kib(zone_free(zone)),
 		 kib(zone->mark[MARK_MIN]), kib(zone->mark[MARK_LOW]), kib(zone->mark[MARK_HIGH]));
 	mm_print(write, ctx, " reserved_highatomic:%luKB present:%lukB managed:%lukB",
-		 kib(zone->atomic_blocks * pageblock_nr_pages), kib(zone->present),
-		 kib(zone->managed));
+		 kib(zone->atomic_blocks * pageblock_nr_pages), kib(zone_present(zone)),
+		 kib(zone_managed(zone)));
 	mm_print(write, ctx, " free_pcp:%lukB\n", kib(pcp_parked(zone)));
 	mm_print(write, ctx, "lowmem_reserve[]:");
 	for (unsigned type = 0; type < MAX_NR_ZONES; type++)
@@ -89,8 +89,8 @@ void quarry_report_show_mem(quarry_write_fn write, void *ctx)
 		print_marks(zone, write, ctx);
 	for_each_populated_zone (zone) {
 		print_blocks(zone, write, ctx);
-		present += zone->present;
-		movable += zone->type == ZONE_MOVABLE ? zone->managed : 0;
+		present += zone_present(zone);
+		movable += zone->type == ZONE_MOVABLE ? zone_managed(zone) : 0;
 	}
 	mm_print(write, ctx, "%lu pages RAM\n", present);
 	mm_print(write, ctx, "%lu pages HighMem/MovableOnly\n", movable);

@@ -20,8 +20,8 @@ unsigned long nr_free_buffer_pages(void)
 	unsigned long pages = 0;
 
 	for_each_populated_zone (zone)
-		if (zone->type <= ZONE_NORMAL && zone->managed > zone->mark[MARK_HIGH])
-			pages += zone->managed - zone->mark[MARK_HIGH];
+		if (zone->type <= ZONE_NORMAL && zone_managed(zone) > zone->mark[MARK_HIGH])
+			pages += zone_managed(zone) - zone->mark[MARK_HIGH];
 	return pages;
 }
 
@@ -32,7 +32,7 @@ static unsigned long reserved_in(const struct zone *zone)
 
 	for (unsigned type = 0; type < MAX_NR_ZONES; type++)
 		most = (unsigned long)max_u64(most, zone->reserve[type]);
-	return (unsigned long)min_u64(most + zone->mark[MARK_HIGH], zone->managed);
+	return (unsigned long)min_u64(most + zone->mark[MARK_HIGH], zone_managed(zone));
 }
 
 /*

@@ -58,8 +58,8 @@ static void print_zone(const struct zone *zone, quarry_write_fn write, void *ctx
 	mm_print(write, ctx, "        low      %lu\n", zone->mark[MARK_LOW] + zone->boost);
 	mm_print(write, ctx, "        high     %lu\n", zone->mark[MARK_HIGH] + zone->boost);
 	mm_print(write, ctx, "        spanned  %lu\n", zone->end - zone->first);
-	mm_print(write, ctx, "        present  %lu\n", zone->present);
-	mm_print(write, ctx, "        managed  %lu\n", zone->managed);
+	mm_print(write, ctx, "        present  %lu\n", zone_present(zone));
+	mm_print(write, ctx, "        managed  %lu\n", zone_managed(zone));
 	mm_print(write, ctx, "        cma      %lu\n", zone->lent_blocks << pageblock_order);
 	mm_print(write, ctx, "        protection: (");
 	for (unsigned type = 0; type < MAX_NR_ZONES; type++)
