@@ -25,6 +25,6 @@ expect() { # break, seconds, pattern of the last line
 
 expect 1 240 "demo: FAIL $cpu: pages are missing"
 expect 2 240 "demo: FAIL $cpu: contents of an allocation changed"
-expect 3 60 "demo: FAIL $cpu: no verdict within 60 s; last line: *"
+expect 3 20 "demo: FAIL $cpu: no verdict within 20 s; last line: *"
 expect 4 240 "demo: FAIL $cpu: panic on CPU 0: *page fault*"
 exit $bad
