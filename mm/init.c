@@ -223,10 +223,10 @@ int quarry_add_memory(phys_addr_t base, uint64_t size)
 /* One zone's part of the removed frames from `first`, and where it ends. */
 static struct zone *removed_part(unsigned long first, unsigned long *end)
 {
-	struct zone *zone = page_zone(pfn_to_page(first));
+	struct zone *zone = head_zone(pfn_to_page(first));
 	unsigned long at = first;
 
-	while (at < *end && page_zone(pfn_to_page(at)) == zone)
+	while (at < *end && head_zone(pfn_to_page(at)) == zone)
 		at++;
 	*end = at;
 	return zone;

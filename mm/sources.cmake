@@ -33,6 +33,7 @@ set(QUARRY_COMMON
   mm/phys/freepage.c
   mm/phys/capture.c
   mm/phys/nolock.c
+  mm/phys/zone_info.c
   mm/phys/zone_check.c
   mm/reclaim/migrate.c
   mm/reclaim/compact_zone.c

@@ -104,7 +104,7 @@ static int lend(const struct cma *area)
 
 	if (error)
 		return error;
-	pageblocks_lend(page_zone(pfn_to_page(area->first)), area->first, end, true);
+	pageblocks_lend(head_zone(pfn_to_page(area->first)), area->first, end, true);
 	free_contig_range(area->first, area->pages);
 	drain_all_pages(); /* so that what is lent is seen to be free */
 	return 0;
@@ -333,7 +333,7 @@ void quarry_cma_info(struct quarry_cma_totals *info)
 	};
 	for (unsigned i = 0; i < nr_areas(); i++)
 		info->total += cmas.area[i].pages;
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		info->free += __atomic_load_n(&zone->lent_free, __ATOMIC_RELAXED);
 }
 
@@ -344,7 +344,7 @@ static bool end_area(struct cma *area)
 
 	if (!page)
 		return false;
-	pageblocks_lend(page_zone(page), area->first, area->first + area->pages, false);
+	pageblocks_lend(head_zone(page), area->first, area->first + area->pages, false);
 	free_contig_range(area->first, area->pages);
 	kfree(area->map);
 	return true;

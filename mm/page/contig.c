@@ -22,7 +22,7 @@
 /* The zone that holds all of [first, end), or NULL. */
 static struct zone *zone_of_frames(unsigned long first, unsigned long end)
 {
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		if (first >= zone->first && end <= zone->end)
 			return zone;
 	return NULL;
@@ -78,7 +78,7 @@ static int take_frames(struct zone *zone, unsigned long first, unsigned long end
 
 struct zone *frame_zone(unsigned long pfn)
 {
-	for_each_populated_zone (zone) {
+	for_every_populated_zone (zone) {
 		if (pfn < zone->first || pfn >= zone->end)
 			continue;
 		unsigned long irq = zone_lock(zone);

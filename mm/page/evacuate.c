@@ -56,7 +56,7 @@ static void go_home(struct page *page)
 static struct page *take(struct migrate_target *target, const struct page *src, unsigned order)
 {
 	const struct evacuation *evacuation = (struct evacuation *)target;
-	const struct zone *zone = page_zone(src);
+	const struct zone *zone = head_zone(src);
 	gfp_t gfp = (evacuation->gfp & (__GFP_RECLAIM | __GFP_IO | __GFP_FS)) |
 		    __GFP_RETRY_MAYFAIL | __GFP_NOWARN | __GFP_MOVABLE | zone_bits(zone);
 

@@ -84,7 +84,7 @@ static QUARRY_NOINLINE struct page *take_slow(int node, gfp_t gfp, unsigned orde
  */
 static bool is_misfit(const struct page *head, gfp_t gfp)
 {
-	if (gfp_has(gfp, __GFP_THISNODE) && page_zone(head)->node != node_or_local(NUMA_NO_NODE))
+	if (gfp_has(gfp, __GFP_THISNODE) && head_zone(head)->node != node_or_local(NUMA_NO_NODE))
 		return true;
 	return gfp_has(gfp, __GFP_MOVABLE) && scope_word() & PF_MEMALLOC_PIN;
 }
@@ -320,7 +320,7 @@ unsigned long totalram_pages(void)
 {
 	unsigned long pages = 0;
 
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		pages += zone_managed(zone);
 	return pages;
 }
@@ -329,7 +329,7 @@ unsigned long nr_free_pages(void)
 {
 	unsigned long pages = 0;
 
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		pages += zone_free(zone);
 	return pages;
 }

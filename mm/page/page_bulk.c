@@ -114,7 +114,7 @@ void split_page(struct page *page, unsigned order)
 		return;
 	}
 	flags = page_flags(page);
-	struct zone *zone = page_zone(page);
+	struct zone *zone = head_zone(page);
 	if (order >= pageblock_order) {
 		unsigned long irq = zone_lock(zone);
 		for (unsigned long at = pfn; at < pfn + (1ul << order); at += pageblock_nr_pages)

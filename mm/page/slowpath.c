@@ -106,7 +106,7 @@ static struct page *try_compact(struct climb *climb)
 	climb->compacts++;
 	struct page *head = try_reserve(climb);
 	if (head)
-		compact_succeeded(page_zone(head), climb->request->order);
+		compact_succeeded(head_zone(head), climb->request->order);
 	return head;
 }
 
@@ -262,7 +262,7 @@ static struct page *climb_once(struct climb *climb)
 /* An atomic request of several pages had to come here: keep its pageblock for the next one. */
 static void reserve_atomic(const struct page *head)
 {
-	struct zone *zone = page_zone(head);
+	struct zone *zone = head_zone(head);
 	unsigned long irq = zone_lock(zone);
 
 	buddy_reserve_atomic(zone, head);

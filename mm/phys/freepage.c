@@ -94,7 +94,7 @@ struct page *freepage_take(const struct page_request *request, enum zone_mark ma
 
 void freepage_give_home(struct page *head)
 {
-	struct zone *zone = page_zone(head);
+	struct zone *zone = head_zone(head);
 	unsigned order = page_order(head);
 	unsigned long irq = zone_lock(zone);
 
@@ -106,7 +106,7 @@ void freepage_give_home(struct page *head)
 
 void freepage_give(struct page *head, uint32_t flags)
 {
-	struct zone *zone = page_zone(head);
+	struct zone *zone = head_zone(head);
 	unsigned order = flags_order(flags);
 	struct page_cpu *pages = page_cpus[cpu_pin()];
 

@@ -70,7 +70,7 @@ struct page *nolock_take(const struct page_request *request)
 
 void nolock_give(struct page *head, uint32_t flags)
 {
-	struct zone *zone = page_zone(head);
+	struct zone *zone = head_zone(head);
 	unsigned long irq;
 
 	if (!freepage_park(page_cpus[cpu_pin()], head, flags)) {

@@ -246,7 +246,7 @@ static bool drain_pages(struct page_cpu *pages)
 {
 	bool all = true;
 
-	for_each_populated_zone (zone) {
+	for_every_populated_zone (zone) {
 		collect_deferred(zone);
 		size_stocks(zone);
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
@@ -325,7 +325,7 @@ struct page_count zone_traffic(const struct zone *zone)
 /* The stocks of `pages` go: their zones keep the counts. */
 static void keep_counts(struct page_cpu *pages)
 {
-	for_each_populated_zone (zone) {
+	for_every_populated_zone (zone) {
 		unsigned long irq = zone_lock(zone);
 		struct page_count sum = {zone->taken, zone->given};
 		add_counts(pages, zone, &sum);
@@ -346,7 +346,7 @@ void pcp_drain_dead(unsigned cpu)
 	keep_counts(pages);
 
 	struct page *head = virt_to_page(pages);
-	struct zone *zone = page_zone(head);
+	struct zone *zone = head_zone(head);
 	unsigned order = page_order(head);
 	arch_mem_poison(pages, PAGE_SIZE << order);
 	unsigned long irq = zone_lock(zone);
@@ -360,7 +360,7 @@ unsigned long pcp_parked(const struct zone *only)
 	unsigned long parked = 0;
 
 	for_each_online_cpu (cpu) {
-		for_each_populated_zone (zone) {
+		for_every_populated_zone (zone) {
 			if (only && zone != only)
 				continue;
 			for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
@@ -373,7 +373,7 @@ unsigned long pcp_parked(const struct zone *only)
 			}
 		}
 	}
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		if (!only || zone == only)
 			parked += __atomic_load_n(&zone->deferred_pages, __ATOMIC_RELAXED);
 	return parked;
@@ -409,7 +409,7 @@ size_t pcp_area_size(void)
 {
 	size_t slots = 0;
 
-	for_each_zone (zone) {
+	for_every_zone (zone) {
 		size_stocks(zone);
 		for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
 			slots += (size_t)MIGRATE_PCPTYPES * stock_room(zone, order);
@@ -424,7 +424,7 @@ void pcp_cpu_start(unsigned cpu, unsigned node, void *area)
 	struct page **slot = (struct page **)((char *)area + head_size);
 
 	__builtin_memset(area, 0, head_size);
-	for_each_zone (zone) {
+	for_every_zone (zone) {
 		if (zone->node >= parking.nr_nodes)
 			break;
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
@@ -487,7 +487,7 @@ unsigned long pcp_check(void)
 	unsigned long broken = 0;
 
 	for_each_online_cpu (cpu) {
-		for_each_populated_zone (zone) {
+		for_every_populated_zone (zone) {
 			for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
 				unsigned order = i % NR_PAGE_ORDERS, type = i / NR_PAGE_ORDERS;
 				const struct page_stock *stock =

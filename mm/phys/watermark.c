@@ -144,7 +144,7 @@ void watermarks_update(void)
 {
 	unsigned long lowmem = 0;
 
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		if (zone->type != ZONE_MOVABLE)
 			lowmem += zone_managed(zone);
 
@@ -156,7 +156,7 @@ void watermarks_update(void)
 	/* A machine smaller than the target's lower bound keeps at most 1/16 of itself. */
 	target = min_u64(target, lowmem / 16);
 
-	for_each_populated_zone (zone) {
+	for_every_populated_zone (zone) {
 		unsigned long irq = zone_lock(zone);
 		if (zone->type == ZONE_MOVABLE)
 			set_marks(zone, (unsigned long)min_u64(max_u64(zone_managed(zone) / 1024,

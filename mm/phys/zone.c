@@ -44,18 +44,30 @@ void zones_init(const uint8_t *distance, unsigned nr_nodes)
 	}
 }
 
+bool zone_has_block(struct zone *zone, unsigned order, bool lent)
+{
+	unsigned long irq = zone_lock(zone);
+	uint32_t orders = lent ? zone->orders[MIGRATE_CMA] : 0;
+
+	for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++)
+		orders |= zone->orders[type];
+	bool found = zone->extent_blocks || orders >> order;
+	zone_unlock(zone, irq);
+	return found;
+}
+
 void zone_grow(unsigned node, enum zone_type type, unsigned long first, unsigned long end)
 {
 	struct zone *zone = &zones[node * MAX_NR_ZONES + (unsigned)type];
 	unsigned long irq = zone_lock(zone);
 
-	if (zone->first == zone->end) {
-		zone->first = first;
-		zone->end = end;
+	if (zone->first != zone->end) {
+		unsigned long from = (unsigned long)min_u64(zone->first, first);
+		__atomic_store_n(&zone->first, from, __ATOMIC_RELAXED);
 	} else {
-		zone->first = (unsigned long)min_u64(zone->first, first);
-		zone->end = (unsigned long)max_u64(zone->end, end);
+		__atomic_store_n(&zone->first, first, __ATOMIC_RELAXED);
 	}
+	__atomic_store_n(&zone->end, (unsigned long)max_u64(zone->end, end), __ATOMIC_RELAXED);
 	zone_tally(&zone->present, end - first);
 	nodes.count = (unsigned)max_u64(nodes.count, node + 1);
 	zone_unlock(zone, irq);

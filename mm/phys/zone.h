@@ -97,7 +97,7 @@ struct mm_nodes {
 };
 extern struct mm_nodes nodes QUARRY_INT(nodes);
 
-static inline struct zone *page_zone(const struct page *head)
+static inline struct zone *head_zone(const struct page *head)
 {
 	return &zones[page_zone_number(head)];
 }
@@ -135,12 +135,11 @@ static inline void zone_count_free(struct zone *zone, unsigned long pages)
 	zone_tally(&zone->free, pages);
 }
 
-#define for_each_zone(pos) for (struct zone *pos = zones; pos < zones + NR_ZONES; pos++)
-#define for_each_populated_zone(pos)                                                               \
-	for_each_zone(pos) if (!zone_populated(pos))                                               \
-	{                                                                                          \
-	}                                                                                          \
-	else
+#define for_every_zone(pos) for (struct zone *pos = zones; pos < zones + NR_ZONES; pos++)
+#define for_every_populated_zone(pos)                                                              \
+	for_every_zone (pos)                                                                       \
+		if (!zone_populated(pos)) {                                                        \
+		} else
 
 static inline unsigned long zone_lock(struct zone *zone)
 {
@@ -152,6 +151,10 @@ static inline void zone_unlock(struct zone *zone, unsigned long irq)
 {
 	mm_unlock(&zone->lock, irq);
 }
+
+/* Is there a free block of `order` or more that any request may have (`lent`: or movable ones)?
+ * The zone's lock is taken. */
+bool zone_has_block(struct zone *zone, unsigned order, bool lent) QUARRY_INT(zone_has_block);
 
 const char *zone_name(enum zone_type type) QUARRY_INT(zone_name);
 

@@ -276,7 +276,7 @@ unsigned long zone_check(void)
 {
 	unsigned long broken = 0;
 
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		broken += check_zone(zone);
 	return broken;
 }

@@ -179,7 +179,7 @@ void quarry_compact_node(int node)
 		return;
 	}
 	pcp_drain_all();
-	for_each_populated_zone (zone) {
+	for_every_populated_zone (zone) {
 		struct compact_run run = {.zone = zone,
 					  .order = COMPACT_WHOLE,
 					  .mode = MIGRATE_SYNC,

@@ -156,20 +156,9 @@ static bool empty_chunk(struct compact_run *run, unsigned long first, unsigned l
 
 /* ---- the run ---- */
 
-bool zone_has_block(struct zone *zone, unsigned order)
-{
-	unsigned long irq = zone_lock(zone);
-	bool found = zone->extent_blocks != 0;
-
-	for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++)
-		found |= zone->orders[type] >> order != 0;
-	zone_unlock(zone, irq);
-	return found;
-}
-
 static bool is_done(const struct compact_run *run)
 {
-	return run->order <= MAX_PAGE_ORDER && zone_has_block(run->zone, run->order);
+	return run->order <= MAX_PAGE_ORDER && zone_has_block(run->zone, run->order, false);
 }
 
 /* Deal with one chunk. */

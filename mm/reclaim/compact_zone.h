@@ -36,9 +36,6 @@ struct compact_run {
  */
 enum compact_result compact_zone(struct compact_run *run) QUARRY_INT(compact_zone);
 
-/* Is there a free block of `order` or more that any request may have? The zone's lock is taken. */
-bool zone_has_block(struct zone *zone, unsigned order) QUARRY_INT(zone_has_block);
-
 void compact_zone_init(void) QUARRY_INT(compact_zone_init);
 
 #endif

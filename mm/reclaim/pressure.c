@@ -27,7 +27,7 @@ static enum quarry_pressure level_now(enum quarry_pressure old, bool exhausted)
 {
 	unsigned long free = 0, mark[NR_ZONE_MARKS] = {0};
 
-	for_each_populated_zone (zone) {
+	for_every_populated_zone (zone) {
 		free += zone_free(zone);
 		for (unsigned m = 0; m < NR_ZONE_MARKS; m++)
 			mark[m] += __atomic_load_n(&zone->mark[m], __ATOMIC_RELAXED);

@@ -14,7 +14,7 @@
 
 void quarry_report_buddyinfo(quarry_write_fn write, void *ctx)
 {
-	for_each_populated_zone(zone) {
+	for_every_populated_zone(zone) {
 		unsigned long count[NR_PAGE_ORDERS];
 		unsigned long irq = zone_lock(zone);
 		for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)

@@ -11,7 +11,7 @@
 static void print_index(quarry_write_fn write, void *ctx, const char *format,
 			int (*index)(const struct free_shape *shape, unsigned order))
 {
-	for_each_populated_zone (zone) {
+	for_every_populated_zone (zone) {
 		struct free_shape shape;
 		free_shape_of(zone, &shape);
 		mm_print(write, ctx, "Node %u, zone %8s ", zone->node,

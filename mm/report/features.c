@@ -44,7 +44,7 @@ static void print_zones(quarry_write_fn write, void *ctx)
 
 	mm_print(write, ctx, "nodes: %u, of at most %u\n", nodes.count, (unsigned)QUARRY_MAX_NODES);
 	mm_print(write, ctx, "zones:");
-	for_each_populated_zone(zone) {
+	for_every_populated_zone(zone) {
 		present += zone_present(zone);
 		managed += zone_managed(zone);
 		mm_print(write, ctx, " %u/%s", zone->node, zone_name((enum zone_type)zone->type));
@@ -62,7 +62,7 @@ static unsigned long parking_capacity(unsigned cpu)
 {
 	unsigned long pages = 0;
 
-	for_each_populated_zone(zone) {
+	for_every_populated_zone(zone) {
 		for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
 			unsigned order = i % NR_PAGE_ORDERS;
 			if (stock_of_zone(page_cpus[cpu], zone, i / NR_PAGE_ORDERS, order)->slot)

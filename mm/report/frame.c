@@ -52,7 +52,7 @@ unsigned long frames_in_extents(unsigned long first, unsigned long end)
 {
 	unsigned long frames = 0;
 
-	for_each_populated_zone(zone) {
+	for_every_populated_zone(zone) {
 		if (first >= zone->end || end <= zone->first)
 			continue;
 		unsigned long irq = zone_lock(zone);

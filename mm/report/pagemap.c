@@ -73,7 +73,7 @@ static bool frames_spanned(unsigned long *first, unsigned long *end)
 {
 	*first = ~0ul;
 	*end = 0;
-	for_each_populated_zone(zone) {
+	for_every_populated_zone(zone) {
 		*first = (unsigned long)min_u64(*first, zone->first);
 		*end = (unsigned long)max_u64(*end, zone->end);
 	}

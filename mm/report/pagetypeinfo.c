@@ -64,13 +64,13 @@ void quarry_report_pagetypeinfo(quarry_write_fn write, void *ctx)
 	for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
 		mm_print(write, ctx, "%6u ", order);
 	mm_print(write, ctx, "\n");
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		print_free(zone, write, ctx);
 
 	mm_print(write, ctx, "\n%-23s", "Number of blocks type ");
 	for (unsigned type = 0; type < MIGRATE_TYPES; type++)
 		mm_print(write, ctx, "%12s ", type_names[type]);
 	mm_print(write, ctx, "\n");
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		print_blocks(zone, write, ctx);
 }

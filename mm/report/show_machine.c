@@ -85,9 +85,9 @@ void quarry_report_show_mem(quarry_write_fn write, void *ctx)
 	unsigned long present = 0, movable = 0;
 
 	print_totals(write, ctx);
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		print_marks(zone, write, ctx);
-	for_each_populated_zone (zone) {
+	for_every_populated_zone (zone) {
 		print_blocks(zone, write, ctx);
 		present += zone_present(zone);
 		movable += zone->type == ZONE_MOVABLE ? zone_managed(zone) : 0;

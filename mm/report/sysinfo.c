@@ -19,7 +19,7 @@ unsigned long nr_free_buffer_pages(void)
 {
 	unsigned long pages = 0;
 
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		if (zone->type <= ZONE_NORMAL && zone_managed(zone) > zone->mark[MARK_HIGH])
 			pages += zone_managed(zone) - zone->mark[MARK_HIGH];
 	return pages;
@@ -44,7 +44,7 @@ long si_mem_available(void)
 	unsigned long have = nr_free_pages() + nr_parked_pages();
 	unsigned long reclaimable = slab_pages(true), reserved = 0, low = 0;
 
-	for_each_populated_zone (zone) {
+	for_every_populated_zone (zone) {
 		reserved += reserved_in(zone);
 		low += zone->mark[MARK_LOW];
 	}

@@ -61,7 +61,7 @@ void quarry_report_vmstat(quarry_write_fn write, void *ctx)
 {
 	unsigned long taken[MAX_NR_ZONES] = {0}, given = 0;
 
-	for_each_populated_zone (zone) {
+	for_every_populated_zone (zone) {
 		struct page_count traffic = zone_traffic(zone);
 		taken[zone->type] += traffic.taken;
 		given += traffic.given;

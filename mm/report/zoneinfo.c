@@ -82,7 +82,7 @@ static bool node_is_populated(unsigned node)
 
 void quarry_report_zoneinfo(quarry_write_fn write, void *ctx)
 {
-	for_each_zone(zone)
+	for_every_zone(zone)
 		if (node_is_populated(zone->node))
 			print_zone(zone, write, ctx);
 }

@@ -23,7 +23,7 @@ static uint32_t depot_room(const struct kmem_cache *cache)
 {
 	uint64_t memory = 0;
 
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		memory += (uint64_t)zone_managed(zone) << PAGE_SHIFT;
 	uint64_t bytes = min_u64(memory / DEPOT_SHARE, DEPOT_BYTES);
 	uint64_t room = min_u64(bytes / cache->size, (PAGE_SIZE << DEPOT_ORDER) / sizeof(void *)) /

@@ -69,7 +69,7 @@ static double quarry_share(void)
 	unsigned long large = 0;
 
 	drain_all_pages();
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		for (unsigned order = 9; order <= MAX_PAGE_ORDER; order++)
 			large += buddy_count(zone, order) << order;
 	if (mm_check())

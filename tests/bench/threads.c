@@ -139,7 +139,7 @@ static unsigned long locks(void)
 {
 	unsigned long sum = 0;
 
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		sum += zone->lock_count;
 	return sum;
 }

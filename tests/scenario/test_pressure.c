@@ -109,7 +109,7 @@ static void g071_only_if_every_zone_is_low(void **state)
 		hold_block(page, 0);
 	}
 	assert_true(dma32);
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		if (zone->type <= ZONE_NORMAL)
 			assert_true(zone_free(zone) <= watermark_floor(zone, MARK_LOW, RESERVE_NONE,
 								       ZONE_NORMAL));

@@ -17,7 +17,7 @@ static struct totals totals(void)
 	memset(&now, 0, sizeof(now));
 	now.free = mock_free_pages();
 	now.total = totalram_pages();
-	for_each_zone (zone) {
+	for_every_zone (zone) {
 		now.managed[zone->number] = zone->managed;
 		now.present[zone->number] = zone->present;
 		now.low[zone->number] = zone_populated(zone) ? zone->mark[MARK_LOW] : 0;

@@ -152,7 +152,7 @@ UNUSED static struct free_map free_map(void)
 	struct free_map map;
 
 	memset(&map, 0, sizeof(map));
-	for_each_populated_zone(zone)
+	for_every_populated_zone(zone)
 		for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
 			map.count[zone->number][order] = buddy_count(zone, order);
 	return map;

@@ -9,7 +9,7 @@ static unsigned long parked_on(unsigned cpu)
 {
 	unsigned long pages = 0;
 
-	for_each_populated_zone(zone)
+	for_every_populated_zone(zone)
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++)
 			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
 				pages += (unsigned long)stock_of_zone(page_cpus[cpu], zone, type,
@@ -53,7 +53,7 @@ static void a_stock_never_holds_more_than_its_capacity(void **state)
 		for (unsigned i = 0; i < 4; i++)
 			hold_all(GFP_NOWAIT, order);
 		free_held();
-		for_each_populated_zone(zone) {
+		for_every_populated_zone(zone) {
 			for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
 				const struct page_stock *stock =
 					stock_of_zone(page_cpus[0], zone, type, order);
@@ -73,7 +73,7 @@ static void a_stock_holds_what_is_asked_for(void **state)
 	(void)state;
 	mock_start(NULL);
 	struct page *page = alloc_page(GFP_KERNEL);
-	const struct zone *zone = page_zone(page);
+	const struct zone *zone = head_zone(page);
 	const struct page_stock *busy = stock_of_zone(page_cpus[0], zone, MIGRATE_UNMOVABLE, 0);
 	const struct page_stock *idle = stock_of_zone(page_cpus[0], zone, MIGRATE_UNMOVABLE, 2);
 	unsigned most = zone->park_max[0], n = 3 * most;
@@ -109,7 +109,7 @@ static void parking_can_be_turned_off_or_limited(void **state)
 	assert_int_equal(nr_parked_pages(), 0);
 	mock_stop();
 	mock_start(&(struct mock_config){ .extra = { .parking_limit = 9 } });
-	for_each_populated_zone(zone) {
+	for_every_populated_zone(zone) {
 		for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
 			const struct page_stock *stock = stock_of_zone(
 				page_cpus[0], zone, i / NR_PAGE_ORDERS, i % NR_PAGE_ORDERS);

@@ -335,7 +335,7 @@ static void footprint_is_what_init_takes(void **state)
 						  .nr_map = 2,
 						  .no_vmalloc = true,
 						  .extra = { .no_parking = true } });
-		for_each_populated_zone(zone)
+		for_every_populated_zone(zone)
 			present += zone->present;
 		assert_int_equal(cost.usable_pages, sizes[i] * 256 - 5);
 		assert_int_equal(present, cost.usable_pages);

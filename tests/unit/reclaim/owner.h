@@ -79,7 +79,7 @@ static void owner_check(const struct owner_slot *slot)
 static bool owner_isolate(struct page *page, isolate_mode_t mode)
 {
 	(void)mode;
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		if (zone->lock.held && !MOCK_OWNER_THREADS)
 			mock_fail("an owner is called with a zone's lock held");
 	pthread_mutex_lock(&owner.lock);

@@ -39,7 +39,7 @@ static unsigned share(unsigned order)
 	unsigned long large = 0;
 
 	drain_all_pages();
-	for_each_populated_zone (zone)
+	for_every_populated_zone (zone)
 		for (unsigned o = order; o < NR_PAGE_ORDERS; o++)
 			large += buddy_count(zone, o) << o;
 	return (unsigned)(large * 100 / nr_free_pages());

@@ -53,7 +53,7 @@ static bool parse_buddy_row(const char *line, struct buddy_row *row)
 
 static struct zone *zone_named(const char *name)
 {
-	for_each_populated_zone(zone)
+	for_every_populated_zone(zone)
 		if (!strcmp(zone_name((enum zone_type)zone->type), name))
 			return zone;
 	fail_msg("no zone is called %s", name);
@@ -262,7 +262,7 @@ static void memavailable_leaves_out_marks_and_reserves(void **state)
 	(void)state;
 	mock_start(&four_zones);
 	drain_all_pages();
-	for_each_populated_zone(zone)
+	for_every_populated_zone(zone)
 		reserved += zone->mark[MARK_HIGH] + zone->reserve[MAX_NR_ZONES - 1];
 	assert_int_equal(meminfo("MemAvailable"), (nr_free_pages() - reserved) * 4);
 	mock_stop();

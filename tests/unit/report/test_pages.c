@@ -125,7 +125,7 @@ static void pagetypeinfo_adds_up_to_what_is_free(void **state)
 		alloc_pages(GFP_KERNEL | __GFP_RECLAIMABLE, 1),
 	};
 	parse_types(&info);
-	for_each_populated_zone (zone) {
+	for_every_populated_zone (zone) {
 		unsigned long blocks = 0;
 		for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
 			unsigned long free = 0;
@@ -461,7 +461,7 @@ static void totals_as_numbers(void **state)
 	assert_int_equal(info.freeram, nr_free_pages());
 	assert_int_equal(info.mem_unit, PAGE_SIZE);
 	assert_int_equal(info.totalhigh + info.freehigh + info.sharedram + info.bufferram, 0);
-	for_each_populated_zone (zone) {
+	for_every_populated_zone (zone) {
 		reserved += zone->mark[MARK_HIGH] + zone->reserve[MAX_NR_ZONES - 1];
 		if (zone->type != ZONE_MOVABLE)
 			buffers += zone->managed - zone->mark[MARK_HIGH];

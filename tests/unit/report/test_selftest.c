@@ -230,7 +230,7 @@ static void an_image_inside_usable_memory(void **state)
 	assert_null(memtest_map());
 	/* Never handed out, handed out, free again: all of it was given as usable. */
 	unsigned long never = 0;
-	for_each_populated_zone(zone)
+	for_every_populated_zone(zone)
 		never = zone->extent ? zone->extent : never;
 	assert_int_not_equal(never, 0);
 	assert_non_null(map_with_data_at(PFN_PHYS(never)));

@@ -83,7 +83,7 @@ static void finds_nothing(void)
 static struct zone *start(void)
 {
 	mock_start(&(struct mock_config){ .base = 16 * MOCK_MIB, .extra = { .no_parking = true } });
-	for_each_populated_zone(zone)
+	for_every_populated_zone(zone)
 		return zone;
 	return NULL;
 }
