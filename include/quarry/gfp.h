@@ -203,6 +203,10 @@ void quarry_release(phys_addr_t base, uint64_t size) QUARRY_API(release);
 void pm_restrict_gfp_mask(void) QUARRY_API(pm_restrict_gfp_mask);
 void pm_restore_gfp_mask(void) QUARRY_API(pm_restore_gfp_mask);
 
+/* Bits that a request may use in this stage, the others are taken from it silently: no reclaim, IO
+ * or file system before the OS says that sleeping works, no IO while devices sleep. Read only. */
+extern gfp_t gfp_allowed_mask QUARRY_API(gfp_allowed_mask);
+
 /* Give this CPU's / every CPU's parked pages back to the buddy. drain_all_pages: task context, irqs
  * on. */
 void drain_local_pages(void) QUARRY_API(drain_local_pages);

@@ -51,9 +51,9 @@ enum migratetype {
 
 /*
  * Zones and nodes as a kernel sees them: to read, not to change. A zone is the memory of one type
- * on one node; a node is its row of zones. The functions below cost a few loads, take no lock and may
- * be called from any context, NMI included. Memory may come and go meanwhile, so two figures read
- * one after the other may belong to different moments.
+ * on one node; a node is its row of zones. The functions below cost a few loads, take no lock and
+ * may be called from any context, NMI included. Memory may come and go meanwhile, so two figures
+ * read one after the other may belong to different moments.
  *
  *   managed <= present <= spanned
  */

@@ -15,10 +15,6 @@
 #define gfp_has(gfp, bits) (((gfp) & (bits)) != (QUARRY_FORCE gfp_t)0)
 #define gfp_bits(gfp) ((QUARRY_FORCE unsigned)(gfp))
 
-/* Bits that a request may use in this boot stage: no reclaim before the OS says that sleeping
- * works. */
-extern gfp_t gfp_allowed_mask QUARRY_INT(gfp_allowed_mask);
-
 /* How deep below the minimum mark a request may go; a table row of watermark.c. */
 enum gfp_reserve_depth {
 	RESERVE_NONE,	/* down to min */
