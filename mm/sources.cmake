@@ -71,6 +71,7 @@ set(QUARRY_COMMON
   mm/vmap/vmap_park.c
   mm/vmap/vmap_flush.c
   mm/vmap/vmap_map.c
+  mm/vmap/vmap_protect.c
   mm/vmap/vmap.c
   mm/vmap/vmap_start.c
   mm/vmap/vmalloc.c

@@ -47,3 +47,28 @@ void arch_tlb_map_sync(uintptr_t start, uintptr_t end)
 {
 	arch_tlb_flush_range(start, end);
 }
+
+/*
+ * cbo.flush (Zicbom) where the kernel says that the harts have it, in blocks of a cache line.
+ * Without it memory whose attribute changes is not in a cache that differs from memory: such
+ * machines have coherent caches, or no Svpbmt and so no such change.
+ */
+#ifndef QUARRY_RISCV_ZICBOM
+#define QUARRY_RISCV_ZICBOM 0
+#endif
+
+void arch_cache_flush(const void *start, size_t bytes)
+{
+	const char *line = start;
+
+	for (const char *end = line + bytes; QUARRY_RISCV_ZICBOM && line < end;
+	     line += QUARRY_CACHE_LINE)
+		__asm__ volatile(".insn i 0x0f, 2, x0, %0, 2" : : "r"(line) : "memory");
+	__asm__ volatile("fence" : : : "memory");
+}
+
+/* fence.i, spelt as a word: assemblers want Zifencei named for it. */
+void arch_icache_sync(void)
+{
+	__asm__ volatile(".insn i 0x0f, 1, x0, x0, 0" : : : "memory");
+}

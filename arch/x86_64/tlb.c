@@ -58,3 +58,20 @@ void arch_tlb_map_sync(uintptr_t start, uintptr_t end)
 	(void)start;
 	(void)end;
 }
+
+/* `clflush` reaches the caches of all CPUs; lines are 64 bytes on every CPU of the family. */
+void arch_cache_flush(const void *start, size_t bytes)
+{
+	const char *line = start;
+
+	__asm__ volatile("mfence" : : : "memory");
+	for (const char *end = line + bytes; line < end; line += QUARRY_CACHE_LINE)
+		__asm__ volatile("clflush (%0)" : : "r"(line) : "memory");
+	__asm__ volatile("mfence" : : : "memory");
+}
+
+/* Instruction caches follow stores; the interrupt that brings a CPU here, or the flush before it,
+ * is serializing. */
+void arch_icache_sync(void)
+{
+}

@@ -48,6 +48,10 @@
  *   void arch_tlb_flush_range(uintptr_t start, uintptr_t end)   function: this CPU only
  *   void arch_tlb_map_sync(uintptr_t start, uintptr_t end)      function: after new entries were
  *   written (sfence on riscv64)
+ *   void arch_cache_flush(const void *start, size_t bytes)      function: write back and drop the
+ *   lines of memory whose caching attribute was changed, from the caches of all CPUs
+ *   void arch_icache_sync(void)                function: this CPU fetches no instruction that was
+ *   replaced before the call
  */
 #ifndef QUARRY_ARCH_H
 #define QUARRY_ARCH_H
@@ -72,12 +76,19 @@ QUARRY_BEGIN_DECLS
 #define QUARRY_PROT_READ 1u
 #define QUARRY_PROT_WRITE 2u
 #define QUARRY_PROT_EXEC 4u
-#define QUARRY_PROT_UNCACHED 8u      /* device memory */
-#define QUARRY_PROT_WRITE_COMBINE 16u
+/* At most one of the next three; none of them: as the CPU caches memory. What a CPU port cannot
+ * encode becomes the next stricter one. */
+#define QUARRY_PROT_UNCACHED 8u	      /* every access as written, in order: device registers */
+#define QUARRY_PROT_WRITE_COMBINE 16u /* not cached; writes may be merged: frame buffers */
+#define QUARRY_PROT_WRITE_THROUGH 32u /* reads cached, writes go to memory at once */
+#define QUARRY_PROT_CACHING                                                                        \
+	(QUARRY_PROT_UNCACHED | QUARRY_PROT_WRITE_COMBINE | QUARRY_PROT_WRITE_THROUGH)
 #define QUARRY_PROT_KERNEL (QUARRY_PROT_READ | QUARRY_PROT_WRITE)
 
 void arch_tlb_flush_range(uintptr_t start, uintptr_t end) QUARRY_INT(arch_tlb_flush_range);
 void arch_tlb_map_sync(uintptr_t start, uintptr_t end) QUARRY_INT(arch_tlb_map_sync);
+void arch_cache_flush(const void *start, size_t bytes) QUARRY_INT(arch_cache_flush);
+void arch_icache_sync(void) QUARRY_INT(arch_icache_sync);
 
 QUARRY_END_DECLS
 

@@ -218,6 +218,15 @@ struct quarry_os_ops {
 	/* Was the calling task chosen by `oom`? It may then use part of the reserve, and fails
 	 * rather than wait. Task context; no sleep, allocation or lock. Default: no. */
 	bool (*oom_victim)(void);
+
+	/* What the direct map allows for [start, start + bytes), whole pages, from now on: `prot`
+	 * of QUARRY_PROT_*, never EXEC. When it returns no CPU has a translation that allows more,
+	 * or of another caching attribute. Called when set_memory_* or execmem changed what the
+	 * vmalloc address of these pages allows (quarry/set_memory.h), and with
+	 * QUARRY_PROT_KERNEL before they are freed; that must not fail. Task context, irqs on, no
+	 * lock of ours held; may sleep and allocate pages. Return: 0, or a negative error with
+	 * nothing changed. Default: the direct map stays as it is. */
+	int (*protect_direct_map)(void *start, size_t bytes, unsigned prot);
 };
 
 QUARRY_END_DECLS

@@ -40,6 +40,7 @@
 #include <quarry/slab.h>
 #include <quarry/overflow.h>
 #include <quarry/vmalloc.h>
+#include <quarry/set_memory.h>
 #include <quarry/string.h>
 #include <quarry/report.h>
 

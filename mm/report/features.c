@@ -113,6 +113,8 @@ static void print_hooks(quarry_write_fn write, void *ctx)
 		{ "report", mm_ops.report, "reports go to the log alone" },
 		{ "symbol", mm_ops.symbol, "code addresses are printed as numbers" },
 		{ "cpu_node", mm_ops.cpu_node, "every CPU belongs to node 0" },
+		{ "protect_direct_map", mm_ops.protect_direct_map,
+		  "what vmalloc addresses forbid, the direct map allows" },
 		{ "fault", mm_ops.fault, "no failure is injected" },
 		{ "sleep_ns", mm_ops.sleep_ns, "requests that wait for memory spin" },
 	};

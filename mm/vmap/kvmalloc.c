@@ -105,7 +105,7 @@ static bool resize_area(const void *p, size_t size, size_t *old)
 
 	*old = 0;
 	if (vmap_area_find_locked((uintptr_t)p, &info) && info.start == (uintptr_t)p &&
-	    info.flags == VMAP_ALLOC) {
+	    (info.flags & ~VMAP_GUARDED) == VMAP_ALLOC) {
 		*old = info.size;
 		fits = size <= info.pages << PAGE_SHIFT;
 		if (fits)

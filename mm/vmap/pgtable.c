@@ -19,10 +19,14 @@
  *             P6  a table is linked together with those below it, or the huge leaf, that the
  *                 address needs: an upper table of ours is empty only after a huge leaf was cleared
  *
+ *             P7  a leaf above level 0 changes, but for being cleared, under pt.lock: neighbours
+ *                 in one area may split it at the same time. A split needs no flush: both forms
+ *                 say the same, and P2 and P5 mean that no CPU walks another table there
+ *
  * Locking     pt.lock (rank 3) is held while a table or a huge leaf is linked or a table unlinked,
- *             and for walks of addresses that nobody is known to map: without the lock an upper
- *             table that is empty may vanish. Entries of a leaf table, and huge leaves that are
- *             there, belong to the owner of the area: no lock.
+ *             while entries change their rights, and for walks of addresses that nobody is known to
+ *             map: without the lock an upper table that is empty may vanish. Else entries of a leaf
+ *             table, and huge leaves that are there, belong to the owner of the area: no lock.
  * Cost        a walk is one load a level; creating a table is a page and one more walk.
  * Start at    pgtable_create
  */
@@ -361,6 +365,96 @@ int pgtable_query(uintptr_t va, bool wait, struct pt_leaf *leaf)
 	}
 	arch_irq_restore(irq);
 	return error;
+}
+
+/* Tables that must be linked to make `va` the first address of its leaf. */
+static unsigned splits_needed(uintptr_t va)
+{
+	struct pt_leaf leaf;
+	unsigned needed = 0;
+
+	if (pgtable_query(va, true, &leaf))
+		return 0;
+	for (unsigned level = 1; level <= leaf.level; level++)
+		needed += (va & (entry_size(level) - 1)) != 0;
+	return needed;
+}
+
+/* Fill a table that nobody sees with what a leaf of the level above maps. */
+static void fill_from(quarry_pte_t *table, quarry_pte_t pte, unsigned level)
+{
+	phys_addr_t phys = arch_pte_addr(pte, level);
+	unsigned prot = arch_pte_prot(pte, level);
+
+	for (unsigned i = 0; i < PT_ENTRIES; i++, phys += entry_size(level - 1))
+		arch_pte_write(&table[i], arch_pte_leaf(phys, prot, level - 1));
+}
+
+/* Split what is not yet split at `va`. The tables suffice: leaves of an area only get smaller. */
+static void split_at(uintptr_t va, struct page_chain *spare)
+{
+	bool more = true;
+
+	while (more) {
+		unsigned long irq = mm_lock(&pt.lock);
+		struct pt_run run = pgtable_find(va, 1);
+		quarry_pte_t pte = arch_pte_read(run.pte);
+
+		more = run.level && arch_pte_is_leaf(pte, run.level) &&
+		       va & (entry_size(run.level) - 1);
+		if (more) {
+			struct page *table = chain_pop(spare);
+
+			fill_from(page_address(table), pte, run.level);
+			table_link(run.pte, table);
+		}
+		mm_unlock(&pt.lock, irq);
+	}
+}
+
+int pgtable_split(const uintptr_t *at, unsigned n, gfp_t gfp)
+{
+	struct page_chain spare = {0, 0, 0};
+	struct page *table;
+	unsigned needed = 0;
+	int error = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		needed += splits_needed(at[i]);
+	while (spare.count < needed && !error) {
+		table = table_new(gfp);
+		if (table)
+			chain_push(&spare, table);
+		else
+			error = -QUARRY_ENOMEM;
+	}
+	for (unsigned i = 0; i < n && !error; i++)
+		split_at(at[i], &spare);
+	while ((table = chain_pop(&spare)))
+		table_free(table);
+	return error;
+}
+
+unsigned long pgtable_change(uintptr_t va, unsigned long pages, struct pt_change change)
+{
+	unsigned long irq = mm_lock(&pt.lock);
+	struct pt_run run = pgtable_find(va, pages);
+	unsigned long entries = run.level ? 1 : run.pages;
+
+	for (unsigned long i = 0; i < entries; i++) {
+		quarry_pte_t pte = arch_pte_read(&run.pte[i]);
+		unsigned old, prot;
+
+		if (!arch_pte_is_leaf(pte, run.level))
+			continue;
+		old = arch_pte_prot(pte, run.level);
+		prot = (old & ~change.clear) | change.set;
+		if (prot != old)
+			arch_pte_write(&run.pte[i], arch_pte_leaf(arch_pte_addr(pte, run.level),
+								  prot, run.level));
+	}
+	mm_unlock(&pt.lock, irq);
+	return run.pages;
 }
 
 /*

@@ -60,6 +60,24 @@ struct pt_run pgtable_create(uintptr_t va, unsigned long pages, gfp_t gfp)
 int pgtable_map_huge(uintptr_t va, unsigned level, quarry_pte_t leaf, gfp_t gfp)
 	QUARRY_INT(pgtable_map_huge);
 
+/*
+ * Make each of the n addresses, which somebody maps, the first of its leaf: replace the huge leaf
+ * that maps it by a table of smaller ones, which map the same. All or none.
+ * Context: as gfp allows. Return: 0, -ENOMEM.
+ */
+int pgtable_split(const uintptr_t *at, unsigned n, gfp_t gfp) QUARRY_INT(pgtable_split);
+
+/* Rights and attributes (QUARRY_PROT_*) that leaves lose and get. */
+struct pt_change {
+	unsigned clear, set;
+};
+/*
+ * Change the leaves of va, at most `pages` of them; a huge leaf must lie inside whole. Absent
+ * entries stay. Return: the pages looked at. Context: any.
+ */
+unsigned long pgtable_change(uintptr_t va, unsigned long pages, struct pt_change change)
+	QUARRY_INT(pgtable_change);
+
 /* Look up any address. With `wait` false a busy table answers -EAGAIN. Return: 0, -ENOENT,
  * -EAGAIN. Context: any. */
 int pgtable_query(uintptr_t va, bool wait, struct pt_leaf *leaf) QUARRY_INT(pgtable_query);

@@ -11,10 +11,10 @@
  *   M3  nothing else is mapped in the window, but areas that are parked or whose free was put
  *       off
  *
- * An area that is freed in an interrupt is claimed there, so a second free is seen at once, and
- * put on a list through the word that a claimed area keeps. The defer hook, or the next call that
- * may sleep, unmaps it. Small areas are not unmapped but parked (vmap_park.h), wherever they are
- * freed.
+ * An area that is freed in an interrupt, or a guarded one where nobody may wait, is claimed there,
+ * so a second free is seen at once, and put on a list through the word that a claimed area keeps.
+ * The defer hook, or the next call that may sleep, unmaps it. Small areas are not unmapped but
+ * parked (vmap_park.h), wherever they are freed.
  *
  * Locking     vmap_lock for the list; entries of an area belong to who allocated or claimed it.
  * Start at    vmap_free
@@ -29,6 +29,7 @@
 #include "mm/vmap/pgtable.h"
 #include "mm/vmap/vmap_dir.h"
 #include "mm/vmap/vmap_park.h"
+#include "mm/vmap/vmap_protect.h"
 
 static QUARRY_STATE struct {
 	uintptr_t deferred; /* claimed areas to free, linked by their kept word; 0 ends */
@@ -44,11 +45,14 @@ static bool window_fits(const struct vmap_info *info, unsigned long align)
 	       info->pages < (end - start - skip) >> PAGE_SHIFT;
 }
 
-/* Take down a claimed area of which the first `mapped` pages are mapped. */
+/* Take down a claimed area of which the first `mapped` pages are mapped. Context: any but an
+ * interrupt; a guarded area: may wait. */
 static void take_down(const struct vmap_info *info, unsigned long mapped)
 {
 	struct page_chain pages = {0, 0, 0};
 
+	if (unlikely(info->flags & VMAP_GUARDED))
+		vmap_unguard(info);
 	vmap_unmap_pages(info->start, mapped, info->flags & VMAP_ALLOC ? &pages : NULL);
 	vmap_retire(info, &pages);
 }
@@ -139,7 +143,7 @@ static bool defer_locked(uintptr_t start)
 	return first;
 }
 
-/* Context: any but an interrupt; as the defer hook calls it. */
+/* Context: task, may wait; as the defer hook calls it. */
 static void free_deferred(void *unused)
 {
 	(void)unused;
@@ -163,7 +167,7 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 	uintptr_t start = (uintptr_t)address;
 	unsigned context = cpu_context();
 	enum park_result parked = PARK_NO;
-	bool first = false;
+	bool first = false, later = false;
 	struct vmap_info info;
 
 	if (context & QUARRY_CTX_NMI) {
@@ -174,8 +178,10 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 	int error = vmap_area_claim_locked(start, kind, &info);
 	if (likely(!error))
 		parked = vmap_park_locked(&info, context & QUARRY_CTX_IRQ);
-	if (!error && parked == PARK_NO && context & QUARRY_CTX_IRQ)
-		first = defer_locked(start);
+	if (!error && parked == PARK_NO) {
+		later = context & QUARRY_CTX_IRQ || (info.flags & VMAP_GUARDED && context);
+		first = later && defer_locked(start);
+	}
 	mm_unlock(&vmap_lock, irq);
 
 	if (likely(parked == PARK_DONE))
@@ -186,7 +192,7 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 		mm_report_at(QUARRY_RULE_FREE_KIND, call, address, kind, info.flags, caller);
 	} else if (error) {
 		mm_report_at(QUARRY_RULE_VMAP_UNKNOWN, call, address, 0, 0, caller);
-	} else if (context & QUARRY_CTX_IRQ) {
+	} else if (later) {
 		if (first && mm_ops.defer)
 			mm_ops.defer(free_deferred, NULL);
 	} else {
@@ -225,8 +231,7 @@ void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned pr
 {
 	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
 	struct vmap_info info = {0, (size_t)count << PAGE_SHIFT, count, VMAP_MAP, caller, 0};
-	const unsigned all = QUARRY_PROT_READ | QUARRY_PROT_WRITE | QUARRY_PROT_EXEC |
-			     QUARRY_PROT_UNCACHED | QUARRY_PROT_WRITE_COMBINE;
+	const unsigned all = QUARRY_PROT_KERNEL | QUARRY_PROT_EXEC | QUARRY_PROT_CACHING;
 	gfp_t gfp = GFP_KERNEL;
 	unsigned long mapped;
 

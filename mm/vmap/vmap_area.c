@@ -65,16 +65,6 @@ static void count_alloc_pages(const struct vmap_info *info, bool more)
 			 __ATOMIC_RELAXED);
 }
 
-static struct vmap_chunk *shared_chunk(uintptr_t va)
-{
-	return entry_chunk(dir_entry(dir_index(va)));
-}
-/* The large area whose first chunk is at va. */
-static struct vmap_large *large_at(uintptr_t va)
-{
-	return entry_large(dir_entry(dir_index(va)));
-}
-
 /* ---- bins ---- */
 
 static unsigned bin_for(unsigned max_run)
@@ -316,7 +306,7 @@ int vmap_area_claim_locked(uintptr_t start, unsigned kind, struct vmap_info *inf
 		*info = large->info;
 	else
 		return -QUARRY_ENOENT;
-	if (info->flags != kind)
+	if ((info->flags & ~VMAP_GUARDED) != kind)
 		return -QUARRY_EINVAL;
 	if (chunk)
 		bitmap_clear_bit(chunk->starts, page_bit(start));
@@ -365,6 +355,16 @@ void vmap_area_resize_locked(uintptr_t start, size_t size)
 		chunk_resize(chunk, page_bit(start), size);
 	else
 		large_at(start)->info.size = size;
+}
+
+void vmap_area_mark_locked(uintptr_t start, unsigned flags)
+{
+	struct vmap_chunk *chunk = shared_chunk(start);
+
+	if (chunk)
+		chunk_mark(chunk, page_bit(start), flags);
+	else
+		large_at(start)->info.flags |= flags;
 }
 
 /* ---- giving back ---- */

@@ -24,6 +24,16 @@ struct vmap_large {
 	bool claimed;
 };
 
+static inline struct vmap_chunk *shared_chunk(uintptr_t va)
+{
+	return entry_chunk(dir_entry(dir_index(va)));
+}
+/* The large area whose first chunk is at va. */
+static inline struct vmap_large *large_at(uintptr_t va)
+{
+	return entry_large(dir_entry(dir_index(va)));
+}
+
 /* What a release left over, to be freed without the lock. */
 struct vmap_leftover {
 	struct page_chain pages;
@@ -61,6 +71,8 @@ void vmap_area_keep_locked(uintptr_t start, uintptr_t word) QUARRY_INT(vmap_area
 uintptr_t vmap_area_revive_locked(const struct vmap_info *info) QUARRY_INT(vmap_area_revive_locked);
 /* Record another size of a live area, within its pages. */
 void vmap_area_resize_locked(uintptr_t start, size_t size) QUARRY_INT(vmap_area_resize_locked);
+/* Add to the flags of a live area, which will not be parked from now on. */
+void vmap_area_mark_locked(uintptr_t start, unsigned flags) QUARRY_INT(vmap_area_mark_locked);
 /* A claimed area is unmapped: its addresses wait for a flush. */
 void vmap_area_retire_locked(const struct vmap_info *info) QUARRY_INT(vmap_area_retire_locked);
 /* A flush of every CPU begins: begin, then mark until it returns false, then flush. It covers what

@@ -49,6 +49,12 @@ void chunk_resize(struct vmap_chunk *chunk, unsigned bit, size_t size)
 	chunk->size[bit / 2] = (chunk->size[bit / 2] & ~SIZE_BYTES) | (uint32_t)size;
 }
 
+void chunk_mark(struct vmap_chunk *chunk, unsigned bit, unsigned flags)
+{
+	chunk->shape[bit / 2] |= (uint16_t)(flags << SHAPE_FLAGS_SHIFT);
+	chunk->size[bit / 2] &= SIZE_BYTES;
+}
+
 unsigned chunk_area_of(const struct vmap_chunk *chunk, unsigned bit)
 {
 	unsigned long start = bitmap_prev_set(chunk->starts, bit);

@@ -42,6 +42,11 @@ struct vmap_info {
 };
 #define VMAP_ALLOC 1u /* vmalloc: the pages are ours */
 #define VMAP_MAP 2u   /* vmap: the pages are the caller's */
+#define VMAP_IO 4u    /* ioremap, memremap: no pages of ours */
+#define VMAP_RAM 8u   /* vm_map_ram */
+#define VMAP_EXEC 16u /* with ALLOC: execmem_alloc */
+/* The direct map of its pages may allow less than usual; no part of the kind. */
+#define VMAP_GUARDED 32u
 
 struct vmap_chunk {
 	uint64_t used[CHUNK_WORDS];	/* cannot be handed out */
@@ -106,6 +111,8 @@ unsigned chunk_search(struct vmap_chunk *chunk, unsigned total, unsigned long al
 void chunk_take(struct vmap_chunk *chunk, unsigned bit, unsigned total) QUARRY_INT(chunk_take);
 /* Record another size of the area whose first page is `bit`. */
 void chunk_resize(struct vmap_chunk *chunk, unsigned bit, size_t size) QUARRY_INT(chunk_resize);
+/* Add to the flags of that area; it will not be parked. */
+void chunk_mark(struct vmap_chunk *chunk, unsigned bit, unsigned flags) QUARRY_INT(chunk_mark);
 /* First page of the live area that maps page `bit`, or CHUNK_PAGES. */
 unsigned chunk_area_of(const struct vmap_chunk *chunk, unsigned bit) QUARRY_INT(chunk_area_of);
 /* [bit, bit + total), in use and not retired, is free. */

@@ -89,6 +89,11 @@ static void flush_every_cpu(struct flush_range range)
 	cpu_unpin();
 }
 
+void vmap_flush_now(uintptr_t start, uintptr_t end)
+{
+	flush_every_cpu((struct flush_range){start, end});
+}
+
 static void range_add(struct flush_range *range, uintptr_t start, uintptr_t end)
 {
 	if (range->start == range->end) {

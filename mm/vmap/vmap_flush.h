@@ -26,6 +26,8 @@ void vmap_retire(const struct vmap_info *info, struct page_chain *pages) QUARRY_
 bool vmap_purge(void) QUARRY_INT(vmap_purge);
 /* A number that grows whenever something retired became free. Context: any. */
 unsigned long vmap_purges_done(void) QUARRY_INT(vmap_purges_done);
+/* Flush [start, end) from every CPU. Context: may wait, no lock held. */
+void vmap_flush_now(uintptr_t start, uintptr_t end) QUARRY_INT(vmap_flush_now);
 /* May the caller wait for other CPUs? */
 bool vmap_may_wait(void) QUARRY_INT(vmap_may_wait);
 /* Purge, and give back page tables that map nothing. Context: as vmap_purge. */

@@ -124,6 +124,13 @@ void mock_store(uintptr_t va, uint8_t value)
 	*(volatile uint8_t *)va = value;
 }
 
+unsigned mock_tlb_prot(uintptr_t va)
+{
+	const struct entry *entry = &mock_mmu.entries[page_of(va)];
+
+	return mock_cpus_empty(&entry->cpus) ? 0 : entry->prot;
+}
+
 /* ---- memory handed out
  * -------------------------------------------------------------------------------- */
 
@@ -178,6 +185,11 @@ void mock_check_handed_out(uintptr_t start, size_t bytes)
 
 	if (!__atomic_load_n(&mock_mmu.used, __ATOMIC_RELAXED))
 		return;
+	for (uint64_t number = first; mock_direct_restricted() && number <= last; number++)
+		if (mock_direct_prot((void *)(MOCK_DIRECT + number * PAGE_SIZE)) !=
+		    QUARRY_PROT_KERNEL)
+			mock_fail("frame %#lx is handed out while the direct map restricts it",
+				  (unsigned long)number);
 	if (last - first < SWEEP_PAGES) {
 		for (uint64_t number = first; number <= last; number++)
 			check_frame(number, whole);

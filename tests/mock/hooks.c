@@ -394,6 +394,8 @@ void mock_hooks_fill(const struct mock_config *config)
 		ops->sleep_ns = sleep_ns;
 		ops->cpu_node = config->cpu_node ? config->cpu_node : cpu_node_0;
 	}
+	if (config->protect_direct)
+		ops->protect_direct_map = mock_protect_direct;
 #if QUARRY_MAX_CPUS > 1
 	if (config->flush_hook)
 		ops->flush_tlb_others = flush_others;

@@ -110,7 +110,7 @@ void mock_lay_out_memory(const struct quarry_mem_range *map, size_t nr_map)
 {
 	struct mock_range *ranges = calloc(nr_map + 1, sizeof(*ranges));
 	size_t nr = 0;
-	bool whole = !mock_was_unmapped();
+	bool whole = !mock_was_unmapped() && !mock_direct_restricted();
 
 	if (!ranges)
 		abort();
@@ -121,6 +121,7 @@ void mock_lay_out_memory(const struct quarry_mem_range *map, size_t nr_map)
 			ranges[nr++] = range;
 	}
 	mock_poison_reset();
+	mock_protect_reset();
 	if (whole && nr == memory.nr_ranges &&
 	    memcmp(ranges, memory.ranges, nr * sizeof(*ranges)) == 0) {
 		free(ranges);

@@ -84,7 +84,7 @@ struct mapping mock_mmu_walk(uintptr_t va)
 		if ((pte & MOCK_PTE_KIND) == MOCK_PTE_LEAF) {
 			result.present = true;
 			result.frame = (table | (va & (((uintptr_t)1 << shift) - 1))) >> PAGE_SHIFT;
-			result.prot = (unsigned)(pte >> MOCK_PTE_PROT_SHIFT & 31);
+			result.prot = (unsigned)(pte >> MOCK_PTE_PROT_SHIFT & 63);
 			return result;
 		}
 	}
@@ -262,7 +262,7 @@ static void learn_leaf(quarry_pte_t value, uintptr_t va, unsigned level, bool sy
 {
 	uint64_t pages = (uint64_t)1 << 9 * level;
 	uint64_t frame = value >> MOCK_PTE_FRAME_SHIFT & MOCK_PTE_FRAME_MASK;
-	unsigned prot = (unsigned)(value >> MOCK_PTE_PROT_SHIFT & 31);
+	unsigned prot = (unsigned)(value >> MOCK_PTE_PROT_SHIFT & 63);
 
 	if (mock_pte_level(value) != level)
 		mock_fail("a leaf made for level %u was stored in a table of level %u "
@@ -373,7 +373,8 @@ void mock_pte_write(quarry_pte_t *entry, quarry_pte_t value)
 				  "was written");
 		forget(old, va, level);
 		__atomic_store_n(entry, value, __ATOMIC_RELEASE);
-		learn(value, va, level, true);
+		/* What was a leaf is not remembered as absent: no sync needed. */
+		learn(value, va, level, (old & MOCK_PTE_KIND) != MOCK_PTE_LEAF);
 	} else {
 		__atomic_store_n(entry, value, __ATOMIC_RELEASE);
 	}
@@ -438,6 +439,11 @@ void mock_tlb_map_sync(uintptr_t start, uintptr_t end)
 	new_generation();
 	remove_unsynced(start, end);
 	mock_leave();
+}
+
+void mock_icache_sync(void)
+{
+	mock_point(mock_self.now.handler ? MOCK_NR_HOOKS : MOCK_ICACHE, "icache_sync", 0, 0);
 }
 
 void mock_tlb_empty(unsigned cpu)

@@ -427,6 +427,9 @@ void mock_stop(void)
 			mock_fail("mock_stop: %lu pages are free, %lu were at the start (%+ld)",
 				  free_pages, world->baseline,
 				  (long)free_pages - (long)world->baseline);
+		if (mock_direct_restricted())
+			mock_fail("mock_stop: %lu pages of the direct map are restricted",
+				  mock_direct_restricted());
 		if (world->nr_deferred)
 			mock_fail("mock_stop: %u pieces of deferred work are pending",
 				  world->nr_deferred);

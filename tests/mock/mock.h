@@ -61,6 +61,7 @@ struct mock_config {
 	bool no_sleep;         /* stay before quarry_sleeping_works() */
 	bool no_optional;      /* of the optional hooks offer only report and fault */
 	bool flush_hook;       /* offer flush_tlb_others; else the library uses call_others */
+	bool protect_direct;   /* offer protect_direct_map */
 	bool migrate;          /* one host thread: each pin that is not nested may move the task */
 	bool dirty_memory;     /* memory starts as garbage, not zeros (small machines only) */
 	bool unmap_free;       /* free frames are not mapped: any access fails (small machines) */
@@ -124,6 +125,8 @@ enum mock_hook {
 	MOCK_RECLAIM,
 	MOCK_OOM,
 	MOCK_PTE_WRITE,
+	MOCK_PROTECT_DIRECT,
+	MOCK_ICACHE,
 	MOCK_NR_HOOKS
 };
 unsigned long mock_hook_count(enum mock_hook hook);
@@ -199,6 +202,15 @@ void mock_store(uintptr_t va, uint8_t value);
 phys_addr_t mock_translate(uintptr_t va);
 /* True if the tables do not map va (or, in the direct map, if no range of the map has it). */
 bool mock_faults(uintptr_t va);
+
+/* The most that an entry of any CPU's TLB allows for va (QUARRY_PROT_*); 0: there is none. */
+unsigned mock_tlb_prot(uintptr_t va);
+
+/* What protect_direct_map made of a page of the direct map; a store that it forbids fails the
+ * test. */
+unsigned mock_direct_prot(const void *address);
+/* Let the n-th restriction from now on fail. */
+void mock_fail_protect(unsigned long n);
 
 /* Free pages counted without the library's counters: drains everything, then asks
  * nr_free_pages(). */

@@ -199,6 +199,7 @@ void mock_mmu_init(void);
 void mock_mmu_reset(void);
 void mock_tlb_flush(uintptr_t start, uintptr_t end);
 void mock_tlb_map_sync(uintptr_t start, uintptr_t end);
+void mock_icache_sync(void);
 /* Forget what `cpu` cached. */
 void mock_tlb_empty(unsigned cpu);
 /* After mock_restore: tables and memory are other ones. */
@@ -208,6 +209,12 @@ bool mock_page_fault(uintptr_t va, bool write);
 /* Memory of the direct map is handed out: fail the test if some CPU can still reach it by an old
  * translation. */
 void mock_check_handed_out(uintptr_t start, size_t bytes);
+
+/* ---- protect.c ---- */
+int mock_protect_direct(void *start, size_t bytes, unsigned prot);
+/* Pages of the direct map that are not as usual. */
+unsigned long mock_direct_restricted(void);
+void mock_protect_reset(void);
 
 /* ---- poison.c: shadow marks of the direct map (AddressSanitizer) ---- */
 /* Nothing is poisoned any more. */

@@ -12,3 +12,15 @@ void arch_tlb_map_sync(uintptr_t start, uintptr_t end)
 {
 	mock_tlb_map_sync(start, end);
 }
+
+/* The host's caches are coherent. */
+void arch_cache_flush(const void *start, size_t bytes)
+{
+	(void)start;
+	(void)bytes;
+}
+
+void arch_icache_sync(void)
+{
+	mock_icache_sync();
+}

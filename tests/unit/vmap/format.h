@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * format.h: one script of entries for the page-table format of any CPU port, compared with a
- * decoder that shares nothing with the port. Included by a test that has included the port's
- *   pgtable.h and defines struct decoded decode(uint64_t entry, unsigned level)     from the CPU's
- * manual
- *   FORMAT_CACHING                                            are caching attributes encoded?
+ * decoder that shares nothing with the port. Included by a test that has included one of
+ * decode_*.h, which define
+ *   struct decoded decode(uint64_t entry, unsigned level)     from the CPU's manual
+ *   unsigned format_caching(unsigned caching)                 what the port makes of an attribute
  */
 #ifndef FORMAT_H
 #define FORMAT_H
 
-struct decoded {
-	bool present, leaf, write, exec, global, accessed, dirty, user;
-	unsigned caching; /* QUARRY_PROT_UNCACHED, QUARRY_PROT_WRITE_COMBINE or 0 */
-	uint64_t phys;
-};
-
-static struct decoded decode(uint64_t entry, unsigned level);
-
-static const unsigned caching_of[] = {0, QUARRY_PROT_UNCACHED, QUARRY_PROT_WRITE_COMBINE};
+static const unsigned caching_of[] = {0, QUARRY_PROT_UNCACHED, QUARRY_PROT_WRITE_COMBINE,
+				      QUARRY_PROT_WRITE_THROUGH};
 
 /* Addresses with every bit of the frame field set and clear, aligned for the level. */
 static uint64_t nth_address(unsigned bit, unsigned level)
@@ -32,19 +25,19 @@ static void check_leaf(uint64_t phys, unsigned prot, unsigned level)
 {
 	quarry_pte_t pte = arch_pte_leaf(phys, prot, level);
 	struct decoded d = decode(pte, level);
-	unsigned caching = prot & (QUARRY_PROT_UNCACHED | QUARRY_PROT_WRITE_COMBINE);
+	unsigned caching = prot & QUARRY_PROT_CACHING;
 	unsigned back = arch_pte_prot(pte, level);
 
 	assert_true(d.present && d.leaf && d.global && d.accessed && d.dirty && !d.user);
 	assert_int_equal(d.phys, phys);
 	assert_int_equal(d.write, (prot & QUARRY_PROT_WRITE) != 0);
 	assert_int_equal(d.exec, (prot & QUARRY_PROT_EXEC) != 0);
-	assert_int_equal(d.caching, FORMAT_CACHING ? caching : 0);
+	assert_int_equal(d.caching, format_caching(caching));
 
 	assert_true(arch_pte_present(pte));
 	assert_true(arch_pte_is_leaf(pte, level));
 	assert_int_equal(arch_pte_addr(pte, level), phys);
-	assert_int_equal(back, FORMAT_CACHING ? prot : prot & ~caching);
+	assert_int_equal(back, (prot & ~caching) | format_caching(caching));
 }
 
 static void leaf_round_trip(void **state)
@@ -53,7 +46,7 @@ static void leaf_round_trip(void **state)
 	for (unsigned level = 0; level <= 2; level++)
 		for (unsigned bit = 0; bit < QUARRY_FORMAT_PHYS_BITS + 2; bit++)
 			for (unsigned rwx = 0; rwx < 4; rwx++)
-				for (unsigned c = 0; c < 3; c++)
+				for (unsigned c = 0; c < 4; c++)
 					check_leaf(nth_address(bit, level),
 						   QUARRY_PROT_READ | rwx << 1 | caching_of[c],
 						   level);

@@ -2,13 +2,15 @@
 /*
  * pgtable.h (riscv64): page-table entries of Sv39, Sv48 and Sv57. See quarry/arch.h for the names.
  *
- *   63..54  53........10  9..8  7  6  5  4  3  2  1  0
- *   0       frame         0     D  A  G  U  X  W  R  V
+ *   63  62..61  60..54  53........10  9..8  7  6  5  4  3  2  1  0
+ *   0   PBMT    0       frame         0     D  A  G  U  X  W  R  V
  *
  * - An entry with R, W or X is a leaf, at any level; one with V alone is a table.
  * - Accessed and dirty are set in advance: harts that fault instead of setting them never do.
- * - Caching is a property of the physical address here (PMA); the two caching bits of a prot are
- *   accepted and not encoded, so they do not survive the round trip.
+ * - Caching is a property of the physical address (PMA): the caching bits of a prot are accepted
+ *   and not encoded. A kernel whose harts have Svpbmt defines QUARRY_RISCV_SVPBMT, as 1 or as an
+ *   expression that it answers at run time (a variable set from the device tree): uncached is then
+ *   PBMT 2 (IO), the other two are 1 (NC).
  * - Pure arithmetic except for the two functions that read satp. A kernel or a test that must not
  *   read it defines QUARRY_OS_HAVE_PT and both functions.
  */
@@ -29,6 +31,11 @@ typedef uint64_t quarry_pte_t;
 #define QUARRY_RISCV_A (1ull << 6)
 #define QUARRY_RISCV_D (1ull << 7)
 #define QUARRY_RISCV_FRAME 0x003ffffffffffc00ull
+#define QUARRY_RISCV_NC (1ull << 61)
+#define QUARRY_RISCV_IO (2ull << 61)
+#ifndef QUARRY_RISCV_SVPBMT
+#define QUARRY_RISCV_SVPBMT 0
+#endif
 
 #ifndef QUARRY_OS_HAVE_PT
 static inline unsigned long quarry_riscv_satp(void)
@@ -69,6 +76,8 @@ static inline quarry_pte_t arch_pte_leaf(phys_addr_t phys, unsigned prot, unsign
 		pte |= QUARRY_RISCV_W;
 	if (prot & QUARRY_PROT_EXEC)
 		pte |= QUARRY_RISCV_X;
+	if (prot & QUARRY_PROT_CACHING && QUARRY_RISCV_SVPBMT)
+		pte |= prot & QUARRY_PROT_UNCACHED ? QUARRY_RISCV_IO : QUARRY_RISCV_NC;
 	return pte;
 }
 static inline quarry_pte_t arch_pte_table(phys_addr_t phys)
@@ -100,6 +109,10 @@ static inline unsigned arch_pte_prot(quarry_pte_t pte, unsigned level)
 		prot |= QUARRY_PROT_WRITE;
 	if (pte & QUARRY_RISCV_X)
 		prot |= QUARRY_PROT_EXEC;
+	if (pte & QUARRY_RISCV_IO)
+		prot |= QUARRY_PROT_UNCACHED;
+	else if (pte & QUARRY_RISCV_NC)
+		prot |= QUARRY_PROT_WRITE_COMBINE;
 	return prot;
 }
 

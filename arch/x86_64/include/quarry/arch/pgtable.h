@@ -7,8 +7,11 @@
  *
  * - Accessed and dirty are set in advance: the CPU then never writes to an entry of ours.
  * - Entries are global, so a kernel that switches address spaces keeps them (CR4.PGE permitting).
- * - PCD+PWT is uncached; PCD alone is "uncached unless the MTRRs say write-combining". Both hold
- *   with the PAT as it is after reset, and without one.
+ * - Caching is an entry of the PAT, numbered by PAT, PCD and PWT. 0 is cached and 3 uncached with
+ *   the PAT after reset and with that of every known kernel. A kernel that programs the PAT says
+ *   with QUARRY_X86_PAT_WC and QUARRY_X86_PAT_WT which entries combine and write through. After
+ *   reset 1 writes through and none combines: 2, uncached unless the MTRRs say write-combining,
+ *   stands for it.
  * - No-execute needs EFER.NXE, which every x86_64 kernel sets before it uses this bit. One that
  *   does not defines QUARRY_X86_NO_NX: then all mappings are executable.
  * - Pure arithmetic except for the two functions that read control registers. A kernel or a test
@@ -38,6 +41,18 @@ typedef uint64_t quarry_pte_t;
 #endif
 #define QUARRY_X86_FRAME 0x000ffffffffff000ull
 
+#define QUARRY_X86_PAT_UC 3u
+#ifndef QUARRY_X86_PAT_WC
+#define QUARRY_X86_PAT_WC 2u
+#endif
+#ifndef QUARRY_X86_PAT_WT
+#define QUARRY_X86_PAT_WT 1u
+#endif
+QUARRY_STATIC_ASSERT(QUARRY_X86_PAT_WC >= 1 && QUARRY_X86_PAT_WC < 8 && QUARRY_X86_PAT_WC != 3 &&
+			     QUARRY_X86_PAT_WT >= 1 && QUARRY_X86_PAT_WT < 8 &&
+			     QUARRY_X86_PAT_WT != 3 && QUARRY_X86_PAT_WT != QUARRY_X86_PAT_WC,
+		     "QUARRY_X86_PAT_WC and QUARRY_X86_PAT_WT are entries of the PAT, not 0 or 3");
+
 #ifndef QUARRY_OS_HAVE_PT
 static inline unsigned arch_pt_levels(void)
 {
@@ -63,6 +78,23 @@ static inline unsigned arch_pt_max_leaf_level(void)
 	return 1;
 }
 
+/* The PAT bit is bit 7 of a 4 KiB leaf, bit 12 of a huge one. */
+static inline quarry_pte_t quarry_x86_pat_bit(unsigned level)
+{
+	return level ? 1ull << 12 : 1ull << 7;
+}
+static inline quarry_pte_t quarry_x86_caching(unsigned prot, unsigned level)
+{
+	unsigned entry = QUARRY_X86_PAT_UC;
+
+	if (prot & QUARRY_PROT_WRITE_COMBINE)
+		entry = QUARRY_X86_PAT_WC;
+	else if (prot & QUARRY_PROT_WRITE_THROUGH)
+		entry = QUARRY_X86_PAT_WT;
+	return (entry & 1 ? QUARRY_X86_PWT : 0) | (entry & 2 ? QUARRY_X86_PCD : 0) |
+	       (entry & 4 ? quarry_x86_pat_bit(level) : 0);
+}
+
 static inline quarry_pte_t arch_pte_leaf(phys_addr_t phys, unsigned prot, unsigned level)
 {
 	quarry_pte_t pte = phys | QUARRY_X86_P | QUARRY_X86_A | QUARRY_X86_D | QUARRY_X86_G;
@@ -73,10 +105,8 @@ static inline quarry_pte_t arch_pte_leaf(phys_addr_t phys, unsigned prot, unsign
 		pte |= QUARRY_X86_W;
 	if (!(prot & QUARRY_PROT_EXEC))
 		pte |= QUARRY_X86_NX;
-	if (prot & QUARRY_PROT_UNCACHED)
-		pte |= QUARRY_X86_PCD | QUARRY_X86_PWT;
-	else if (prot & QUARRY_PROT_WRITE_COMBINE)
-		pte |= QUARRY_X86_PCD;
+	if (prot & QUARRY_PROT_CACHING)
+		pte |= quarry_x86_caching(prot, level);
 	return pte;
 }
 /* A table allows everything; the leaf restricts. */
@@ -101,15 +131,20 @@ static inline phys_addr_t arch_pte_addr(quarry_pte_t pte, unsigned level)
 }
 static inline unsigned arch_pte_prot(quarry_pte_t pte, unsigned level)
 {
+	unsigned entry = (pte & QUARRY_X86_PWT ? 1 : 0) | (pte & QUARRY_X86_PCD ? 2 : 0) |
+			 (pte & quarry_x86_pat_bit(level) ? 4 : 0);
 	unsigned prot = QUARRY_PROT_READ;
 
-	(void)level;
 	if (pte & QUARRY_X86_W)
 		prot |= QUARRY_PROT_WRITE;
 	if (!(pte & QUARRY_X86_NX))
 		prot |= QUARRY_PROT_EXEC;
-	if (pte & QUARRY_X86_PCD)
-		prot |= pte & QUARRY_X86_PWT ? QUARRY_PROT_UNCACHED : QUARRY_PROT_WRITE_COMBINE;
+	if (entry == QUARRY_X86_PAT_WC)
+		prot |= QUARRY_PROT_WRITE_COMBINE;
+	else if (entry == QUARRY_X86_PAT_WT)
+		prot |= QUARRY_PROT_WRITE_THROUGH;
+	else if (entry == QUARRY_X86_PAT_UC)
+		prot |= QUARRY_PROT_UNCACHED;
 	return prot;
 }
 

@@ -2,7 +2,7 @@
 /*
  * pgtable.h (mock): a page-table format unlike any CPU's, so that nothing works by accident.
  *
- *   63       60 59                24 23  21 20    16 15   8 7   4 3   0
+ *   63       60 59                24 23  22 21    16 15   8 7   4 3   0
  *  +-----------+--------------------+------+--------+------+-----+-----+
  *  | signature |    frame number    |  0   |  prot  |  0   |level| kind|
  *  +-----------+--------------------+------+--------+------+-----+-----+
@@ -55,7 +55,7 @@ static inline unsigned arch_pt_max_leaf_level(void)
 static inline quarry_pte_t arch_pte_leaf(phys_addr_t phys, unsigned prot, unsigned level)
 {
 	if (level > mock_pt_max_leaf_level() || phys & ((PAGE_SIZE << 9 * level) - 1) ||
-	    phys >> QUARRY_ARCH_PHYS_BITS || !prot || prot > 31)
+	    phys >> QUARRY_ARCH_PHYS_BITS || !prot || prot > 63)
 		mock_pt_misuse("leaf: level, alignment, address or protection", phys, level);
 	return MOCK_PTE_SIGNATURE | (phys >> PAGE_SHIFT) << MOCK_PTE_FRAME_SHIFT |
 	       (quarry_pte_t)prot << MOCK_PTE_PROT_SHIFT |
@@ -94,7 +94,7 @@ static inline unsigned arch_pte_prot(quarry_pte_t value, unsigned level)
 {
 	if (!arch_pte_is_leaf(value, level))
 		mock_pt_misuse("protection of an entry that is not a leaf", value, level);
-	return (unsigned)(value >> MOCK_PTE_PROT_SHIFT & 31u);
+	return (unsigned)(value >> MOCK_PTE_PROT_SHIFT & 63u);
 }
 static inline phys_addr_t arch_pt_root(void)
 {
