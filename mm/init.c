@@ -21,6 +21,7 @@
 #include "mm/base/log.h"
 #include "mm/boot/memblock.h"
 #include "mm/ext/cma.h"
+#include "mm/ext/kfree_rcu.h"
 #include "mm/gfp/context.h"
 #include "mm/page/contig.h"
 #include "mm/page/failure.h"
@@ -463,6 +464,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	slowpath_init();
 	failure_init();
 	slab_init(boot.nr_cpus);
+	kfree_rcu_init();
 	error = quarry_cpu_online();
 	if (error)
 		return error;

@@ -56,6 +56,7 @@ QUARRY_COMMON := \
 	mm/page/page_frag.c \
 	mm/slab/slab_page.c \
 	mm/slab/partial.c \
+	mm/slab/rcu_slab.c \
 	mm/slab/depot.c \
 	mm/slab/cpu_cache.c \
 	mm/slab/slab.c \
@@ -63,6 +64,7 @@ QUARRY_COMMON := \
 	mm/slab/slab_check.c \
 	mm/slab/kmalloc.c \
 	mm/slab/bulk.c \
+	mm/slab/sheaf.c \
 	mm/vmap/pgtable.c \
 	mm/vmap/vmap_chunk.c \
 	mm/vmap/vmap_dir.c \
@@ -77,6 +79,8 @@ QUARRY_COMMON := \
 	mm/vmap/vmalloc.c \
 	mm/vmap/kvmalloc.c \
 	mm/ext/kmemdup.c \
+	mm/ext/kfree_rcu.c \
+	mm/ext/usercopy.c \
 	mm/ext/cma.c \
 	mm/ext/shrinker_alloc.c \
 	mm/report/sysinfo.c \

@@ -49,6 +49,8 @@ QUARRY_BEGIN_DECLS
 	X(CACHE_ARGUMENT, "the cache's name, size, alignment or flags are illegal")                \
 	X(CACHE_BUSY, "the cache is destroyed while objects live")                                 \
 	X(OBJECT_CTOR_ZERO, "zeroing asked from a cache with a constructor")                       \
+	X(USERCOPY, "a copy to or from a user leaves its object")                                  \
+	X(NO_GRACE, "without a grace-period hook nobody knows when this may be freed")             \
 	/* virtual */                                                                              \
 	X(VMAP_UNKNOWN, "the address is not the start of a mapped area")                           \
 	X(VMAP_SPACE, "the virtual range is exhausted or was not given")                           \

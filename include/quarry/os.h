@@ -115,6 +115,13 @@ unsigned long *quarry_os_task_word(void);
 
 struct quarry_report;
 
+/* A call after a grace period (`call_rcu` below). Ours until it was made; `os` is the OS's to queue
+ * it with. */
+struct quarry_rcu_head {
+	void (*fn)(struct quarry_rcu_head *head);
+	void *os[2];
+};
+
 /* What a round of reclaim wants of the OS's own pages (`reclaim` below). */
 struct quarry_reclaim {
 	unsigned node;
@@ -227,6 +234,25 @@ struct quarry_os_ops {
 	 * lock of ours held; may sleep and allocate pages. Return: 0, or a negative error with
 	 * nothing changed. Default: the direct map stays as it is. */
 	int (*protect_direct_map)(void *start, size_t bytes, unsigned prot);
+
+	/* Call head->fn(head) once every reader that runs now has left its read-side section (RCU's
+	 * grace period), in any context but NMI, with no lock of the OS held that a free of memory
+	 * could want. Any context but NMI, irqs possibly masked, no lock of ours held; must not
+	 * sleep or allocate. Default: kfree_rcu keeps the memory for ever (reported), and pages of
+	 * type-stable caches stay until the cache is destroyed. */
+	void (*call_rcu)(struct quarry_rcu_head *head);
+	/* Wait until every reader that runs now has left its read-side section. Task context, no
+	 * lock of ours held; sleeps, must not allocate. Default: who has to wait asks for memory
+	 * until there is some. */
+	void (*synchronize_rcu)(void);
+
+	/* Bounds of the running stack; false: not known. Any context but NMI; no sleep, allocation
+	 * or lock. Default: copies to users are not compared with it. */
+	bool (*stack)(uintptr_t *low, uintptr_t *high);
+	/* A copy to or from a user leaves its object (quarry/usercopy.h): end the task, or the
+	 * machine. Context of the copy. If it returns, so does check_object_size. Default:
+	 * panic. */
+	void (*usercopy_abort)(const void *p, size_t n, bool to_user);
 };
 
 QUARRY_END_DECLS

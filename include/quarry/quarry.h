@@ -39,9 +39,11 @@
 /* Objects, virtual ranges, reports. */
 #include <quarry/slab.h>
 #include <quarry/overflow.h>
+#include <quarry/rcu.h>
 #include <quarry/vmalloc.h>
 #include <quarry/set_memory.h>
 #include <quarry/string.h>
+#include <quarry/usercopy.h>
 #include <quarry/report.h>
 
 #endif

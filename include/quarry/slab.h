@@ -257,7 +257,9 @@ typedef unsigned int slab_flags_t;
 #define SLAB_TEMPORARY SLAB_RECLAIM_ACCOUNT
 /* Charged to the current group. */
 #define SLAB_ACCOUNT (1u << 5)
-/* A freed object's memory stays an object of this cache until the cache is destroyed. */
+/* A freed object's memory stays an object of this cache, for readers without a lock, until a grace
+ * period after the cache gave it up (quarry/rcu.h); without the call_rcu hook, until the cache is
+ * destroyed. */
 #define SLAB_TYPESAFE_BY_RCU (1u << 6)
 /* Never shares slabs with a look-alike cache. */
 #define SLAB_NO_MERGE (1u << 7)
@@ -376,6 +378,30 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **
 /* Free n objects, none NULL; cache NULL: of any caches. */
 void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
 	QUARRY_API(kmem_cache_free_bulk);
+
+/*
+ * ---- sheaves: objects taken beforehand ----
+ * For a stretch of code that must not fail nor sleep: fill a sheaf before, allocate from it
+ * inside, give the rest back afterwards. A sheaf belongs to one holder: its calls are not made at
+ * the same time.
+ */
+struct slab_sheaf;
+/* A sheaf of `size` objects. Context: by mask. Return: NULL on failure. */
+struct slab_sheaf *kmem_cache_prefill_sheaf(struct kmem_cache *cache, gfp_t gfp, unsigned size)
+	QUARRY_API_CHECK(kmem_cache_prefill_sheaf);
+/* Take one; `gfp` says only whether to zero it. Context: any. Return: never NULL while the sheaf
+ * has objects; else NULL, reported. */
+void *kmem_cache_alloc_from_sheaf(struct kmem_cache *cache, gfp_t gfp, struct slab_sheaf *sheaf)
+	QUARRY_API_CHECK(kmem_cache_alloc_from_sheaf);
+/* Fill it up to `size` objects; *sheaf may move. Context: by mask. Return: 0, -ENOMEM (it has what
+ * it had). */
+int kmem_cache_refill_sheaf(struct kmem_cache *cache, gfp_t gfp, struct slab_sheaf **sheaf,
+			    unsigned size) QUARRY_API_CHECK(kmem_cache_refill_sheaf);
+/* Objects left. */
+unsigned kmem_cache_sheaf_size(const struct slab_sheaf *sheaf) QUARRY_API(kmem_cache_sheaf_size);
+/* Free what is left, and the sheaf. NULL is ignored. Context: any but NMI; `gfp` is not used. */
+void kmem_cache_return_sheaf(struct kmem_cache *cache, gfp_t gfp, struct slab_sheaf *sheaf)
+	QUARRY_API(kmem_cache_return_sheaf);
 
 /*
  * ---- kvmalloc: contiguous pages if they are easy to get, else virtually contiguous ----

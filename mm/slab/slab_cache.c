@@ -21,6 +21,7 @@
 #include "mm/base/log.h"
 #include "mm/slab/depot.h"
 #include "mm/slab/partial.h"
+#include "mm/slab/rcu_slab.h"
 #include "mm/slab/slab.h"
 
 struct cache_registry registry QUARRY_STATE;
@@ -120,6 +121,7 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 void registry_init(void)
 {
 	__builtin_memset(&registry, 0, sizeof(registry));
+	rcu_slab_init();
 	list_init(&registry.caches);
 	cache_setup(&cache_cache, "kmem_cache", sizeof(struct kmem_cache), QUARRY_CACHE_LINE, 0,
 		    NULL);
@@ -264,6 +266,34 @@ void cache_drain(struct kmem_cache *cache)
 	depot_drain(cache);
 }
 
+/* Give the pages of unlisted slabs back: those of a type-stable cache when readers are done. */
+static void release(bool type_stable, uint32_t chain)
+{
+	if (type_stable && rcu_slab_on())
+		rcu_slab_release(chain);
+	else
+		partial_release(chain);
+}
+
+/* Type-stable memory stays until the cache ends, if nobody can say when readers are done. */
+static bool may_shrink(const struct kmem_cache *cache)
+{
+	return !(cache->flags & SLAB_TYPESAFE_BY_RCU) || rcu_slab_on();
+}
+
+/* Give the pages of all empty slabs back. Return: slabs that remain. */
+static unsigned long shrink(struct kmem_cache *cache)
+{
+	for (;;) {
+		uint32_t chain = 0;
+		unsigned long left = partial_detach(cache, &chain);
+
+		if (!chain)
+			return left;
+		release(cache->flags & SLAB_TYPESAFE_BY_RCU, chain);
+	}
+}
+
 /* Next cache that has objects in stocks; its id, or 0 at the end. */
 static uint32_t next_with_stocks(uint32_t id)
 {
@@ -288,15 +318,16 @@ void slab_drain(void)
 	while ((request.id = next_with_stocks(request.id)) != 0)
 		drain_everywhere(&request);
 	for (struct kmem_cache *cache; (cache = lock_next_cache(&id, &irq)) != NULL;) {
+		bool type_stable = cache->flags & SLAB_TYPESAFE_BY_RCU;
 		uint32_t chain = 0;
 
 		depot_drain(cache);
-		if (!(cache->flags & SLAB_TYPESAFE_BY_RCU))
+		if (may_shrink(cache))
 			partial_detach(cache, &chain);
 		if (chain)
 			id--; /* there may be more */
 		mm_unlock(&registry.lock, irq);
-		partial_release(chain);
+		release(type_stable, chain);
 	}
 }
 
@@ -304,10 +335,7 @@ int kmem_cache_shrink(struct kmem_cache *cache)
 {
 	if (__atomic_load_n(&cache->stocked, __ATOMIC_RELAXED))
 		cache_drain(cache);
-	/* Type-stable memory stays until the cache ends. */
-	if (cache->flags & SLAB_TYPESAFE_BY_RCU)
-		return 1;
-	return partial_shrink(cache) != 0;
+	return !may_shrink(cache) || shrink(cache) != 0;
 }
 
 /* Is it a cache that a caller created and did not destroy? Looks at nothing that `cache` points
@@ -343,7 +371,7 @@ void kmem_cache_destroy(struct kmem_cache *cache)
 
 	list_del(&cache->link);
 	mm_unlock(&registry.lock, irq);
-	partial_shrink(cache);
+	shrink(cache);
 	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
 		cpu_cache_stop(cache, cpu);
 	slab_free(&cache_cache, page_of_address(cache), cache);

@@ -76,6 +76,18 @@ static inline uint32_t slab_index(const struct kmem_cache *cache, const struct p
 								       : NO_OBJECT;
 }
 
+/* Start of the object that holds `address`, which is in the slab's block; NULL if none does. */
+static inline void *slab_object_at(const struct kmem_cache *cache, const struct page *head,
+				   const void *address)
+{
+	uintptr_t base = (uintptr_t)page_address(head);
+	uint64_t index = ((uintptr_t)address - base) * cache->reciprocal >> 40;
+	void *object = (void *)(base + (uintptr_t)index * cache->size);
+
+	return slab_index(cache, head, slab_shape(cache, head), object) == NO_OBJECT ? NULL
+										     : object;
+}
+
 /* Bitmap of a slab with more than 64 objects: the last words of its memory. */
 static inline unsigned long *slab_bitmap(const struct page *head, const struct slab_shape *shape)
 {

@@ -272,6 +272,62 @@ unsigned mock_run_deferred(void)
 	return nr;
 }
 
+static void call_rcu(struct quarry_rcu_head *head)
+{
+	struct mock_world *world = &mock_world;
+
+	mock_point(MOCK_NR_HOOKS, "call_rcu", (uint64_t)(uintptr_t)head, 0);
+	if (mock_self.now.context & QUARRY_CTX_NMI)
+		mock_fail("call_rcu: called in NMI context");
+	mock_enter();
+	for (const struct quarry_rcu_head *h = world->graces; h; h = h->os[0])
+		if (h == head)
+			mock_fail("call_rcu: the same head waits already");
+	head->os[0] = world->graces;
+	world->graces = head;
+	mock_leave();
+}
+
+unsigned mock_grace(void)
+{
+	struct mock_world *world = &mock_world;
+	unsigned nr = 0;
+
+	for (;;) {
+		mock_enter();
+		struct quarry_rcu_head *head = world->graces;
+
+		if (head)
+			world->graces = head->os[0];
+		mock_leave();
+		if (!head)
+			return nr;
+		head->fn(head);
+		nr++;
+	}
+}
+
+static void synchronize_rcu(void)
+{
+	const struct mock_state *now = &mock_self.now;
+
+	mock_point(MOCK_NR_HOOKS, "synchronize_rcu", 0, 0);
+	if (now->masked || now->handler || now->context || now->pins)
+		mock_fail("synchronize_rcu: not in task context with interrupts on and no pin");
+	mock_grace();
+}
+
+static void usercopy_abort(const void *p, size_t n, bool to_user)
+{
+	mock_point(MOCK_NR_HOOKS, "usercopy_abort", (uint64_t)(uintptr_t)p, n + to_user);
+	mock_world.usercopy_aborts++;
+}
+
+unsigned mock_usercopy_aborts(void)
+{
+	return mock_world.usercopy_aborts;
+}
+
 #if QUARRY_MAX_CPUS > 1
 
 struct flush {
@@ -392,6 +448,9 @@ void mock_hooks_fill(const struct mock_config *config)
 		ops->random = random_word;
 		ops->defer = defer;
 		ops->sleep_ns = sleep_ns;
+		ops->call_rcu = call_rcu;
+		ops->synchronize_rcu = synchronize_rcu;
+		ops->usercopy_abort = usercopy_abort;
 		ops->cpu_node = config->cpu_node ? config->cpu_node : cpu_node_0;
 	}
 	if (config->protect_direct)

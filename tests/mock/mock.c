@@ -365,10 +365,12 @@ void mock_abandon(void)
 unsigned long mock_free_pages(void)
 {
 	mock_run_deferred();
+	mock_grace();
 	if (vmap_drain)
 		vmap_drain();
 	if (slab_drain)
 		slab_drain();
+	mock_grace();
 	drain_all_pages();
 	return nr_free_pages();
 }

@@ -181,6 +181,12 @@ unsigned mock_log_lines(const char *text);
  */
 unsigned long mock_sweep(int (*body)(void *arg), void *arg);
 
+/* A grace period ends: answer all that waits for readers, and what those answers ask for. Return:
+ * number of answers. */
+unsigned mock_grace(void);
+/* Copies to users that check_object_size refused. */
+unsigned mock_usercopy_aborts(void);
+
 /* Run queued deferred work now, in task context. Return: number of items. */
 unsigned mock_run_deferred(void);
 /* Advance the mock clock. */

@@ -152,6 +152,8 @@ struct mock_world {
 
 	struct mock_work deferred[MOCK_DEFERRED];
 	unsigned nr_deferred;
+	struct quarry_rcu_head *graces; /* linked by os[0] */
+	unsigned usercopy_aborts;
 	uint64_t clock, random;
 	unsigned long count[MOCK_NR_HOOKS]; /* of CPU threads that ended */
 	struct mock_reclaim reclaim;

@@ -292,11 +292,12 @@ static void g020_reclaimable(void **state)
 	mock_stop();
 }
 
-/* Type-stable: a freed object's page stays with the cache until the cache ends. (G140, H49) */
+/* Type-stable, and nobody knows of readers: a freed object's page stays with the cache until the
+ * cache ends. (G140, H49) */
 static void g140_typesafe(void **state)
 {
 	(void)state;
-	mock_start(NULL);
+	mock_start(&(struct mock_config){.no_optional = true});
 	struct kmem_cache *cache = new_cache("stable", 100, SLAB_TYPESAFE_BY_RCU);
 	unsigned char *p = kmem_cache_alloc(cache, GFP_KERNEL);
 
@@ -308,6 +309,38 @@ static void g140_typesafe(void **state)
 	assert_true(all_bytes(p, 9, 100)); /* readers may look */
 	kmem_cache_destroy(cache);
 	assert_ptr_not_equal(slab_cache_of(virt_to_page(p)), cache);
+	mock_stop();
+}
+
+/* With a grace-period hook, pages of a type-stable cache go back when readers are done, and not
+ * before: by a shrink, under pressure, and when the cache ends. (G140, H22) */
+static void g140_typesafe_pages_wait_for_readers(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	struct kmem_cache *cache = new_cache("stable", 100, SLAB_TYPESAFE_BY_RCU);
+
+	for (unsigned round = 0; round < 3; round++) {
+		unsigned char *p = kmem_cache_alloc(cache, GFP_KERNEL);
+
+		memset(p, 9, 100);
+		kmem_cache_free(cache, p);
+		unsigned long free_pages = nr_free_pages();
+
+		if (round == 0)
+			assert_int_equal(kmem_cache_shrink(cache), 0);
+		else if (round == 1)
+			slab_drain();
+		else
+			kmem_cache_destroy(cache);
+		assert_null(slab_cache_of(virt_to_page(p)));
+		assert_int_equal(page_kind(virt_to_page(p)), QUARRY_PAGE_USED);
+		assert_true(all_bytes(p, 9, 100)); /* readers may look */
+		assert_int_equal(mock_grace(), 1);
+		drain_all_pages();
+		assert_true(nr_free_pages() > free_pages);
+		assert_int_not_equal(page_kind(virt_to_page(p)), QUARRY_PAGE_USED);
+	}
 	mock_stop();
 }
 
@@ -614,6 +647,7 @@ int main(void)
 		cmocka_unit_test(g140_flags),
 		cmocka_unit_test(g020_reclaimable),
 		cmocka_unit_test(g140_typesafe),
+		cmocka_unit_test(g140_typesafe_pages_wait_for_readers),
 		cmocka_unit_test(g147_wrong_cache),
 		cmocka_unit_test(g148_kfree_of_cache_object),
 		cmocka_unit_test(g151_destroy),

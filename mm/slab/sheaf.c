@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sheaf.c: objects taken beforehand, for when a request must not fail nor sleep.
+ *
+ * A sheaf is an array of objects that belong to its holder alone: nothing here is shared, so
+ * allocating from it is a load and a count.
+ *
+ * Invariant  object[0 .. n) are objects of the cache; n <= room
+ * Start at kmem_cache_prefill_sheaf.
+ */
+#include <quarry/slab.h>
+
+#include "mm/base/log.h"
+#include "mm/slab/slab.h"
+
+struct slab_sheaf {
+	unsigned n, room;
+	void *object[];
+};
+
+struct slab_sheaf *kmem_cache_prefill_sheaf(struct kmem_cache *cache, gfp_t gfp, unsigned size)
+{
+	struct slab_sheaf *sheaf;
+
+	if (!cache || gfp_has(gfp, __GFP_ZERO)) {
+		mm_report(BAD_ARGUMENT, "kmem_cache_prefill_sheaf", cache, gfp_bits(gfp), size);
+		return NULL;
+	}
+	sheaf = kmalloc(struct_size(sheaf, object, size), gfp);
+	if (!sheaf)
+		return NULL;
+	sheaf->n = 0;
+	sheaf->room = size;
+	if (kmem_cache_refill_sheaf(cache, gfp, &sheaf, size)) {
+		kfree(sheaf);
+		return NULL;
+	}
+	return sheaf;
+}
+
+int kmem_cache_refill_sheaf(struct kmem_cache *cache, gfp_t gfp, struct slab_sheaf **place,
+			    unsigned size)
+{
+	struct slab_sheaf *sheaf = *place;
+
+	if (size > sheaf->room) {
+		struct slab_sheaf *larger =
+			krealloc(sheaf, struct_size(sheaf, object, size), gfp);
+
+		if (!larger)
+			return -QUARRY_ENOMEM;
+		*place = sheaf = larger;
+		sheaf->room = size;
+	}
+	if (size > sheaf->n) {
+		unsigned more = size - sheaf->n;
+
+		if (!kmem_cache_alloc_bulk(cache, gfp, more, sheaf->object + sheaf->n))
+			return -QUARRY_ENOMEM;
+		sheaf->n = size;
+	}
+	return 0;
+}
+
+void *kmem_cache_alloc_from_sheaf(struct kmem_cache *cache, gfp_t gfp, struct slab_sheaf *sheaf)
+{
+	if (unlikely(!sheaf->n)) {
+		mm_report(BAD_ARGUMENT, "kmem_cache_alloc_from_sheaf", cache, sheaf->room, 0);
+		return NULL;
+	}
+	void *object = sheaf->object[--sheaf->n];
+
+	if (gfp_has(gfp, __GFP_ZERO))
+		__builtin_memset(object, 0, cache->object_size);
+	return object;
+}
+
+unsigned kmem_cache_sheaf_size(const struct slab_sheaf *sheaf)
+{
+	return sheaf->n;
+}
+
+void kmem_cache_return_sheaf(struct kmem_cache *cache, gfp_t gfp, struct slab_sheaf *sheaf)
+{
+	(void)gfp;
+	if (!sheaf)
+		return;
+	kmem_cache_free_bulk(cache, sheaf->n, sheaf->object);
+	kfree(sheaf);
+}
