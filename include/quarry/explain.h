@@ -29,6 +29,7 @@ QUARRY_BEGIN_DECLS
 	X(THISNODE, "its node is exhausted and the mask allows no other")                          \
 	X(LOW_ZONE, "the zones below NORMAL are exhausted and a kill would not help them")         \
 	X(VICTIM, "its task was chosen to give up memory and may not wait")                        \
+	X(NO_KILL, "nobody is killed without __GFP_FS, and no page came back while it waited")     \
 	X(OOM, "memory is exhausted and nobody could be made to give some up")
 
 enum quarry_fail_reason {

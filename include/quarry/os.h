@@ -220,7 +220,9 @@ struct quarry_os_ops {
 	bool (*kswapd_wait)(unsigned node);
 
 	/* Memory is exhausted: make somebody give some up. Task context, no lock of ours held, one
-	 * call at a time, noreclaim scope; may sleep. Default: the request fails. */
+	 * call at a time, noreclaim scope; may sleep. A request for which nobody may be killed
+	 * comes again after a tick, whatever the answer, until memory appears or no page at all
+	 * came back to its zones for 1000 ticks: then it fails. Default: the request fails. */
 	enum quarry_oom_result (*oom)(const struct quarry_oom *request);
 	/* Was the calling task chosen by `oom`? It may then use part of the reserve, and fails
 	 * rather than wait. Task context; no sleep, allocation or lock. Default: no. */

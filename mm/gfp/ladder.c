@@ -18,7 +18,8 @@
  *             __GFP_RETRY_MAYFAIL                        a row that bring none, if reclaiming
  *                                                        everything could help
  *   oom       not __GFP_RETRY_MAYFAIL, __GFP_THISNODE,   ask for a kill; without __GFP_FS nobody is
- *             order > 3, zones below NORMAL, a victim    killed; then retry
+ *             order > 3, zones below NORMAL, a victim    killed, and no page that comes back for
+ *                                                        1000 waits is the end; then retry
  *   forever   __GFP_NOFAIL that may sleep                half of the reserve, wait, start anew
  *
  * The function is pure, so docs/gfp.md and gfp_explain() show what the allocator does, not what

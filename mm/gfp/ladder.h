@@ -12,6 +12,10 @@
 /* Rounds of reclaim in a row that may bring nothing before the request goes on (G86: Linux's). */
 #define LADDER_FRUITLESS 16u
 
+/* So often a request that may have nobody killed asks and waits a tick while no page at all comes
+ * back to its zones: 4 s. By then whoever could free waits for the request's caller. */
+#define LADDER_IDLE 1000u
+
 enum ladder_oom {
 	OOM_NEVER, /* it fails instead */
 	OOM_ASK,   /* somebody is asked to free, nobody is killed: no __GFP_FS (G89) */

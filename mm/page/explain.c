@@ -53,7 +53,8 @@ static void explain_rungs(const struct ladder *ladder, gfp_t gfp, quarry_write_f
 	if (ladder->oom != OOM_NEVER)
 		mm_print(write, ctx, "rung: OOM, %s\n",
 			 ladder->oom == OOM_KILL ? "somebody may be killed"
-						 : "but nobody is killed without __GFP_FS");
+						 : "but nobody is killed without __GFP_FS; it "
+						   "waits as long as pages come back");
 	if (ladder->forever)
 		mm_print(write, ctx, "rung: wait, with half of the reserve, and start anew\n");
 	else

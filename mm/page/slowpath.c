@@ -31,6 +31,7 @@
 #include "mm/reclaim/collect.h"
 #include "mm/reclaim/compact.h"
 #include "mm/reclaim/kswapd.h"
+#include "mm/reclaim/migrate.h"
 #include "mm/reclaim/oom.h"
 #include "mm/reclaim/pressure.h"
 #include "mm/reclaim/reclaim.h"
@@ -48,7 +49,8 @@ struct climb {
 	unsigned long freed; /* pages, over all rounds */
 	unsigned long left;  /* what owners could still free, as of the last round */
 	unsigned ooms;
-	unsigned compacts, compact_tries; /* in all; at this priority */
+	unsigned given, idle;   /* what had come back at the last OOM call; waits since it grew */
+	unsigned compact_tries; /* at this priority */
 	enum compact_priority priority;
 	enum compact_result compacted; /* the last result */
 };
@@ -103,7 +105,6 @@ static struct page *try_compact(struct climb *climb)
 	unsigned scope = scope_enter_reclaim(); /* owners must not come back here */
 	climb->compacted = compact_zones_for(climb->request, climb->priority);
 	scope_leave_reclaim(scope);
-	climb->compacts++;
 	struct page *head = try_reserve(climb);
 	if (head)
 		compact_succeeded(head_zone(head), climb->request->order);
@@ -200,6 +201,20 @@ static bool may_retry(struct climb *climb)
 
 /* ---- OOM ---- */
 
+/*
+ * Has a request that may have nobody killed waited long enough? As long as pages come back it may
+ * get one. If none does, whoever could free may wait for a lock that its caller holds: then it must
+ * fail, for nothing else will ever end it. A page that moves comes back without being a gain.
+ */
+static bool is_stuck(struct climb *climb)
+{
+	unsigned given = (unsigned)(reclaim_given(climb->request) - migrate_stat().success);
+
+	climb->idle = given == climb->given ? climb->idle + 1 : 0;
+	climb->given = given;
+	return climb->ladder.oom == OOM_ASK && climb->idle > LADDER_IDLE;
+}
+
 /* Return: is there reason to go on? A page may have been found, too. */
 static bool try_oom(struct climb *climb, struct page **head)
 {
@@ -223,6 +238,10 @@ static bool try_oom(struct climb *climb, struct page **head)
 	climb->ooms++;
 	if (result == QUARRY_OOM_CANNOT)
 		return false;
+	if (is_stuck(climb)) {
+		climb->ladder.last = QUARRY_FAIL_NO_KILL;
+		return false;
+	}
 	read_ladder(climb); /* the victim may be this task */
 	if (climb->ladder.forever)
 		*head = freepage_take(request, MARK_MIN, RESERVE_ALL); /* G102 */

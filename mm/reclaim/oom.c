@@ -60,8 +60,8 @@ static enum quarry_oom_result ask_os(const struct page_request *request)
 	__atomic_fetch_add(&oom.calls, 1ul, __ATOMIC_RELAXED);
 	enum quarry_oom_result result = mm_ops.oom(&info);
 	/* The request holds locks of file systems: whoever would die may need them. Others will
-	 * come that can kill; this one goes on asking (G89). */
-	return info.may_kill ? result : QUARRY_OOM_FREED;
+	 * come that can kill; this one waits and asks again (G89). */
+	return info.may_kill || result == QUARRY_OOM_FREED ? result : QUARRY_OOM_KILLED;
 }
 
 enum quarry_oom_result oom_ask(const struct page_request *request)

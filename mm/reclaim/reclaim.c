@@ -71,8 +71,7 @@ static struct shrink_result ask_nodes(const struct page_request *request,
 	return sum;
 }
 
-/* Pages that anybody ever gave back to the zones of the request. */
-static unsigned long pages_given(const struct page_request *request)
+unsigned long reclaim_given(const struct page_request *request)
 {
 	struct zone *const *place = nodes.order[request->node][request->highest];
 	unsigned long given = 0;
@@ -105,7 +104,7 @@ struct shrink_result reclaim_round(const struct page_request *request, enum gfp_
 		.nr = WANTED + reclaim_lacking(request, depth),
 	};
 	struct shrink_result sum = {0, 0};
-	unsigned long before = pages_given(request), pages = 0, collected = 0;
+	unsigned long before = reclaim_given(request), pages = 0, collected = 0;
 
 	/* Our locks mask interrupts, so this finds any that is still held. */
 	MM_ASSERT(!cpu_context() && !scope_in_reclaim());
@@ -115,11 +114,11 @@ struct shrink_result reclaim_round(const struct page_request *request, enum gfp_
 		struct shrink_result one = ask_nodes(request, &want, priority);
 		sum.freed += one.freed;
 		sum.left = one.left;
-		pages = pages_given(request) - before;
+		pages = reclaim_given(request) - before;
 		if (pages < want.nr && sum.freed - collected >= want.nr) {
 			collect_all(); /* the objects lie in stocks and empty slabs */
 			collected = sum.freed;
-			pages = pages_given(request) - before;
+			pages = reclaim_given(request) - before;
 		}
 		if (!one.left)
 			break;

@@ -35,6 +35,9 @@ struct shrink_result reclaim_round(const struct page_request *request, enum gfp_
 unsigned long reclaim_lacking(const struct page_request *request, enum gfp_reserve_depth depth)
 	QUARRY_INT(reclaim_lacking);
 
+/* Pages that anybody ever gave back to the zones of a request; wraps round. */
+unsigned long reclaim_given(const struct page_request *request) QUARRY_INT(reclaim_given);
+
 struct reclaim_count reclaim_counted(enum reclaimer who) QUARRY_INT(reclaim_counted);
 void reclaim_init(void) QUARRY_INT(reclaim_init);
 

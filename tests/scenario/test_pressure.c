@@ -541,9 +541,56 @@ static void g089_without_fs_nobody_is_killed(void **state)
 	start_at(300, 0);
 	with_oom(free_at_tenth);
 	struct seen seen = ask(GFP_NOFS);
-	assert_true(seen.page);
+	assert_true(seen.page && seen.sleeps >= 9);
 	assert_int_equal(asked_without_fs, 10);
 	stop_pressure();
+}
+
+/* ... it waits between the questions, and asks on as long as any page comes back to its zones. */
+static unsigned long slept;
+static void others_take_turns(uint64_t ns)
+{
+	(void)ns;
+	if (++slept % 900 == 0) {
+		free_some(1);
+		hold_block(alloc_page(ATOMIC_ALL), 0);
+	}
+	if (slept == 1500)
+		free_some(1000);
+}
+
+static void g089_waits_as_long_as_pages_come_back(void **state)
+{
+	(void)state;
+	slept = 0;
+	start_at(300, 0);
+	with_oom(cannot);
+	mm_ops.sleep_ns = others_take_turns;
+	struct seen seen = ask(GFP_NOFS);
+	assert_true(seen.page);
+	assert_true(slept >= 1500 && seen.ooms >= 1500);
+	stop_pressure();
+}
+
+/* ... but when nothing moves any more, only its failing can end that: the callers of the others'
+ * memory may wait for its locks. */
+static void g089_fails_when_nothing_moves(void **state)
+{
+	struct quarry_failure failure;
+	(void)state;
+	for (unsigned by_scope = 0; by_scope < 2; by_scope++) {
+		start_at(300, 0);
+		with_oom(cannot);
+		unsigned scope = by_scope ? memalloc_noio_save() : 0;
+		struct seen seen = ask(by_scope ? GFP_KERNEL : GFP_NOFS);
+		assert_false(seen.page);
+		assert_in_range(seen.ooms, 1000, 1002);
+		assert_true(seen.sleeps >= seen.ooms - 1);
+		assert_true(quarry_last_failure(&failure));
+		assert_int_equal(failure.reason, QUARRY_FAIL_NO_KILL);
+		memalloc_noio_restore(scope);
+		stop_pressure();
+	}
 }
 
 static unsigned inside, others_asked;
@@ -963,6 +1010,8 @@ int main(void)
 		page_test(g085_a_victim_may_fail),
 		page_test(g088_low_zones_are_not_worth_a_kill),
 		page_test(g089_without_fs_nobody_is_killed),
+		page_test(g089_waits_as_long_as_pages_come_back),
+		page_test(g089_fails_when_nothing_moves),
 		page_test(g090_one_oom_at_a_time),
 		page_test(g090_the_other_waits_and_looks_again),
 		page_test(notifiers_come_before_a_kill),

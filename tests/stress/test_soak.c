@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_soak.c: all of reclaim at once under permanent pressure: CPUs that allocate, free and ask
- * from interrupts, a shrinker's cache, the OS's own pages, kswapd on a CPU of its own, OOM.
+ * from interrupts, a shrinker's cache, the OS's own pages, pages that move, kswapd and kcompactd on
+ * a CPU of their own, OOM and its victims.
  *
- * A few seconds by default; QUARRY_SOAK_OPS sets the number of operations (50000000 for a soak; set
+ * A moment by default; QUARRY_SOAK_OPS sets the number of operations (50000000 for a soak; set
  * MOCK_TIMEOUT to the seconds that may take). At the end every page is accounted for.
  */
+#define MOCK_OWNER_THREADS 1
+#include "mm/reclaim/compact.h"
+#include "tests/unit/reclaim/owner.h"
 #include "tests/unit/reclaim/pressure_test.h"
 
-#define CPUS 4
-#define SLOTS 900
+#define CPUS 4		 /* the last one runs the threads */
+#define WORKERS (CPUS - 1)
+#define SLOTS 600u	 /* of each worker */
+#define MOVABLE_SLOTS 500u /* ... and blocks of its own that move */
 
 struct slot {
 	struct page *page;
 	void *object;
+	void *mapped; /* of vmalloc */
 	unsigned order;
 };
 
@@ -27,10 +34,10 @@ static struct {
 
 static struct {
 	unsigned long ops; /* of each CPU */
-	unsigned long failed, ooms, scans, irqs;
-	unsigned stop;
-	struct slot slot[CPUS][SLOTS];
-	struct page *irq_page[CPUS];
+	unsigned long failed, ooms, kills, scans, irqs;
+	bool victim[WORKERS];
+	struct slot slot[WORKERS][SLOTS];
+	struct page *irq_page[WORKERS];
 } soak;
 
 static void cache_lock(void)
@@ -90,16 +97,31 @@ static unsigned long cache_scan(struct shrinker *shrinker, struct shrink_control
 	return freed;
 }
 
-static enum quarry_oom_result kill_a_cache(const struct quarry_oom *request)
+/* Free a part of the cache; if there is none, the next worker shall end all that it holds. */
+static enum quarry_oom_result kill(const struct quarry_oom *request)
 {
 	struct page *page;
 	unsigned freed = 0;
 
-	(void)request;
 	__atomic_fetch_add(&soak.ooms, 1ul, __ATOMIC_RELAXED);
-	while (freed++ < 64 && (page = cache_take()))
+	while (freed < 64 && (page = cache_take())) {
 		__free_page(page);
-	return QUARRY_OOM_CANNOT;
+		freed++;
+	}
+	if (freed)
+		return QUARRY_OOM_FREED;
+	if (!request->may_kill)
+		return QUARRY_OOM_CANNOT;
+	__atomic_store_n(&soak.victim[(quarry_os_cpu() + 1) % WORKERS], true, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&soak.kills, 1ul, __ATOMIC_RELAXED);
+	return QUARRY_OOM_KILLED;
+}
+
+static bool is_victim(void)
+{
+	unsigned cpu = quarry_os_cpu();
+
+	return cpu < WORKERS && __atomic_load_n(&soak.victim[cpu], __ATOMIC_RELAXED);
 }
 
 /* An interrupt takes a page or gives the last one back. */
@@ -121,6 +143,7 @@ static void empty(struct slot *slot)
 	if (slot->page)
 		__free_pages(slot->page, slot->order);
 	kfree(slot->object);
+	vfree(slot->mapped);
 	*slot = (struct slot){.page = NULL};
 }
 
@@ -134,98 +157,141 @@ static void fill(struct slot *slot, uint64_t random)
 				      GFP_ATOMIC,
 				      GFP_KERNEL | __GFP_NORETRY,
 				      GFP_KERNEL | __GFP_RETRY_MAYFAIL,
-				      GFP_HIGHUSER_MOVABLE,
+				      GFP_KERNEL | __GFP_NOFAIL,
 				      GFP_KERNEL | __GFP_RECLAIMABLE};
 	gfp_t gfp = masks[random % 10] | __GFP_NOWARN;
 	unsigned scope = random >> 8 & 1 ? memalloc_flags_save(PF_MEMALLOC_NOFS) : 0;
+	unsigned kind = random >> 16 & 15;
 
-	/* Nobody is killed for a request without __GFP_FS: if all CPUs made one that waits, all
-	 * would wait for ever. */
-	if (!gfp_has(current_gfp_context(gfp), __GFP_FS))
-		gfp |= __GFP_NORETRY;
-	if (random >> 16 & 1 && !gfp_has(gfp, __GFP_MOVABLE | __GFP_RECLAIMABLE)) {
-		slot->object = kmalloc(1 + (random >> 20) % 3000, gfp);
-	} else {
-		slot->order = (unsigned)(random >> 24) % 16 ? 0 : (unsigned)(random >> 28) % 6;
-		slot->page = alloc_pages(gfp, slot->order);
+	slot->order = (unsigned)(random >> 24) % 16 ? 0 : (unsigned)(random >> 28) % 6;
+	if (gfp_has(gfp, __GFP_NOFAIL)) { /* for more, or without a kill, it could wait for ever */
+		slot->order = 0;
+		memalloc_nofs_restore(scope);
+		scope = 0;
 	}
+	if (kind == 0 && gfpflags_allow_blocking(gfp))
+		slot->mapped = __vmalloc(1 + (random >> 20) % 20000, gfp);
+	else if (kind < 8 && !gfp_has(gfp, __GFP_RECLAIMABLE))
+		slot->object = kmalloc(1 + (random >> 20) % 3000, gfp);
+	else
+		slot->page = alloc_pages(gfp, slot->order);
 	memalloc_nofs_restore(scope);
-	if (!slot->page && !slot->object)
+	if (!slot->page && !slot->object && !slot->mapped)
 		__atomic_fetch_add(&soak.failed, 1ul, __ATOMIC_RELAXED);
 }
 
-static void work(unsigned cpu)
+/* One turn of a user of memory that moves. */
+static void use_movable(unsigned i, uint64_t random)
 {
-	uint64_t seed = cpu + 1;
+	unsigned order = random & 7 ? 0 : (unsigned)(random >> 3) % 4;
 
-	for (unsigned long op = 0; op < soak.ops; op++) {
-		uint64_t random = mock_random(&seed);
-		struct slot *slot = &soak.slot[cpu][random % SLOTS];
-		if (!(random >> 40 & 63))
-			mock_interrupt_at(1 + (unsigned)(random >> 48) % 40, tick,
-					  &soak.irq_page[cpu]);
-		if (slot->page || slot->object)
-			empty(slot);
-		else
-			fill(slot, random >> 10);
-		if (!(random >> 46 & 3)) {
-			struct page *page = alloc_page(GFP_NOWAIT);
-			if (page)
-				cache_give(page);
-		}
+	if (random >> 8 & 15)
+		owner_free(i);
+	else
+		owner_pin(i, random >> 12 & 1);
+	if (random >> 14 & 1 && !__atomic_load_n(&owner.slot[i].page, __ATOMIC_RELAXED))
+		owner_take(i, order, GFP_HIGHUSER_MOVABLE | __GFP_NOWARN);
+}
+
+static void die(unsigned cpu)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		empty(&soak.slot[cpu][i]);
+	for (unsigned i = 0; i < MOVABLE_SLOTS; i++)
+		owner_free(cpu * MOVABLE_SLOTS + i);
+	__atomic_store_n(&soak.victim[cpu], false, __ATOMIC_RELAXED);
+}
+
+static void turn(unsigned cpu, uint64_t random)
+{
+	struct slot *slot = &soak.slot[cpu][random % SLOTS];
+
+	if (!(random >> 40 & 63))
+		mock_interrupt_at(1 + (unsigned)(random >> 48) % 40, tick, &soak.irq_page[cpu]);
+	if (is_victim())
+		die(cpu);
+	if (!(random >> 56 & 3))
+		use_movable(cpu * MOVABLE_SLOTS + (unsigned)(random % MOVABLE_SLOTS), random >> 20);
+	else if (slot->page || slot->object || slot->mapped)
+		empty(slot);
+	else
+		fill(slot, random >> 10);
+	if (!(random >> 46 & 3)) {
+		struct page *page = alloc_page(GFP_NOWAIT);
+		if (page)
+			cache_give(page);
 	}
-	mock_interrupt_at(0, NULL, NULL);
 }
 
 static void run(void *arg, unsigned cpu)
 {
 	unsigned *working = arg;
+	uint64_t seed = cpu + 1;
 
-	if (cpu < CPUS - 1) {
-		work(cpu);
+	if (cpu < WORKERS) {
+		for (unsigned long op = 0; op < soak.ops; op++)
+			turn(cpu, mock_random(&seed));
+		die(cpu); /* the others could wait for its memory for ever */
+		mock_interrupt_at(0, NULL, NULL);
 		__atomic_fetch_sub(working, 1u, __ATOMIC_RELEASE);
 		return;
 	}
 	while (__atomic_load_n(working, __ATOMIC_ACQUIRE)) {
 		mock_kswapd();
+		quarry_kcompactd_step(0);
 		arch_relax();
 	}
 }
 
-static void soak_under_pressure(void **state)
+static void soak_start(const char *ops)
 {
-	const char *ops = getenv("QUARRY_SOAK_OPS");
-	unsigned working = CPUS - 1;
-	(void)state;
 	memset(&soak, 0, sizeof(soak));
 	memset(&cache, 0, sizeof(cache));
-	soak.ops = (ops ? strtoul(ops, NULL, 0) : 60000) / (CPUS - 1);
+	owner_reset();
+	soak.ops = (ops ? strtoul(ops, NULL, 0) : 60000) / WORKERS;
 	mock_start(&(struct mock_config){.bytes = 8 * MOCK_MIB, .cpus = CPUS});
 	mock_reclaim()->kswapd = true;
-	mock_reclaim()->oom = kill_a_cache;
+	mock_reclaim()->oom = kill;
 	mock_reclaim_changed();
+	mm_ops.oom_victim = is_victim;
+	owner.refuse = 17;
+	owner.again = 11;
+	owner.fail = 13;
 	cache.shrinker.count_objects = cache_count;
 	cache.shrinker.scan_objects = cache_scan;
 	cache.shrinker.seeks = DEFAULT_SEEKS;
 	assert_int_equal(register_shrinker(&cache.shrinker, "soak"), 0);
-	mock_run_cpus(CPUS, run, &working);
-	print_message("# %lu operations: %lu failed, %lu interrupts, %lu rounds of reclaim, "
-		      "%lu runs of kswapd, %lu scans, %lu OOM calls\n",
-		      soak.ops * (CPUS - 1), soak.failed, soak.irqs,
-		      reclaim_counted(RECLAIM_DIRECT).rounds, kswapd_runs(), soak.scans, soak.ooms);
-	assert_true(soak.scans > 0 && soak.irqs > 0);
-	assert_true(reclaim_counted(RECLAIM_DIRECT).rounds > 0 && kswapd_runs() > 0);
+}
+
+static void soak_stop(void)
+{
+	struct page *page;
+
 	unregister_shrinker(&cache.shrinker);
-	for (unsigned cpu = 0; cpu < CPUS; cpu++) {
-		for (unsigned i = 0; i < SLOTS; i++)
-			empty(&soak.slot[cpu][i]);
+	owner_check_all();
+	for (unsigned cpu = 0; cpu < WORKERS; cpu++)
 		if (soak.irq_page[cpu])
 			__free_page(soak.irq_page[cpu]);
-	}
-	struct page *page;
 	while ((page = cache_take()))
 		__free_page(page);
 	mock_stop();
+}
+
+static void soak_under_pressure(void **state)
+{
+	unsigned working = WORKERS;
+	(void)state;
+	soak_start(getenv("QUARRY_SOAK_OPS"));
+	mock_run_cpus(CPUS, run, &working);
+	print_message("# %lu operations: %lu failed, %lu interrupts, %lu rounds of reclaim, %lu "
+		      "runs of kswapd, %lu scans, %lu OOM calls, %lu kills, %lu compactions of "
+		      "requests, %lu blocks moved\n",
+		      soak.ops * WORKERS, soak.failed, soak.irqs,
+		      reclaim_counted(RECLAIM_DIRECT).rounds, kswapd_runs(), soak.scans, soak.ooms,
+		      soak.kills, compact_stat().stall, owner.migrated);
+	assert_true(soak.scans && soak.irqs && compact_stat().stall && owner.migrated);
+	assert_true(reclaim_counted(RECLAIM_DIRECT).rounds > 0 && kswapd_runs() > 0);
+	soak_stop();
 }
 
 int main(void)
