@@ -248,7 +248,7 @@ static void soak_start(const char *ops)
 	memset(&soak, 0, sizeof(soak));
 	memset(&cache, 0, sizeof(cache));
 	owner_reset();
-	soak.ops = (ops ? strtoul(ops, NULL, 0) : 60000) / WORKERS;
+	soak.ops = (ops ? strtoul(ops, NULL, 0) : 30000) / WORKERS;
 	mock_start(&(struct mock_config){.bytes = 8 * MOCK_MIB, .cpus = CPUS});
 	mock_reclaim()->kswapd = true;
 	mock_reclaim()->oom = kill;
