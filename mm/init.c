@@ -38,6 +38,7 @@
 #include "mm/reclaim/pressure.h"
 #include "mm/reclaim/reclaim.h"
 #include "mm/slab/slab.h"
+#include "mm/slab/slab_debug.h"
 #include "mm/vmap/vmap.h"
 
 #define QUARRY_VERSION "0.1.0"
@@ -463,6 +464,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	cma_init();
 	slowpath_init();
 	failure_init();
+	slab_debug_init(own.slab_debug);
 	slab_init(boot.nr_cpus);
 	kfree_rcu_init();
 	error = quarry_cpu_online();

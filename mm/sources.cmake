@@ -54,8 +54,10 @@ set(QUARRY_COMMON
   mm/page/contig.c
   mm/page/page_list.c
   mm/page/page_frag.c
+  mm/slab/slab_debug.c
   mm/slab/slab_page.c
   mm/slab/partial.c
+  mm/slab/debug_cache.c
   mm/slab/rcu_slab.c
   mm/slab/depot.c
   mm/slab/cpu_cache.c

@@ -3,8 +3,8 @@
  * debug.h: reports of broken rules, and the validator.
  *
  * A report names one rule of the list below, the call that found it broken and what is known. After
- * a report the library goes on: the damaged object is leaked rather than reused, nothing else
- * changes. Tests compare rules, never text.
+ * a report the library goes on: what a wrong call wanted is not done, and damage that a debugged
+ * cache finds is put right. Tests compare rules, never text.
  */
 #ifndef QUARRY_DEBUG_H
 #define QUARRY_DEBUG_H
@@ -45,7 +45,8 @@ QUARRY_BEGIN_DECLS
 	X(OBJECT_CACHE, "the object belongs to another cache")                                     \
 	X(OBJECT_INTERIOR, "the pointer is not the start of an object")                            \
 	X(OBJECT_TWICE, "the object is already free")                                              \
-	X(OBJECT_POISON, "freed or surrounding memory was written to")                             \
+	X(OBJECT_POISON, "a freed object was written to")                                          \
+	X(OBJECT_ZONE, "memory before or after an object was written to")                          \
 	X(CACHE_ARGUMENT, "the cache's name, size, alignment or flags are illegal")                \
 	X(CACHE_BUSY, "the cache is destroyed while objects live")                                 \
 	X(OBJECT_CTOR_ZERO, "zeroing asked from a cache with a constructor")                       \

@@ -89,6 +89,15 @@ struct quarry_params {
 	 * stay mapped for the next request of their size (quarry/vmalloc.h). For kernels that look
 	 * for such accesses; costs speed. */
 	bool vfree_unmaps;
+
+	/* Caches to debug, or NULL: blocks parted by ';', each letters and then names parted by
+	 * ',' in which '*' stands for any characters. F: consistency checks; Z: red zones; P:
+	 * poison; U: tracks of users (quarry/slab.h: SLAB_CONSISTENCY_CHECKS and so on); no
+	 * letters: all; '-': none. A block without names is for every cache that none names; of
+	 * several the last counts. "FZPU,dentry,ext2_*;U,kmalloc-*". At most 255 characters; read
+	 * during quarry_init only. Objects above
+	 * half a MiB with what guards them are not debugged. */
+	const char *slab_debug;
 };
 
 /* What quarry_init would take, and what it would find. Bytes; pages where it says so. */

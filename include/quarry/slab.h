@@ -263,7 +263,24 @@ typedef unsigned int slab_flags_t;
 #define SLAB_TYPESAFE_BY_RCU (1u << 6)
 /* Never shares slabs with a look-alike cache. */
 #define SLAB_NO_MERGE (1u << 7)
-#define QUARRY_SLAB_FLAGS ((1u << 8) - 1)
+/*
+ * Debugging, for caches created with these or named at boot (quarry_params.slab_debug): such a
+ * cache has no per-CPU stocks, its objects are checked when they are taken and freed, and alignment
+ * is as ever. Damage is reported and put right.
+ */
+/* A free of what is free already is seen at once, and counts are compared. */
+#define SLAB_CONSISTENCY_CHECKS (1u << 8)
+/* Guarded bytes before and after each object: OBJECT_ZONE. */
+#define SLAB_RED_ZONE (1u << 9)
+/* Free objects are filled, and must still be so when they are taken: OBJECT_POISON. */
+#define SLAB_POISON (1u << 10)
+/* Who took and who freed each object last, when, on which CPU. */
+#define SLAB_STORE_USER (1u << 11)
+#define QUARRY_SLAB_DEBUG_FLAGS                                                                    \
+	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
+/* This cache is not debugged, whatever boot says. */
+#define SLAB_NO_USER_FLAGS (1u << 12)
+#define QUARRY_SLAB_FLAGS ((1u << 13) - 1)
 
 /* Longer names are cut. */
 #define QUARRY_CACHE_NAME_MAX 31
@@ -359,6 +376,9 @@ void kmem_cache_destroy(struct kmem_cache *cache) QUARRY_API(kmem_cache_destroy)
  * left, else 1. */
 int kmem_cache_shrink(struct kmem_cache *cache) QUARRY_API(kmem_cache_shrink);
 unsigned kmem_cache_size(const struct kmem_cache *cache) QUARRY_API(kmem_cache_size);
+/* Look at every object of a debugged cache for damage. Context: any but NMI; locks out other users
+ * of the cache's shared side. Return: damages, each reported; 0 for other caches. */
+unsigned long validate_slab_cache(struct kmem_cache *cache) QUARRY_API(validate_slab_cache);
 
 void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 	QUARRY_API_CHECK(kmem_cache_alloc) QUARRY_MALLOC;

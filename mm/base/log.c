@@ -177,6 +177,12 @@ void mm_log(int level, const char *fmt, ...)
 	quarry_os_log(level, line);
 }
 
+void mm_name_of(uintptr_t address, char *buf, unsigned size)
+{
+	if (!mm_ops.symbol || !mm_ops.symbol(address, buf, size))
+		mm_format(buf, size, "0x%lx", (unsigned long)address);
+}
+
 /* ---- reports ---- */
 
 /* May this rule log one more line now? Races only blur the limit. */

@@ -26,6 +26,9 @@ void mm_print(quarry_write_fn write, void *ctx, const char *fmt, ...) QUARRY_INT
 /* One line to the OS's log. */
 void mm_log(int level, const char *fmt, ...) QUARRY_INT(mm_log) QUARRY_PRINTF(2, 3);
 
+/* The name of a code address, or the address itself. */
+void mm_name_of(uintptr_t address, char *buf, unsigned size) QUARRY_INT(mm_name_of);
+
 /* Report a broken rule; each is counted, logged (at most 10 lines a second and rule, where there is
  * a clock; else the first 10) and shown to quarry_os_ops.report. Use the macro: it adds the caller.
  * */

@@ -11,13 +11,6 @@
 #include "mm/base/log.h"
 #include "mm/vmap/vmap.h"
 
-/* The name of a code address, or the address itself. */
-static void name_of(uintptr_t address, char *buf, unsigned size)
-{
-	if (!mm_ops.symbol || !mm_ops.symbol(address, buf, size))
-		mm_format(buf, size, "0x%lx", (unsigned long)address);
-}
-
 void quarry_report_vmallocinfo(quarry_write_fn write, void *ctx)
 {
 	struct vmap_info info;
@@ -26,7 +19,7 @@ void quarry_report_vmallocinfo(quarry_write_fn write, void *ctx)
 		unsigned long size = (info.pages + 1) << PAGE_SHIFT;
 		char caller[64];
 
-		name_of(info.caller, caller, sizeof(caller));
+		mm_name_of(info.caller, caller, sizeof(caller));
 		mm_print(write, ctx, "0x%016lx-0x%016lx %7lu %s", (unsigned long)info.start,
 			 (unsigned long)info.start + size, size, caller);
 		if (info.flags & VMAP_ALLOC)

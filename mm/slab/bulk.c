@@ -6,6 +6,7 @@
  */
 #include "mm/phys/zone.h"
 #include "mm/slab/partial.h"
+#include "mm/slab/slab_debug.h"
 #include "mm/slab/slab.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
@@ -41,7 +42,8 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **
 		mm_report(BAD_ARGUMENT, "kmem_cache_alloc_bulk", cache, n, 0);
 		return 0;
 	}
-	if (likely(!gfp_has(gfp, QUARRY_SLAB_GFP_RARE)) && !fault_at(FAULT_OBJECT, gfp, 0)) {
+	if (likely(!gfp_has(gfp, QUARRY_SLAB_GFP_RARE) && !slab_debugged(cache)) &&
+	    !fault_at(FAULT_OBJECT, gfp, 0)) {
 		if (unlikely(!gfp_context_ok(gfp)))
 			gfp = gfp_context_report(gfp, "kmem_cache_alloc_bulk", CALLER);
 		got = take_ready(cache, n, p);

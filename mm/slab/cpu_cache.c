@@ -17,6 +17,7 @@
 
 #include "mm/base/log.h"
 #include "mm/phys/zone.h"
+#include "mm/slab/debug_cache.h"
 #include "mm/slab/depot.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_page.h"
@@ -195,6 +196,11 @@ static void put_making_room(struct kmem_cache *cache, struct object_stock *stock
 
 void cpu_cache_free_slow(struct kmem_cache *cache, void *object)
 {
+	/* Reached by a jump, in optimised builds: the caller is the public function's. */
+	if (unlikely(slab_debugged(cache))) {
+		debug_cache_free(cache, object, (uintptr_t)__builtin_return_address(0));
+		return;
+	}
 	struct object_stock *stock = stock_of(cache, cpu_pin());
 
 	if (stock_begin(stock)) {
@@ -227,6 +233,13 @@ void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *ob
 {
 	struct object_stock *stock = stock_of(cache, cpu);
 	unsigned kept = 0;
+
+	if (unlikely(slab_debugged(cache))) {
+		for (; kept < n; kept++)
+			debug_cache_free(cache, object[kept],
+					 (uintptr_t)__builtin_return_address(0));
+		return;
+	}
 
 	if (stock_begin(stock)) {
 		uint32_t have = (uint32_t)stock_count(stock);

@@ -14,6 +14,7 @@
 #include "mm/base/log.h"
 #include "mm/page/page_alloc.h"
 #include "mm/slab/partial.h"
+#include "mm/slab/slab_debug.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_cache.h"
 
@@ -289,11 +290,17 @@ static void setup_kmalloc_cache(enum quarry_kmalloc_type type, unsigned cls)
 		mm_format(name, sizeof(name), "%s-%uk", prefix[type], size / 1024);
 	/* A slab is aligned to its pages, so each object is aligned to what its size is
 	 * divisible by. */
-	cache_setup(cache, name, size, ARCH_SLAB_MINALIGN, flags[type], NULL);
+	/* A debugged cache's slots are larger than its objects: alignment must be asked for. */
+	uint32_t natural = size & -size;
+	slab_flags_t with_debug = slab_debug_flags(name, size, natural, flags[type]);
+	bool debug = with_debug & QUARRY_SLAB_DEBUG_FLAGS;
+
+	cache_setup(cache, name, size, debug ? natural : (uint32_t)ARCH_SLAB_MINALIGN, with_debug,
+		    NULL);
 	cache->builtin = true;
 	cache->usersize = size;
 	/* DMA memory is rare and scarce: none of it waits in stocks. */
-	if (type == QUARRY_KMALLOC_DMA)
+	if (type == QUARRY_KMALLOC_DMA || debug)
 		cache->stock_cap = 0;
 	else
 		cache->stocked = true;

@@ -84,6 +84,9 @@ struct slab_node {
 
 struct slab_shape {
 	uint32_t objects;
+	/* Places for objects: as many, or one more: the first of a debugged cache's slab is not
+	 * handed out, so that something of ours lies before each object (slab_debug.h). */
+	uint16_t slots;
 	uint8_t order;
 	uint8_t words; /* of the bitmap in the slab's memory; 0: private_ is the bitmap */
 };

@@ -17,6 +17,7 @@
 
 #include "mm/base/log.h"
 #include "mm/phys/zone.h"
+#include "mm/slab/debug_cache.h"
 #include "mm/slab/depot.h"
 #include "mm/slab/partial.h"
 
@@ -24,6 +25,10 @@
 
 void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 {
+	/* Reached by a jump, in optimised builds: CALLER is the public function's. */
+	if (unlikely(slab_debugged(cache)))
+		return debug_cache_alloc(cache, gfp, NUMA_NO_NODE, CALLER);
+
 	unsigned cpu = (unsigned)cpu_pin();
 
 	if (stock_of(cache, cpu) == STOCK_NONE && cache->stock_cap)
@@ -43,9 +48,12 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 }
 
 /* The same from one node, past the stock, whose objects may come from anywhere. */
-static void *alloc_on_node(struct kmem_cache *cache, gfp_t gfp, int node)
+static void *alloc_on_node(struct kmem_cache *cache, gfp_t gfp, int node, uintptr_t caller)
 {
 	void *object = NULL;
+
+	if (unlikely(slab_debugged(cache)))
+		return debug_cache_alloc(cache, gfp, node, caller);
 
 	if (!partial_take(cache, node_or_local(node), &object, 1))
 		object = partial_grow(cache, gfp, node);
@@ -82,14 +90,14 @@ void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char 
 		zero = false;
 	}
 	gfp &= ~QUARRY_SLAB_GFP_RARE;
-	if (node == NUMA_NO_NODE || nodes.count <= 1) {
+	if ((node == NUMA_NO_NODE || nodes.count <= 1) && !slab_debugged(cache)) {
 		object = slab_alloc(cache, gfp, call, caller);
 	} else {
 		if (!gfp_context_ok(gfp))
 			gfp = gfp_context_report(gfp, call, caller);
 		if (fault_at(FAULT_OBJECT, gfp, 0))
 			return NULL;
-		object = alloc_on_node(cache, gfp, node);
+		object = alloc_on_node(cache, gfp, node, caller);
 	}
 	if (object && zero)
 		__builtin_memset(object, 0, cache->object_size);

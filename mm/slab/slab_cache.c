@@ -23,6 +23,7 @@
 #include "mm/slab/partial.h"
 #include "mm/slab/rcu_slab.h"
 #include "mm/slab/slab.h"
+#include "mm/slab/slab_debug.h"
 
 struct cache_registry registry QUARRY_STATE;
 static struct kmem_cache cache_cache QUARRY_STATE;
@@ -80,6 +81,12 @@ static void set_order(struct kmem_cache *cache)
 		(uint8_t)(cache->stride * (2u - (unsigned)cache->stride * cache->stride) % 64);
 }
 
+static void set_shapes(struct kmem_cache *cache, struct slab_shape (*shape)(uint32_t, unsigned))
+{
+	cache->shape[0] = shape(cache->size, slab_preferred_order(cache->size));
+	cache->shape[1] = shape(cache->size, get_order(cache->size));
+}
+
 void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint32_t align,
 		 slab_flags_t flags, void (*ctor)(void *))
 {
@@ -89,15 +96,14 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 	copy_name(cache->name, name);
 	cache->object_size = size;
 	cache->align = align;
-	cache->size = (uint32_t)align_up(size, align);
+	cache->size = (uint32_t)align_up(slab_debug_size(size, flags), align);
 	cache->reciprocal = ((1ull << 40) + cache->size - 1) / cache->size;
-	cache->shape[0] = slab_shape_of(cache->size, slab_preferred_order(cache->size));
-	cache->shape[1] = slab_shape_of(cache->size, get_order(cache->size));
+	set_shapes(cache, flags & SLAB_RED_ZONE ? slab_shape_guarded : slab_shape_of);
 	cache->slab_mask = (PAGE_SIZE << cache->shape[0].order) - 1;
 	cache->inverse = UINT64_MAX / cache->size + 1 + is_power_of_2(cache->size);
-	cache->last_product = (cache->shape[0].objects - 1) * (cache->size * cache->inverse);
+	cache->last_product = (cache->shape[0].slots - 1u) * (cache->size * cache->inverse);
 	set_order(cache);
-	cache->stock_cap = stock_cap_for(cache->size);
+	cache->stock_cap = flags & QUARRY_SLAB_DEBUG_FLAGS ? 0 : stock_cap_for(cache->size);
 	cache->flags = flags;
 	cache->ctor = ctor;
 	cache->max_empty = flags & SLAB_TYPESAFE_BY_RCU ? UINT32_MAX : MAX_EMPTY;
@@ -183,7 +189,10 @@ struct kmem_cache *kmem_cache_create_args(const char *name, unsigned size,
 			quarry_os_panic("a cache with SLAB_PANIC could not be created");
 		return NULL;
 	}
-	cache_setup(cache, name, size, object_align(size, args->align, flags), flags, args->ctor);
+	uint32_t align = object_align(size, args->align, flags);
+
+	cache_setup(cache, name, size, align, slab_debug_flags(name, size, align, flags),
+		    args->ctor);
 	if (args->useroffset <= size && args->usersize <= size - args->useroffset) {
 		cache->useroffset = args->useroffset;
 		cache->usersize = args->usersize;

@@ -9,6 +9,7 @@
  * Start at slab_check.
  */
 #include "mm/base/log.h"
+#include "mm/slab/debug_cache.h"
 #include "mm/slab/depot.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_cache.h"
@@ -82,7 +83,7 @@ static unsigned long check_slab(struct kmem_cache *cache, struct page *head)
 			      slab_head(&head[i]) == head,
 		      "slab: every page leads to cache and head", &head[i], page_flags(&head[i]),
 		      i);
-	return errors;
+	return errors + (slab_debugged(cache) ? debug_cache_check_slab(cache, head) : 0);
 }
 
 /* Sums over a list, for I4 and I5. */

@@ -17,6 +17,7 @@
 #include "mm/slab/slab_page.h"
 
 #include "mm/base/fault.h"
+#include "mm/slab/slab_debug.h"
 
 /* What of a caller's mask concerns the pages of a slab. Zone and mobility are the cache's,
  * zeroing is done per object. */
@@ -43,6 +44,16 @@ struct slab_shape slab_shape_of(uint32_t size, unsigned order)
 		shape.words = (uint8_t)((shape.objects + 63) / 64);
 		shape.objects = (uint32_t)((bytes - shape.words * 8u) / size);
 	}
+	shape.slots = (uint16_t)shape.objects;
+	return shape;
+}
+
+struct slab_shape slab_shape_guarded(uint32_t size, unsigned order)
+{
+	unsigned two = get_order((size_t)size * 2);
+	struct slab_shape shape = slab_shape_of(size, order > two ? order : two);
+
+	shape.objects--;
 	return shape;
 }
 
@@ -77,22 +88,32 @@ static unsigned long bits_of_first(const struct kmem_cache *cache, unsigned n)
 	return bits;
 }
 
+/* Slots without an object are not free. */
+static void skip_first(const struct kmem_cache *cache, struct page *head,
+		       const struct slab_shape *shape)
+{
+	if (shape->slots > shape->objects)
+		*slab_word(head, shape, 0) &= ~(1ul << slab_bit(cache, 0));
+}
+
 /* All objects free. */
 static void fill_bitmap(const struct kmem_cache *cache, struct page *head,
 			const struct slab_shape *shape)
 {
-	unsigned long tail = bits_of_first(cache, (shape->objects - 1) % 64 + 1);
+	unsigned long tail = bits_of_first(cache, (shape->slots - 1u) % 64 + 1);
 
 	if (!shape->words) {
 		head->private_ = tail;
+		skip_first(cache, head, shape);
 		return;
 	}
 	unsigned long *word = slab_bitmap(head, shape);
-	unsigned used = (shape->objects + 63) / 64;
+	unsigned used = (shape->slots + 63u) / 64;
 
 	for (unsigned i = 0; i < shape->words; i++)
 		word[i] = i + 1 < used ? ~0ul : i + 1 == used ? tail : 0;
 	head->private_ = ~0ul >> (64 - used);
+	skip_first(cache, head, shape);
 }
 
 struct page *slab_new(struct kmem_cache *cache, gfp_t gfp, int node)
@@ -126,10 +147,12 @@ struct page *slab_new(struct kmem_cache *cache, gfp_t gfp, int node)
 	fill_bitmap(cache, head, shape);
 	MM_ASSERT_SLOW(slab_count_free(cache, head) == shape->objects);
 	if (cache->ctor)
-		for (uint32_t i = 0; i < shape->objects; i++)
+		for (uint32_t i = shape->slots - shape->objects; i < shape->slots; i++)
 			cache->ctor(base + (size_t)i * cache->size);
+	if (slab_debugged(cache))
+		slab_debug_fill(cache, base, shape->slots);
 	if (!(cache->flags & SLAB_TYPESAFE_BY_RCU))
-		arch_mem_poison(base, (size_t)shape->objects * cache->size);
+		arch_mem_poison(base, (size_t)shape->slots * cache->size);
 	return head;
 }
 

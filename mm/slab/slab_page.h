@@ -72,7 +72,7 @@ static inline uint32_t slab_index(const struct kmem_cache *cache, const struct p
 	uint64_t offset = (uintptr_t)address - (uintptr_t)page_address(head);
 	uint64_t index = offset * cache->reciprocal >> 40;
 
-	return index * cache->size == offset && index < shape->objects ? (uint32_t)index
+	return index * cache->size == offset && index < shape->slots ? (uint32_t)index
 								       : NO_OBJECT;
 }
 
@@ -146,7 +146,9 @@ static inline bool slab_has_all(const struct kmem_cache *cache, void *const *obj
 	return true;
 }
 
-/* How a block of 2^order pages is cut into objects of `size` bytes; objects == 0: not one fits. */
+/* How a block of 2^order pages is cut into objects of `size` bytes; objects == 0: not one fits.
+ * slab_shape_guarded: with a slot before the first. */
+struct slab_shape slab_shape_guarded(uint32_t size, unsigned order) QUARRY_INT(slab_shape_guarded);
 struct slab_shape slab_shape_of(uint32_t size, unsigned order) QUARRY_INT(slab_shape_of);
 /* The preferred order for objects of `size` bytes, aligned to what the size is divisible by. */
 unsigned slab_preferred_order(uint32_t size) QUARRY_INT(slab_preferred_order);
