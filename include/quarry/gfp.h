@@ -152,8 +152,8 @@ struct page *alloc_pages_nolock(int node, unsigned order) QUARRY_API_CHECK(alloc
  * while: they are free for requests when the zone's lock is next taken for one. */
 void free_pages_nolock(struct page *page, unsigned order) QUARRY_API(free_pages_nolock);
 
-/* Turn a block that is not compound into 2^order independent single pages with reference count 1
- * each. */
+/* Turn a block that is not compound into 2^order independent single pages, each with as many
+ * references as the block. The first keeps its owner's words, the others' are 0. */
 void split_page(struct page *page, unsigned order) QUARRY_API(split_page);
 
 /*

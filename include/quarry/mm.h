@@ -129,9 +129,14 @@ static inline struct page *virt_to_head_page(const void *address)
 bool PageHead(const struct page *page) QUARRY_API(PageHead);
 bool PageTail(const struct page *page) QUARRY_API(PageTail);
 
-/* ---- references: of the head; taking one needs holding one ---- */
+/*
+ * ---- references ----
+ * They are the block's, whichever page of it is named, compound or not. Taking one needs holding
+ * one. Only blocks of the page layer have any: of a slab's page, a free one, or an address that is
+ * no struct page both calls report it and change nothing.
+ */
 void get_page(struct page *page) QUARRY_API(get_page);
-/* Drop one; the last frees the block. */
+/* Drop one; the last frees the block. Context: any but NMI. */
 void put_page(struct page *page) QUARRY_API(put_page);
 /* Drop one of a head without freeing. Return: true if it was the last: the caller frees. */
 bool put_page_testzero(struct page *page) QUARRY_API(put_page_testzero);

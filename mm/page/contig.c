@@ -19,15 +19,6 @@
 #include "mm/phys/isolate.h"
 #include "mm/phys/pageblock.h"
 
-/* The zone that holds all of [first, end), or NULL. */
-static struct zone *zone_of_frames(unsigned long first, unsigned long end)
-{
-	for_every_populated_zone (zone)
-		if (first >= zone->first && end <= zone->end)
-			return zone;
-	return NULL;
-}
-
 #define ROUNDS 8u /* a pin for the time of a copy is gone by then */
 
 /* Make isolated frames free, and take them. */
@@ -181,28 +172,49 @@ static void zero_frames(unsigned long first, unsigned long end)
 		arch_clear_page(page_address(pfn_to_page(pfn)));
 }
 
-int contig_take(const char *call, unsigned long start, unsigned long end, unsigned migratetype,
-		gfp_t gfp, unsigned long *obstacle, uintptr_t caller)
+/* Take frames of one zone, readable, zeroed if the mask says so. Return: as take_frames(). */
+static int take_range(struct zone *zone, unsigned long start, unsigned long end, bool lent,
+		      gfp_t gfp, unsigned long *obstacle)
 {
-	struct zone *zone = start < end ? zone_of_frames(start, end) : NULL;
+	int error = take_frames(zone, start, end, lent, gfp, obstacle);
 
-	*obstacle = 0;
-	if (!gfp_context_ok(gfp) || !gfpflags_allow_blocking(gfp)) {
-		gfp_context_report(gfp, call, caller);
-		return -QUARRY_EINVAL;
-	}
-	gfp = gfp_legal(gfp, call, caller);
-	if (!zone || (migratetype != MIGRATE_MOVABLE && migratetype != MIGRATE_CMA)) {
-		mm_report(BAD_ARGUMENT, call, zone, start, end);
-		return -QUARRY_EINVAL;
-	}
-	int error = take_frames(zone, start, end, migratetype == MIGRATE_CMA, gfp, obstacle);
 	if (error)
 		return error;
 	arch_mem_unpoison(page_address(pfn_to_page(start)), (end - start) << PAGE_SHIFT);
 	if (gfp_has(gfp, __GFP_ZERO))
 		zero_frames(start, end);
 	return 0;
+}
+
+/* May the caller wait, and does the mask make sense? Return: the mask as it counts, 0 if not. */
+static gfp_t judge_mask(const char *call, gfp_t gfp, uintptr_t caller)
+{
+	if (!gfp_context_ok(gfp) || !gfpflags_allow_blocking(gfp)) {
+		gfp_context_report(gfp, call, caller);
+		return (QUARRY_FORCE gfp_t)0;
+	}
+	if (!gfp_zones_legal(gfp)) {
+		mm_report_at(QUARRY_RULE_BAD_GFP, call, NULL, gfp_bits(gfp), 0, caller);
+		return (QUARRY_FORCE gfp_t)0;
+	}
+	return gfp_legal(gfp, call, caller);
+}
+
+int contig_take(const char *call, unsigned long start, unsigned long end, unsigned migratetype,
+		gfp_t gfp, unsigned long *obstacle, uintptr_t caller)
+{
+	struct zone *zone = start < end ? frame_zone(start) : NULL;
+	int error = -QUARRY_EINVAL;
+
+	*obstacle = 0;
+	gfp = judge_mask(call, gfp, caller);
+	if (!gfp_bits(gfp))
+		return error;
+	if (zone && (migratetype == MIGRATE_MOVABLE || migratetype == MIGRATE_CMA))
+		error = take_range(zone, start, end, migratetype == MIGRATE_CMA, gfp, obstacle);
+	if (error == -QUARRY_EINVAL)
+		mm_report(BAD_ARGUMENT, call, zone, start, end);
+	return error;
 }
 
 int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratetype, gfp_t gfp)
@@ -214,23 +226,20 @@ int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratet
 }
 
 /* Try the places of a zone; an obstacle rules out every place up to it. */
-static struct page *find_run_in(struct zone *zone, unsigned long nr, gfp_t gfp, unsigned long step,
-				uintptr_t caller)
+static struct page *find_run_in(struct zone *zone, unsigned long nr, gfp_t gfp, unsigned long step)
 {
 	unsigned long pfn = (unsigned long)align_up(zone->first, step);
 
 	while (pfn < zone->end && zone->end - pfn >= nr) {
 		unsigned long obstacle = last_fixed(zone, pfn, pfn + nr);
-		if (obstacle == pfn + nr && !contig_take("alloc_contig_pages", pfn, pfn + nr,
-							 MIGRATE_MOVABLE, gfp, &obstacle, caller))
+		if (obstacle == pfn + nr && !take_range(zone, pfn, pfn + nr, false, gfp, &obstacle))
 			return pfn_to_page(pfn);
 		pfn = (unsigned long)max_u64(pfn + step, align_up(obstacle + 1, step));
 	}
 	return NULL;
 }
 
-static struct page *find_run(unsigned long nr, gfp_t gfp, unsigned node, unsigned long step,
-			     uintptr_t caller)
+static struct page *find_run(unsigned long nr, gfp_t gfp, unsigned node, unsigned long step)
 {
 	struct zone *const *place = nodes.order[node][gfp_zone(gfp)];
 	struct page *run = NULL;
@@ -238,7 +247,7 @@ static struct page *find_run(unsigned long nr, gfp_t gfp, unsigned node, unsigne
 	for (struct zone *zone; !run && (zone = zone_at(place)); place++) {
 		if (gfp_has(gfp, __GFP_THISNODE) && zone->node != node)
 			break;
-		run = find_run_in(zone, nr, gfp, step, caller);
+		run = find_run_in(zone, nr, gfp, step);
 	}
 	return run;
 }
@@ -247,18 +256,19 @@ static struct page *find_run(unsigned long nr, gfp_t gfp, unsigned node, unsigne
  * apart. */
 struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node)
 {
-	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
-
+	gfp = judge_mask("alloc_contig_pages", gfp, (uintptr_t)__builtin_return_address(0));
+	if (!gfp_bits(gfp))
+		return NULL;
 	if (!nr || nr > totalram_pages()) {
 		mm_report(SIZE_LIMIT, "alloc_contig_pages", NULL, nr, totalram_pages());
 		return NULL;
 	}
 	unsigned long step = (unsigned long)max_u64(1ull << highest_bit(nr), pageblock_nr_pages);
 	unsigned near = node_or_local(node);
-	struct page *run = find_run(nr, gfp, near, step, caller);
+	struct page *run = find_run(nr, gfp, near, step);
 	if (!run) {
 		collect_all();
-		run = find_run(nr, gfp, near, step, caller);
+		run = find_run(nr, gfp, near, step);
 	}
 	return run;
 }

@@ -152,6 +152,10 @@ struct page *quarry_alloc_pages_node(int node, gfp_t gfp, unsigned order)
 {
 	if (node < 0)
 		return quarry_alloc_pages(gfp, order);
+	if (unlikely(node >= QUARRY_MAX_NODES)) {
+		mm_report(BAD_ARGUMENT, "alloc_pages_node", NULL, node, QUARRY_MAX_NODES);
+		return NULL;
+	}
 	if (injected_failure(gfp, order, "alloc_pages_node", CALLER()))
 		return NULL;
 	return take_slow(node, gfp, order, "alloc_pages_node", CALLER());
@@ -297,9 +301,12 @@ void free_pages(unsigned long address, unsigned order)
 
 void put_page(struct page *page)
 {
-	struct page *head = compound_head(page);
+	struct page *head = page_block(page);
 
-	free_slow("put_page", head, page_order(head), CALLER());
+	if (likely(head))
+		free_slow("put_page", head, page_order(head), CALLER());
+	else
+		mm_report(FREE_UNKNOWN, "put_page", page, 0, 0);
 }
 
 /* ---- drains and totals ---- */

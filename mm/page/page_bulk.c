@@ -57,8 +57,8 @@ unsigned long alloc_pages_bulk_node(gfp_t gfp, int node, unsigned long nr, struc
 	if (gfp_has(gfp, __GFP_MOVABLE)) /* the only bit by which a scope changes the stock (G43) */
 		gfp = scope_apply(gfp, scope_word());
 	/* Only what needs no look at the mask: the rest goes page by page. */
-	bool plain =
-		node < 0 && !gfp_has(gfp, __GFP_ZERO | ~__GFP_BITS_MASK) && gfp_context_ok(gfp);
+	bool plain = node < 0 && !gfp_has(gfp, __GFP_ZERO | __GFP_THISNODE | ~__GFP_BITS_MASK) &&
+		     gfp_context_ok(gfp);
 	unsigned long i = 0;
 
 	while (i < nr) {
@@ -123,8 +123,14 @@ void split_page(struct page *page, unsigned order)
 	}
 	unsigned references = (unsigned)page_ref_count(page);
 	uint32_t single = flags & ~(0xfu << QUARRY_PG_ORDER_SHIFT);
-	for (unsigned long i = 0; i < 1ul << order; i++)
+	page_set_word(page, single, references);
+	/* What the owner wrote to the first page stays there; the others are as new. */
+	single &= ~(0xffu << QUARRY_PG_OWNER_SHIFT);
+	for (unsigned long i = 1; i < 1ul << order; i++) {
 		page_set_word(page + i, single, references);
+		page[i].mapping = NULL;
+		page[i].private_ = 0;
+	}
 }
 
 /* Single pages become one block of 2^order again, with one reference. */

@@ -49,14 +49,23 @@ static void cut_out(struct zone *zone, unsigned long start)
 	free_list_push(zone, head, order, list);
 }
 
-static int isolate_pageblock(struct zone *zone, unsigned long start, bool lent)
+/* Spans of zones overlap: is the frame one of this zone's? A pageblock that is not mixed is all of
+ * one zone, so no other lock's holder changes what is read here. */
+static bool is_frame_of(const struct zone *zone, unsigned long pfn)
 {
-	unsigned long irq = zone_lock(zone);
+	return pageblock_state(pfn) &&
+	       page_zone_number(compound_head(pfn_to_page(pfn))) == zone->number;
+}
+
+/* Set the pageblock of frame `pfn` apart. */
+static int isolate_pageblock(struct zone *zone, unsigned long pfn, bool lent)
+{
+	unsigned long start = pageblock_start(pfn), irq = zone_lock(zone);
 	int error = 0;
 
 	extent_open(zone, start);
 	unsigned state = pageblock_state(start);
-	if (!state)
+	if (!is_frame_of(zone, pfn))
 		error = -QUARRY_EINVAL;
 	else if (state & (BLOCK_ISOLATED | BLOCK_MIXED) ||
 		 ((state & BLOCK_MOBILITY) == MIGRATE_CMA) != lent)
@@ -73,7 +82,7 @@ static int isolate_pageblock(struct zone *zone, unsigned long start, bool lent)
 int isolate_begin(struct zone *zone, unsigned long first, unsigned long end, bool lent)
 {
 	for_each_pageblock (at, first, end) {
-		int error = isolate_pageblock(zone, at, lent);
+		int error = isolate_pageblock(zone, at < first ? first : at, lent);
 		if (error) {
 			if (at > first)
 				isolate_end(zone, first, at);

@@ -47,6 +47,11 @@ struct page *compound_head(const struct page *page)
 	return (struct page *)(uintptr_t)page; /* no block: a reserved hole or a page of nobody */
 }
 
+struct page *page_block(const struct page *page)
+{
+	return map_state(map_frame(page)) ? compound_head(page) : NULL;
+}
+
 static bool head_is_compound(const struct page *head)
 {
 	return (page_flags(head) & QUARRY_PG_COMPOUND) != 0;
@@ -68,15 +73,19 @@ bool PageTail(const struct page *page)
 
 void get_page(struct page *page)
 {
-	struct page *head = compound_head(page);
-	int before = __atomic_fetch_add(&head->refcount, 1, __ATOMIC_RELAXED);
+	struct page *head = page_block(page);
+	uint32_t flags = head ? page_flags(head) : 0;
+	int before = 0;
 
-	if (unlikely(before <= 0 || before == INT32_MAX)) {
+	if (likely(kind_is_used(flags_kind(flags)))) {
+		before = __atomic_fetch_add(&head->refcount, 1, __ATOMIC_RELAXED);
+		if (likely(before > 0 && before < INT32_MAX))
+			return;
 		/* Not held, or saturated: take it back; a page that nobody owns must not gain an
 		 * owner. */
 		__atomic_fetch_sub(&head->refcount, 1, __ATOMIC_RELAXED);
-		mm_report(REF_COUNT, "get_page", page, before, page_flags(head));
 	}
+	mm_report(REF_COUNT, "get_page", page, before, flags);
 }
 
 bool put_page_testzero(struct page *page)

@@ -111,5 +111,8 @@ static inline void page_set_inner(struct page *inner)
 {
 	page_set_flags(inner, (page_flags(inner) & ~PAGE_TYPE_MASK) | (uint32_t)QUARRY_PAGE_INNER);
 }
+/* Head of the block that `page`, any page of it, stands for; NULL if no struct page of ours lies
+ * there. */
+struct page *page_block(const struct page *page) QUARRY_INT(page_block);
 
 #endif

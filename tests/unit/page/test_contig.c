@@ -133,6 +133,57 @@ static void runs_of_any_length(void **state)
 	mock_stop();
 }
 
+/* Node 1 lies inside the span of node 0. */
+static const struct quarry_mem_range interleaved[] = {
+	{BASE, 32 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+	{BASE + 32 * MOCK_MIB, 32 * MOCK_MIB, QUARRY_MEM_USABLE, 1},
+	{BASE + 64 * MOCK_MIB, 32 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+};
+
+/* A range is its own zone's, whichever zone spans it too; one of two zones is refused whole. */
+static void spans_may_overlap(void **state)
+{
+	struct page *page[200];
+
+	(void)state;
+	mock_start(&(struct mock_config){.map = interleaved, .nr_map = 3, .no_vmalloc = true});
+	struct page *block = alloc_pages_node(1, GFP_KERNEL | __GFP_THISNODE, 10);
+	__free_pages(block, 10);
+	for (int node = 0; node < 2; node++) {
+		struct page *run = alloc_contig_pages(1024, GFP_KERNEL | __GFP_THISNODE, node);
+		assert_non_null(run);
+		assert_int_equal(page_to_nid(run), node);
+		assert_int_equal(mm_check(), 0);
+		free_contig_range(page_to_pfn(run), 1024);
+	}
+	for (unsigned i = 0; i < 200; i++)
+		page[i] = alloc_pages_node(1, GFP_KERNEL | __GFP_THISNODE, 0);
+	unsigned long pfn = pageblock_start(page_to_pfn(page[199]));
+	for (unsigned i = 0; i < 200; i++)
+		__free_page(page[i]);
+	assert_int_equal(alloc_contig_range(pfn, pfn + 512, MIGRATE_MOVABLE, GFP_KERNEL), 0);
+	assert_int_equal(mm_check(), 0);
+	free_contig_range(pfn, 512);
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 1);
+	assert_int_equal(alloc_contig_range(FRAME(8000), FRAME(9000), MIGRATE_MOVABLE, GFP_KERNEL),
+			 -QUARRY_EINVAL);
+	assert_int_equal(mm_check(), 0);
+	mock_stop();
+}
+
+static void g011_illegal_zones_get_no_range(void **state)
+{
+	const gfp_t gfp = GFP_KERNEL | __GFP_DMA | __GFP_DMA32;
+
+	(void)state;
+	start(1);
+	mock_expect_report(QUARRY_RULE_BAD_GFP, 2);
+	assert_null(alloc_contig_pages(4, gfp, NUMA_NO_NODE));
+	assert_int_equal(alloc_contig_range(FRAME(512), FRAME(520), MIGRATE_MOVABLE, gfp),
+			 -QUARRY_EINVAL);
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +192,8 @@ int main(void)
 		cmocka_unit_test(parked_pages_are_asked_back),
 		cmocka_unit_test(bad_ranges_are_reported),
 		cmocka_unit_test(runs_of_any_length),
+		cmocka_unit_test(spans_may_overlap),
+		cmocka_unit_test(g011_illegal_zones_get_no_range),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

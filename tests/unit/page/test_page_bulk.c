@@ -7,7 +7,7 @@
 static void g124_exact_sizes_take_what_they_need(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .extra = { .no_parking = true } });
+	mock_start(&(struct mock_config){.extra = {.no_parking = true}});
 	unsigned long free = nr_free_pages();
 	void *five = alloc_pages_exact(5 * PAGE_SIZE, GFP_KERNEL);
 	assert_int_equal(nr_free_pages(), free - 5);
@@ -21,7 +21,7 @@ static void g124_exact_sizes_take_what_they_need(void **state)
 static void h018_every_size_is_balanced(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .extra = { .no_parking = true } });
+	mock_start(&(struct mock_config){.extra = {.no_parking = true}});
 	struct free_map before = free_map();
 	unsigned long free = nr_free_pages();
 	for (size_t pages = 1; pages <= MAX_ORDER_NR_PAGES; pages += pages < 70 ? 1 : 53) {
@@ -53,7 +53,7 @@ static void exact_sizes_that_do_not_exist(void **state)
 static void exact_pages_are_single_pages(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .extra = { .no_parking = true } });
+	mock_start(&(struct mock_config){.extra = {.no_parking = true}});
 	unsigned long free = nr_free_pages();
 	struct page *page = virt_to_page(alloc_pages_exact(7 * PAGE_SIZE, GFP_KERNEL));
 	for (unsigned i = 0; i < 7; i++) {
@@ -61,7 +61,7 @@ static void exact_pages_are_single_pages(void **state)
 		assert_int_equal(compound_order(&page[i]), 0);
 		assert_ptr_equal(compound_head(&page[i]), &page[i]);
 	}
-	static const unsigned order[7] = { 3, 0, 6, 1, 5, 2, 4 };
+	static const unsigned order[7] = {3, 0, 6, 1, 5, 2, 4};
 	for (unsigned i = 0; i < 7; i++)
 		__free_page(&page[order[i]]);
 	assert_int_equal(nr_free_pages(), free);
@@ -71,7 +71,7 @@ static void exact_pages_are_single_pages(void **state)
 static void splitting_makes_single_pages(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .extra = { .no_parking = true } });
+	mock_start(&(struct mock_config){.extra = {.no_parking = true}});
 	struct free_map before = free_map();
 	for (unsigned order = 0; order <= MAX_PAGE_ORDER; order++) {
 		struct page *page = alloc_pages(GFP_KERNEL, order);
@@ -114,7 +114,7 @@ static void splitting_refuses_what_is_no_such_block(void **state)
 
 static void bulk_fills_the_empty_slots(void **state)
 {
-	struct page *pages[BULK] = { NULL };
+	struct page *pages[BULK] = {NULL};
 
 	(void)state;
 	mock_start(NULL);
@@ -144,9 +144,9 @@ static void bulk_fills_the_empty_slots(void **state)
 static void h053_bulk_tells_how_far_it_came(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .extra = { .no_parking = true } });
+	mock_start(&(struct mock_config){.extra = {.no_parking = true}});
 	for (unsigned long n = 1; n <= 20; n++) {
-		struct page *pages[20] = { NULL };
+		struct page *pages[20] = {NULL};
 		mock_fail_site(FAULT_PAGE_BULK, n, true);
 		unsigned long got = alloc_pages_bulk(GFP_KERNEL, 20, pages);
 		mock_fail_site(FAULT_PAGE_BULK, 0, false);
@@ -173,6 +173,58 @@ static void bulk_ends_where_memory_ends(void **state)
 	mock_stop();
 }
 
+/* Words of former owners are not left in the parts. */
+static void h078_parts_of_a_block_are_clean(void **state)
+{
+	(void)state;
+	mock_start(&(struct mock_config){.extra = {.no_parking = true}});
+	struct page *page = alloc_pages(GFP_KERNEL, 4);
+
+	split_page(page, 4);
+	for (unsigned i = 0; i < 16; i++) {
+		page[i].mapping = &page[i];
+		page[i].flags |= 0xcdu << QUARRY_PG_OWNER_SHIFT;
+		set_page_private(&page[i], 77);
+		__free_page(&page[i]);
+	}
+	page = alloc_pages(GFP_KERNEL, 4);
+	page->flags |= 0xcdu << QUARRY_PG_OWNER_SHIFT;
+	split_page(page, 4);
+	for (unsigned i = 1; i < 16; i++) {
+		assert_null(page[i].mapping);
+		assert_int_equal(page_private(&page[i]), 0);
+		assert_int_equal(page[i].flags >> QUARRY_PG_OWNER_SHIFT, 0);
+	}
+	for (unsigned i = 0; i < 16; i++)
+		__free_page(&page[i]);
+	mock_stop();
+}
+
+static unsigned cpu_is_node(unsigned cpu)
+{
+	return cpu;
+}
+/* On a CPU whose node has no memory, __GFP_THISNODE gets none of others', in bulk neither. */
+static void g013_thisnode_in_bulk(void **state)
+{
+	static const struct quarry_mem_range map[] = {
+		{4 * MOCK_GIB, 32 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+		{4 * MOCK_GIB + 32 * MOCK_MIB, 32 * MOCK_MIB, QUARRY_MEM_LATER, 1},
+	};
+	struct page *page[8] = {NULL};
+
+	(void)state;
+	mock_start(
+		&(struct mock_config){.map = map, .nr_map = 2, .cpus = 2, .cpu_node = cpu_is_node});
+	mock_set_cpu(1);
+	__free_page(alloc_page(GFP_KERNEL));
+	assert_int_equal(alloc_pages_bulk(GFP_NOWAIT | __GFP_THISNODE | __GFP_NOWARN, 8, page), 0);
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 1);
+	assert_null(alloc_pages_node(1000, GFP_KERNEL | __GFP_THISNODE, 0));
+	mock_set_cpu(0);
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +234,8 @@ int main(void)
 		page_test(exact_pages_are_single_pages),
 		page_test(splitting_makes_single_pages),
 		page_test(splitting_refuses_what_is_no_such_block),
+		page_test(h078_parts_of_a_block_are_clean),
+		page_test(g013_thisnode_in_bulk),
 		page_test(bulk_fills_the_empty_slots),
 		page_test(h053_bulk_tells_how_far_it_came),
 		page_test(bulk_ends_where_memory_ends),

@@ -8,12 +8,12 @@
 static void h079_conversions_are_inverse(void **state)
 {
 	const struct quarry_mem_range map[] = {
-		{ 16 * MOCK_MIB, 6 * MOCK_MIB, QUARRY_MEM_USABLE, 0 },
-		{ 24 * MOCK_MIB, 7 * MOCK_MIB + 12288, QUARRY_MEM_USABLE, 0 },
+		{16 * MOCK_MIB, 6 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+		{24 * MOCK_MIB, 7 * MOCK_MIB + 12288, QUARRY_MEM_USABLE, 0},
 	};
 
 	(void)state;
-	mock_start(&(struct mock_config){ .map = map, .nr_map = 2 });
+	mock_start(&(struct mock_config){.map = map, .nr_map = 2});
 	hold_all(ATOMIC_ALL, 0);
 	for (unsigned long pfn = 15 * 256; pfn < 33 * 256; pfn++) {
 		struct page *page = pfn_to_page(pfn);
@@ -91,7 +91,7 @@ static void heads_are_found_from_every_page(void **state)
 static void compound_blocks_know_their_order(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .extra = { .no_parking = true } });
+	mock_start(&(struct mock_config){.extra = {.no_parking = true}});
 	unsigned long free = nr_free_pages();
 	for (unsigned order = 1; order <= MAX_PAGE_ORDER; order++) {
 		struct page *page = alloc_pages(GFP_KERNEL | __GFP_COMP, order);
@@ -108,7 +108,7 @@ static void compound_blocks_know_their_order(void **state)
 static void h076_references_of_tails(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .extra = { .no_parking = true } });
+	mock_start(&(struct mock_config){.extra = {.no_parking = true}});
 	unsigned long free = nr_free_pages();
 	for (unsigned order = 0; order <= 6; order++) {
 		for (unsigned long i = 0; i < 1ul << order; i++) {
@@ -130,7 +130,7 @@ static void h076_references_of_tails(void **state)
 static void h075_free_while_somebody_holds(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){ .extra = { .no_parking = true } });
+	mock_start(&(struct mock_config){.extra = {.no_parking = true}});
 	unsigned long free = nr_free_pages();
 	for (unsigned order = 0; order <= MAX_PAGE_ORDER; order++) {
 		for (unsigned long i = 0; i < 1ul << order; i += 1 + (1ul << order) / 5) {
@@ -212,6 +212,31 @@ static void h078_words_are_clean_for_the_next_owner(void **state)
 	mock_stop();
 }
 
+/* Only blocks of the page layer have references: everything else is reported and left alone. */
+static void h077_references_of_what_is_no_block(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	struct page *page = alloc_page(GFP_KERNEL);
+	void *object = kmalloc(64, GFP_KERNEL);
+	struct page *const bad[] = {NULL, (struct page *)((char *)page + 8), pfn_to_page(0),
+				    pfn_to_page(1ul << 40)};
+
+	mock_expect_report(QUARRY_RULE_REF_COUNT, 5);
+	mock_expect_report(QUARRY_RULE_FREE_UNKNOWN, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		get_page(bad[i]);
+		put_page(bad[i]);
+	}
+	get_page(virt_to_page(object));
+	mock_expect_report(QUARRY_RULE_FREE_KIND, 1);
+	put_page(virt_to_page(object));
+	assert_int_equal(mm_check(), 0);
+	kfree(object);
+	__free_page(page);
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +247,7 @@ int main(void)
 		page_test(h076_references_of_tails),
 		page_test(h075_free_while_somebody_holds),
 		page_test(h077_references_do_not_wrap),
+		page_test(h077_references_of_what_is_no_block),
 		page_test(the_last_reference_is_told),
 		page_test(h078_words_are_clean_for_the_next_owner),
 	};
