@@ -71,7 +71,7 @@
  * pointers into objects, and second frees that are not immediate, when a CPU's stock is emptied.
  * 1 (default): also, at the free itself, pointers into objects, and second frees of what the
  * CPU's stock holds; and each cache hands out new slabs in an order chosen by the `random` hook.
- * Costs 11 instructions a free and 64 bytes a stock (docs/decisions/0005-hardened-frees.md).
+ * Costs 3 to 12 instructions a free and 64 bytes a stock (docs/decisions/0005-hardened-frees.md).
  */
 #ifndef QUARRY_HARDENING
 #define QUARRY_HARDENING 1

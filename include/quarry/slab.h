@@ -103,8 +103,10 @@ void *__kmalloc_node(size_t size, gfp_t gfp, int node)
 /* An object of a kmalloc cache that was chosen at compile time; any mask. */
 void *quarry_kmalloc_from(struct kmem_cache *cache, gfp_t gfp)
 	QUARRY_API_CHECK(kmalloc_from) QUARRY_MALLOC;
-/* The same for a mask that was looked at at compile time: no rare bits, and it may / may not
- * sleep. */
+/* The same for a mask that was looked at at compile time: GFP_KERNEL, or no rare bits, and it may /
+ * may not sleep. */
+void *quarry_kmalloc_kernel(struct kmem_cache *cache)
+	QUARRY_API_CHECK(kmalloc_kernel) QUARRY_MALLOC;
 void *quarry_kmalloc_sleeping(struct kmem_cache *cache, gfp_t gfp)
 	QUARRY_API_CHECK(kmalloc_sleeping) QUARRY_MALLOC;
 void *quarry_kmalloc_atomic(struct kmem_cache *cache, gfp_t gfp)
@@ -128,6 +130,8 @@ static QUARRY_ALWAYS_INLINE QUARRY_ALLOC_SIZE(1) void *kmalloc(size_t size, gfp_
 		if (!__builtin_constant_p(gfp) ||
 		    (gfp & QUARRY_SLAB_GFP_RARE) != (QUARRY_FORCE gfp_t)0)
 			return quarry_kmalloc_from(cache, gfp);
+		if (gfp == GFP_KERNEL)
+			return quarry_kmalloc_kernel(cache);
 		return gfpflags_allow_blocking(gfp) ? quarry_kmalloc_sleeping(cache, gfp)
 						    : quarry_kmalloc_atomic(cache, gfp);
 	}
@@ -380,8 +384,27 @@ unsigned kmem_cache_size(const struct kmem_cache *cache) QUARRY_API(kmem_cache_s
  * of the cache's shared side. Return: damages, each reported; 0 for other caches. */
 unsigned long validate_slab_cache(struct kmem_cache *cache) QUARRY_API(validate_slab_cache);
 
-void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+/* kmem_cache_alloc() for a mask that is known at run time only; for GFP_KERNEL; and for one that
+ * was looked at at compile time: no rare bits, and it may / may not sleep. */
+void *quarry_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 	QUARRY_API_CHECK(kmem_cache_alloc) QUARRY_MALLOC;
+void *quarry_cache_alloc_kernel(struct kmem_cache *cache)
+	QUARRY_API_CHECK(kmem_cache_alloc_kernel) QUARRY_MALLOC;
+void *quarry_cache_alloc_sleeping(struct kmem_cache *cache, gfp_t gfp)
+	QUARRY_API_CHECK(kmem_cache_alloc_sleeping) QUARRY_MALLOC;
+void *quarry_cache_alloc_atomic(struct kmem_cache *cache, gfp_t gfp)
+	QUARRY_API_CHECK(kmem_cache_alloc_atomic) QUARRY_MALLOC;
+
+/* An object of the cache. Context: by mask. Return: NULL on failure. */
+static QUARRY_ALWAYS_INLINE void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	if (!__builtin_constant_p(gfp) || (gfp & QUARRY_SLAB_GFP_RARE) != (QUARRY_FORCE gfp_t)0)
+		return quarry_cache_alloc(cache, gfp);
+	if (gfp == GFP_KERNEL)
+		return quarry_cache_alloc_kernel(cache);
+	return gfpflags_allow_blocking(gfp) ? quarry_cache_alloc_sleeping(cache, gfp)
+					    : quarry_cache_alloc_atomic(cache, gfp);
+}
 void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t gfp, int node)
 	QUARRY_API_CHECK(kmem_cache_alloc_node) QUARRY_MALLOC;
 static inline void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp)

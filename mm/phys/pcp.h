@@ -29,6 +29,7 @@
 #ifndef QUARRY_MM_PHYS_PCP_H
 #define QUARRY_MM_PHYS_PCP_H
 
+#include "mm/base/count.h"
 #include "mm/base/lock.h"
 #include "mm/phys/zone.h"
 
@@ -78,27 +79,6 @@ static QUARRY_ALWAYS_INLINE struct page_count *stock_traffic(const struct page_s
 {
 	return (struct page_count *)((uintptr_t)stock +
 				     COUNT_ROW * STOCK_COLUMNS * sizeof(struct page_stock));
-}
-
-#if defined(__SANITIZE_THREAD__)
-#define RACES_ARE_CHECKED 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define RACES_ARE_CHECKED 1
-#endif
-#endif
-
-/*
- * One more, in a word that only this CPU writes and others may read: one instruction, where an
- * atomic load and store are three. A checker that follows the language is told the three.
- */
-static QUARRY_ALWAYS_INLINE void count_one(unsigned long *word)
-{
-#ifdef RACES_ARE_CHECKED
-	__atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
-#else
-	++*word;
-#endif
 }
 
 /* Mark the stock ours. Pinned. Return: false if we interrupted its owner. Only this CPU reads and

@@ -81,15 +81,9 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
 
 		/* The longest run, up to a step, of objects that belong here. */
 		for (; end < n && end - done < BULK_STEP; end++) {
-			struct page *page = page_of_address(p[end]);
-
-			if (unlikely(!page || page->mapping != cache))
+			if (unlikely(!slab_has(cache, p[end])))
 				break;
-			if (QUARRY_HARDENING &&
-			    unlikely((page_flags(page) & SLAB_PAGE_SMALL) ||
-				     !slab_starts_object(cache, p[end])))
-				break;
-			object_poison(cache, page, p[end]);
+			object_poison(cache, p[end]);
 		}
 		if (end > done) {
 			cpu_cache_push_many(cache, (unsigned)cpu_pin(), p + done,

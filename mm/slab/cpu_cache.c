@@ -2,8 +2,8 @@
 /*
  * cpu_cache.c: filling, emptying, making and ending the CPUs' stocks. Exclusion: cpu_cache.h.
  *
- * Sizes. A stock is one object of 64 to 512 bytes, and 64 more at hardening 1: a head of 16 bytes,
- * the table of places, the NULL in object[0], and cap pointers: for objects up to 256 bytes 61, to
+ * Sizes. A stock is one object of 64 to 512 bytes, and 64 more at hardening 1: a head of 15 bytes,
+ * the table of places, cap pointers and a STOCK_END: for objects up to 256 bytes 61, to
  * 1 KiB 29, to 4 KiB 13, to 32 KiB 5; larger ones have no stocks.
  * Half of it moves at a time, the older half when it is emptied: what was freed last is warm.
  *
@@ -22,7 +22,8 @@
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_page.h"
 
-const struct object_stock stock_none = {.busy = true};
+unsigned char stock_nones[QUARRY_MAX_CPUS * STOCK_NONE_BYTES] QUARRY_STATE
+	__attribute__((aligned(QUARRY_CACHE_LINE)));
 struct kmem_cache stock_caches[STOCK_SIZES] QUARRY_STATE;
 
 static uint32_t cap_of_bytes(uint32_t bytes)
@@ -57,11 +58,11 @@ struct object_stock *stock_new(uint32_t cap)
 	if (!stock)
 		return NULL;
 	object_unpoison(from, stock);
-	stock->busy = false;
-	stock->n = 0;
-	stock->cap = cap;
-	stock->batch = (uint16_t)((cap + 1) / 2); /* cache_batch() */
-	stock->object[0] = NULL;
+	stock->depth = -1;
+	stock->epoch = 0;
+	stock->cap = (uint8_t)cap;
+	stock->batch = (uint8_t)((cap + 1) / 2); /* cache_batch() */
+	stock_close(stock, 0);
 #if QUARRY_HARDENING >= 1
 	__builtin_memset(stock->place, 0xff, sizeof(stock->place)); /* nowhere */
 #endif
@@ -73,24 +74,37 @@ void stock_free(struct object_stock *stock)
 	struct kmem_cache *from = cache_of_stock(stock->cap);
 	void *object = stock;
 
-	object_poison(from, page_of_address(object), object);
+	object_poison(from, object);
 	partial_give(from, &object, 1);
 }
 
 void stock_install(struct kmem_cache *cache, unsigned cpu, struct object_stock *stock)
 {
-	struct object_stock *none = STOCK_NONE;
+	struct object_stock *none = STOCK_NONE(cpu);
 
 	if (!__atomic_compare_exchange_n(&cache->stock[cpu], &none, stock, false, __ATOMIC_RELEASE,
 					 __ATOMIC_RELAXED))
 		stock_free(stock);
 }
 
+void cpu_cache_init(void)
+{
+	__builtin_memset(stock_nones, 0, sizeof(stock_nones));
+	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
+		STOCK_NONE(cpu)->object[0] = STOCK_END;
+}
+
+void cpu_cache_none(struct kmem_cache *cache)
+{
+	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
+		cache->stock[cpu] = STOCK_NONE(cpu);
+}
+
 void cpu_cache_start(struct kmem_cache *cache)
 {
 	__atomic_store_n(&cache->stocked, true, __ATOMIC_RELAXED);
 	for_each_online_cpu (cpu) {
-		if (stock_of(cache, cpu) != STOCK_NONE)
+		if (stock_of(cache, cpu) != STOCK_NONE(cpu))
 			continue;
 		struct object_stock *stock = stock_new(cache->stock_cap);
 
@@ -104,11 +118,11 @@ void cpu_cache_stop(struct kmem_cache *cache, unsigned cpu)
 {
 	struct object_stock *stock = stock_of(cache, cpu);
 
-	if (stock == STOCK_NONE)
+	if (stock == STOCK_NONE(cpu))
 		return;
-	__atomic_store_n(&cache->stock[cpu], STOCK_NONE, __ATOMIC_RELAXED);
-	partial_give(cache, &stock->object[1], (unsigned)stock->n);
-	MM_ASSERT(!stock->busy);
+	__atomic_store_n(&cache->stock[cpu], STOCK_NONE(cpu), __ATOMIC_RELAXED);
+	partial_give(cache, stock->object, (unsigned)stock->n);
+	MM_ASSERT(stock->depth < 0);
 	stock_free(stock);
 }
 
@@ -117,12 +131,12 @@ static void give_oldest(struct kmem_cache *cache, struct object_stock *stock, si
 {
 	size_t left = stock_count(stock) - count;
 
-	MM_ASSERT(stock->busy && count <= stock_count(stock));
-	MM_ASSERT(stock_count(stock) <= stock->cap && !stock->object[0]);
-	partial_give(cache, &stock->object[1], (unsigned)count);
-	for (size_t i = 1; i <= left; i++)
+	MM_ASSERT(stock->depth >= 0 && count <= stock_count(stock));
+	MM_ASSERT(stock_count(stock) <= stock->cap);
+	partial_give(cache, stock->object, (unsigned)count);
+	for (size_t i = 0; i < left; i++)
 		stock_put(stock, i, stock->object[i + count]);
-	stock_set_count(stock, left);
+	stock_close(stock, left);
 }
 
 /* Make room for a batch in the marked stock: the newest go to the depot, if it takes them, so that
@@ -131,27 +145,33 @@ static size_t give_batch(struct kmem_cache *cache, struct object_stock *stock)
 {
 	size_t left = stock_count(stock) - stock->batch;
 
-	if (depot_give(cache, node_or_local(NUMA_NO_NODE), &stock->object[left + 1]))
-		stock_set_count(stock, left);
+	if (depot_give(cache, node_or_local(NUMA_NO_NODE), &stock->object[left]))
+		stock_close(stock, left);
 	else
 		give_oldest(cache, stock, stock->batch);
 	return left;
 }
 
+/* The marked stock has `n` objects and no records; new ones are good from now on. */
+static void forget_records(const struct kmem_cache *cache, struct object_stock *stock, size_t n)
+{
+	stock->epoch = __atomic_load_n(&cache->epoch, __ATOMIC_RELAXED);
+	stock_close(stock, n);
+}
+
 /* Take a batch from the node's depot or slabs into the marked, empty stock. Return: how many. */
 static size_t fill(struct kmem_cache *cache, unsigned node, struct object_stock *stock)
 {
-	size_t n = depot_take(cache, node, &stock->object[1]);
+	size_t n = depot_take(cache, node, stock->object);
 
 	if (!n)
-		n = partial_take(cache, node, &stock->object[1], stock->batch);
+		n = partial_take(cache, node, stock->object, stock->batch);
 
-	MM_ASSERT(stock->busy && n <= stock->batch);
-	MM_ASSERT_SLOW(slab_has_all(cache, &stock->object[1], n));
-#if QUARRY_HARDENING >= 1
-	for (size_t i = 1; i <= n; i++)
-		*stock_place(stock, stock->object[i]) = (uint8_t)i;
-#endif
+	MM_ASSERT(stock->depth >= 0 && n <= stock->batch);
+	MM_ASSERT_SLOW(slab_has_all(cache, stock->object, n));
+	for (size_t i = 0; i < n; i++)
+		stock_set_place(stock, i, stock->object[i]);
+	forget_records(cache, stock, n);
 	return n;
 }
 
@@ -171,7 +191,7 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 	if (!n)
 		n = fill(cache, node, stock);
 	if (n) {
-		object = stock->object[n];
+		object = stock->object[n - 1];
 		stock_set_count(stock, n - 1);
 	}
 	stock_end(stock);
@@ -183,20 +203,21 @@ static void put_making_room(struct kmem_cache *cache, struct object_stock *stock
 {
 	size_t n = stock_count(stock);
 
-	MM_ASSERT(stock->busy && n <= stock->cap);
+	MM_ASSERT(stock->depth >= 0 && n <= stock->cap);
 	if (stock_holds(stock, n, object)) {
 		mm_report(OBJECT_TWICE, "kfree", object, cache->name, 0);
 		return;
 	}
 	if (n == stock->cap)
 		n = give_batch(cache, stock);
-	stock_put(stock, n + 1, object);
-	stock_set_count(stock, n + 1);
+	stock_put(stock, n, object);
+	forget_records(cache, stock, n + 1);
 }
 
 void cpu_cache_free_slow(struct kmem_cache *cache, void *object)
 {
 	/* Reached by a jump, in optimised builds: the caller is the public function's. */
+	object_poison(cache, object);
 	if (unlikely(slab_debugged(cache))) {
 		debug_cache_free(cache, object, (uintptr_t)__builtin_return_address(0));
 		return;
@@ -223,7 +244,7 @@ unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, 
 	if (n > have)
 		n = have;
 	for (unsigned i = 0; i < n; i++)
-		out[i] = stock->object[have - i];
+		out[i] = stock->object[have - 1 - i];
 	stock_set_count(stock, have - n);
 	stock_end(stock);
 	return n;
@@ -251,9 +272,9 @@ void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *ob
 				mm_report(OBJECT_TWICE, "kmem_cache_free_bulk", object[kept],
 					  cache->name, 0);
 			else
-				stock_put(stock, ++have, object[kept]);
+				stock_put(stock, have++, object[kept]);
 		}
-		stock_set_count(stock, have);
+		stock_close(stock, have);
 		stock_end(stock);
 	}
 	if (kept < n)
@@ -264,7 +285,7 @@ bool cpu_cache_drain(struct kmem_cache *cache, unsigned cpu)
 {
 	struct object_stock *stock = stock_of(cache, cpu);
 
-	if (stock == STOCK_NONE)
+	if (stock == STOCK_NONE(cpu))
 		return true;
 	if (!stock_begin(stock))
 		return false;

@@ -3,25 +3,31 @@
  * cpu_cache.h: each CPU's stock of free objects: the fast path of every object request.
  *
  * Exclusion. Only its own CPU touches a stock, kept there by a pin, so no other CPU interferes.
- * An interrupt on that CPU may come at any instruction. The owner first sets `busy`, then reads
- * `n`, works, stores `n` and clears `busy`. An interrupt before the mark runs to its end before
+ * An interrupt on that CPU may come at any instruction. The owner first raises `depth`, then reads
+ * `n`, works, stores `n` and lowers `depth`. An interrupt before the mark runs to its end before
  * the owner reads anything; one after it sees the mark and uses the node's slabs under their
- * lock. No lock, no locked instruction, no interrupt masking. Other CPUs' stocks are emptied by
- * calling the CPU (cpu_call_all), never from outside.
+ * lock. Interrupts leave the depth as they found it, so plain additions keep it right. No lock, no
+ * locked instruction, no interrupt masking. Other CPUs' stocks are emptied by calling the CPU
+ * (cpu_call_all), never from outside.
  *
- * A CPU without a stock has stock_none: busy for ever, so the fast path needs no test for NULL.
+ * A CPU without a stock has STOCK_NONE: marked for ever, so the fast path needs no test for NULL.
  *
  * Start at: object_pop, object_push.
  */
 #ifndef QUARRY_MM_SLAB_CPU_CACHE_H
 #define QUARRY_MM_SLAB_CPU_CACHE_H
 
+#include "mm/base/count.h"
 #include "mm/base/cpu.h"
 #include "mm/slab/kmem_cache.h"
+#include "mm/slab/slab_page.h"
 
-extern const struct object_stock stock_none QUARRY_INT(stock_none);
-/* As the value of a stock pointer; being busy, it is never written. */
-#define STOCK_NONE ((struct object_stock *)(uintptr_t)&stock_none)
+/* One for each CPU: its depth changes. Zero: marked. */
+#define STOCK_NONE_BYTES 128u
+extern unsigned char stock_nones[QUARRY_MAX_CPUS * STOCK_NONE_BYTES] QUARRY_INT(stock_nones);
+QUARRY_STATIC_ASSERT(sizeof(struct object_stock) + sizeof(void *) <= STOCK_NONE_BYTES,
+		     "a stock without room fits");
+#define STOCK_NONE(cpu) ((struct object_stock *)(void *)&stock_nones[(cpu) * STOCK_NONE_BYTES])
 
 /* The pointer is published once with everything behind it; only the CPU itself follows it. */
 static QUARRY_ALWAYS_INLINE struct object_stock *stock_of(const struct kmem_cache *cache,
@@ -41,28 +47,41 @@ static QUARRY_ALWAYS_INLINE void stock_set_count(struct object_stock *stock, siz
 /* Mark the stock. Return: false if an owner that we interrupted has it, or there is none. */
 static QUARRY_ALWAYS_INLINE bool stock_begin(struct object_stock *stock)
 {
-	if (unlikely(stock->busy))
+	if (unlikely(++stock->depth)) {
+		irq_order();
+		stock->depth--;
 		return false;
-	stock->busy = true;
+	}
 	irq_order();
 	return true;
 }
 static QUARRY_ALWAYS_INLINE void stock_end(struct object_stock *stock)
 {
 	irq_order();
-	stock->busy = false;
+	stock->depth--;
+}
+
+/* The marked stock has `n` objects, and nothing above them is a record. */
+static QUARRY_ALWAYS_INLINE void stock_close(struct object_stock *stock, size_t n)
+{
+	stock->object[n] = STOCK_END;
+	stock_set_count(stock, n);
 }
 
 /* Take the newest object. Pinned. Return: NULL if the stock is empty or busy. */
 static QUARRY_ALWAYS_INLINE void *object_pop(struct object_stock *stock)
 {
+	void *object = NULL;
+	size_t left;
+
 	if (!stock_begin(stock))
 		return NULL;
-	size_t n = stock->n;
-	void *object = stock->object[n];
-
-	if (likely(object)) /* object[0] is NULL */
-		stock_set_count(stock, n - 1);
+	if (likely(!__builtin_sub_overflow((size_t)stock->n, (size_t)1, &left))) {
+		object = stock->object[left];
+		if (!object) /* I2; spares the caller a second test */
+			__builtin_unreachable();
+		stock_set_count(stock, left);
+	}
 	stock_end(stock);
 	return object;
 }
@@ -77,52 +96,84 @@ static QUARRY_ALWAYS_INLINE uint8_t *stock_place(struct object_stock *stock, con
 {
 	return &stock->place[(uint32_t)(uintptr_t)object * 0x9e3779b1u >> (32 - STOCK_PLACE_BITS)];
 }
+static QUARRY_ALWAYS_INLINE void stock_set_place(struct object_stock *stock, size_t n,
+						 const void *object)
+{
+	*stock_place(stock, object) = (uint8_t)n;
+}
 static QUARRY_ALWAYS_INLINE bool stock_holds(struct object_stock *stock, size_t n,
 					     const void *object)
 {
 	size_t place = *stock_place(stock, object);
 
-	return place <= n && stock->object[place] == object;
+	return place < n && stock->object[place] == object;
 }
 #else
+static QUARRY_ALWAYS_INLINE void stock_set_place(struct object_stock *stock, size_t n,
+						 const void *object)
+{
+	(void)stock, (void)n, (void)object;
+}
 static QUARRY_ALWAYS_INLINE bool stock_holds(struct object_stock *stock, size_t n,
 					     const void *object)
 {
-	return stock->object[n] == object;
+	return n && stock->object[n - 1] == object;
 }
 #endif
 /* Write an object into slot `n` of the stock. */
 static QUARRY_ALWAYS_INLINE void stock_put(struct object_stock *stock, size_t n, void *object)
 {
-#if QUARRY_HARDENING >= 1
-	*stock_place(stock, object) = (uint8_t)n;
-#endif
+	stock_set_place(stock, n, object);
 	stock->object[n] = object;
 }
 
-/* Put an object on top. Pinned. Return: false if the stock is full or busy, or seen to have this
- * object already. */
-static QUARRY_ALWAYS_INLINE bool object_push(struct object_stock *stock, void *object)
+/* Is `object` that which was popped last of those that are not back, and its slab is still the
+ * cache's? Then it is an object, and not in the stock. `n` is the marked stock's. */
+static QUARRY_ALWAYS_INLINE bool stock_lacks(const struct kmem_cache *cache,
+					     const struct object_stock *stock, size_t n,
+					     const void *object)
 {
+	return likely(stock->object[n] == object) &&
+	       likely(stock->epoch == __atomic_load_n(&cache->epoch, __ATOMIC_RELAXED));
+}
+
+/*
+ * Free `object`, any pointer, to `cache`, which may be the wrong one: onto the CPU's stock. Pinned.
+ * Return: false, and nothing is done, if the stock is full or busy or seen to have this object
+ * already, or if it is no object of a slab of the cache's preferred shape.
+ */
+static QUARRY_ALWAYS_INLINE bool object_push(struct kmem_cache *cache, struct object_stock *stock,
+					     void *object)
+{
+	bool done = false;
+
 	if (!stock_begin(stock))
 		return false;
-	size_t n = stock->n;
-	bool room = likely((uint32_t)n < stock->cap) && likely(!stock_holds(stock, n, object));
+	size_t n = stock_count(stock);
 
-	if (likely(room)) {
-		stock_put(stock, n + 1, object);
-		stock_set_count(stock, n + 1);
+	if (stock_lacks(cache, stock, n, object)) {
+		object_poison(cache, object);
+		stock_set_place(stock, n, object);
+		count_one(&stock->n);
+		done = true;
+	} else if (likely(slab_has(cache, object)) && likely((uint8_t)n < stock->cap) &&
+		   likely(!stock_holds(stock, n, object))) {
+		object_poison(cache, object);
+		n = stock_count(stock); /* not kept for here: the way above needs no address */
+		stock_put(stock, n, object);
+		stock_close(stock, n + 1);
+		done = true;
 	}
 	stock_end(stock);
-	return room;
+	return done;
 }
 
 /* Refill the calling CPU's stock from `node` and take one. Pinned. Return: NULL if the node has
  * no free object. */
 void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 	QUARRY_INT(cpu_cache_refill);
-/* Free when object_push() refused: give the older objects to their slabs first, or report a
- * second free. */
+/* Free an object of the cache when object_push() refused: give the older objects to their slabs
+ * first, or report a second free. */
 void cpu_cache_free_slow(struct kmem_cache *cache, void *object) QUARRY_INT(cpu_cache_free_slow);
 /* Take up to `n` objects at once / put `n` objects. Pinned. */
 unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, unsigned n)
@@ -133,6 +184,10 @@ void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *ob
 /* Give every object of the calling CPU's stock back. Pinned. Return: false if the stock is busy. */
 bool cpu_cache_drain(struct kmem_cache *cache, unsigned cpu) QUARRY_INT(cpu_cache_drain);
 
+/* No CPU has a stock. */
+void cpu_cache_init(void) QUARRY_INT(cpu_cache_init);
+/* ... for this cache. */
+void cpu_cache_none(struct kmem_cache *cache) QUARRY_INT(cpu_cache_none);
 /* Give all online CPUs a stock, as far as memory allows; does not sleep. */
 void cpu_cache_start(struct kmem_cache *cache) QUARRY_INT(cpu_cache_start);
 /* New, empty stock for `cap` objects, or NULL; does not sleep. */

@@ -13,6 +13,7 @@
  */
 #include "mm/base/log.h"
 #include "mm/page/page_alloc.h"
+#include "mm/slab/class_hint.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_debug.h"
 #include "mm/slab/slab.h"
@@ -24,23 +25,30 @@
 unsigned char quarry_kmalloc_caches[NR_KMALLOC_CACHES * QUARRY_KMEM_CACHE_SIZE] QUARRY_STATE
 	__attribute__((aligned(QUARRY_CACHE_LINE)));
 
-/* Classes of (size - 1) / 8 for sizes up to 1 KiB, and of (size - 1) / 256 up to 8 KiB: every class
- * above 1 KiB is a multiple of 256. */
+/* Normal caches by (size - 1) / 8 for sizes up to 1 KiB, and by (size - 1) / 256 up to 8 KiB: every
+ * class above 1 KiB is a multiple of 256. */
 #define SMALL_MAX 1024u
-struct class_tables {
-	uint8_t small[SMALL_MAX / 8];
-	uint8_t large[KMALLOC_MAX_CACHE_SIZE / 256];
+struct cache_tables {
+	struct kmem_cache *small[SMALL_MAX / 8];
+	struct kmem_cache *large[KMALLOC_MAX_CACHE_SIZE / 256];
 };
-static struct class_tables class_of QUARRY_STATE;
+static struct cache_tables cache_of QUARRY_STATE;
+
+static QUARRY_ALWAYS_INLINE struct kmem_cache *normal_cache_for(size_t size)
+{
+	return likely(size - 1 < SMALL_MAX) ? cache_of.small[(size - 1) / 8]
+					    : cache_of.large[(size - 1) / 256];
+}
 
 static struct kmem_cache *cache_for(size_t size, gfp_t gfp)
 {
-	enum quarry_kmalloc_type type = QUARRY_KMALLOC_NORMAL;
+	enum quarry_kmalloc_type type = QUARRY_KMALLOC_RECLAIM;
 
-	if (unlikely(gfp_has(gfp, QUARRY_KMALLOC_TYPE_BITS)))
-		type = gfp_has(gfp, __GFP_DMA) ? QUARRY_KMALLOC_DMA : QUARRY_KMALLOC_RECLAIM;
-	return quarry_kmalloc_cache(type, size <= SMALL_MAX ? class_of.small[(size - 1) / 8]
-							    : class_of.large[(size - 1) / 256]);
+	if (!gfp_has(gfp, QUARRY_KMALLOC_TYPE_BITS))
+		return normal_cache_for(size);
+	if (gfp_has(gfp, __GFP_DMA))
+		type = QUARRY_KMALLOC_DMA;
+	return quarry_kmalloc_cache(type, quarry_kmalloc_class(size));
 }
 
 /* A block of pages; `size` above KMALLOC_MAX_CACHE_SIZE. */
@@ -74,11 +82,14 @@ void *quarry_kmalloc_from(struct kmem_cache *cache, gfp_t gfp)
 	return slab_alloc(cache, gfp, "kmalloc", CALLER);
 }
 
+void *quarry_kmalloc_kernel(struct kmem_cache *cache)
+{
+	return slab_alloc_sleeping(cache, GFP_KERNEL, "kmalloc");
+}
+
 void *quarry_kmalloc_sleeping(struct kmem_cache *cache, gfp_t gfp)
 {
-	if (unlikely(!gfp_context_ok(__GFP_DIRECT_RECLAIM)))
-		return slab_alloc_context(cache, gfp, "kmalloc", CALLER);
-	return slab_alloc_judged(cache, gfp);
+	return slab_alloc_sleeping(cache, gfp, "kmalloc");
 }
 
 void *quarry_kmalloc_atomic(struct kmem_cache *cache, gfp_t gfp)
@@ -86,11 +97,22 @@ void *quarry_kmalloc_atomic(struct kmem_cache *cache, gfp_t gfp)
 	return slab_alloc_judged(cache, gfp);
 }
 
-void *__kmalloc(size_t size, gfp_t gfp)
+/* Any size and mask. */
+static QUARRY_NOINLINE void *alloc_any(size_t size, gfp_t gfp, uintptr_t caller)
 {
 	if (likely(size - 1 < KMALLOC_MAX_CACHE_SIZE))
-		return slab_alloc(cache_for(size, gfp), gfp, "kmalloc", CALLER);
-	return size ? large_alloc(size, gfp, NUMA_NO_NODE, "kmalloc", CALLER) : ZERO_SIZE_PTR;
+		return slab_alloc(cache_for(size, gfp), gfp, "kmalloc", caller);
+	return size ? large_alloc(size, gfp, NUMA_NO_NODE, "kmalloc", caller) : ZERO_SIZE_PTR;
+}
+
+void *__kmalloc(size_t size, gfp_t gfp)
+{
+	if (unlikely(gfp_has(gfp, QUARRY_SLAB_GFP_RARE | QUARRY_KMALLOC_TYPE_BITS)) ||
+	    unlikely(size - 1 >= KMALLOC_MAX_CACHE_SIZE))
+		return alloc_any(size, gfp, CALLER);
+	if (unlikely(!gfp_context_ok(gfp)))
+		return slab_alloc_context(normal_cache_for(size), gfp, "kmalloc", CALLER);
+	return slab_alloc_judged(normal_cache_for(size), gfp);
 }
 
 void *__kmalloc_node(size_t size, gfp_t gfp, int node)
@@ -100,37 +122,17 @@ void *__kmalloc_node(size_t size, gfp_t gfp, int node)
 	return size ? large_alloc(size, gfp, node, "kmalloc_node", CALLER) : ZERO_SIZE_PTR;
 }
 
-/* Free what is not an object of a slab of the preferred shape: one of the smaller shape, nothing, a
- * large block, or a mistake, which is reported. */
+/* Free what is in no slab and no large block: nothing, or a mistake, which is reported. */
 static QUARRY_NOINLINE void free_other(const void *p, struct page *page, uintptr_t caller)
 {
-	enum quarry_page_kind kind = page ? page_kind(page) : QUARRY_PAGE_INNER;
-
 	if (ZERO_OR_NULL_PTR(p))
 		return;
-	if (likely(page && kind == QUARRY_PAGE_LARGE)) {
-		if (unlikely(page_address(page) != p)) {
-			mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, "kfree", p,
-				     (unsigned long)page_address(page), 0, caller);
-			return;
-		}
-		if (likely(page_ref_count(page) == 1)) {
-			page_give(page);
-			return;
-		}
-		page->private_ = 0;
-		page_set_kind(page, QUARRY_PAGE_USED);
-		put_page(page);
-		return;
-	}
-	if (page && kind == QUARRY_PAGE_SLAB) {
-		slab_free_checked(page->mapping, page, (void *)(uintptr_t)p, "kfree", caller);
-		return;
-	}
 	if (!page) {
 		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, "kfree", p, 0, 0, caller);
 		return;
 	}
+	enum quarry_page_kind kind = page_kind(page);
+
 	if (kind == QUARRY_PAGE_INNER) {
 		kind = page_kind(compound_head(page));
 		if (kind == QUARRY_PAGE_LARGE) {
@@ -144,24 +146,40 @@ static QUARRY_NOINLINE void free_other(const void *p, struct page *page, uintptr
 		     "kfree", p, (unsigned long)kind, 0, caller);
 }
 
-void kfree(const void *p)
+static QUARRY_ALWAYS_INLINE void free_large(const void *p, struct page *page, uintptr_t caller)
+{
+	if (unlikely(page_address(page) != p)) {
+		mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, "kfree", p,
+			     (unsigned long)page_address(page), 0, caller);
+		return;
+	}
+	if (likely(page_ref_count(page) == 1)) {
+		page_give(page);
+		return;
+	}
+	page->private_ = 0;
+	page_set_kind(page, QUARRY_PAGE_USED);
+	put_page(page);
+}
+
+void slab_free_any(const void *p, uintptr_t caller)
 {
 	/* NULL and ZERO_SIZE_PTR have no page, or frame 0, which is never a slab's. */
 	struct page *page = page_of_address(p);
-	uint32_t mask = QUARRY_PG_KIND_MASK | (QUARRY_HARDENING ? SLAB_PAGE_SMALL : 0u);
+	enum quarry_page_kind kind = page ? page_kind(page) : QUARRY_PAGE_INNER;
 
-	if (unlikely(!page || (page_flags(page) & mask) != QUARRY_PAGE_SLAB)) {
-		free_other(p, page, CALLER);
-		return;
-	}
-	struct kmem_cache *cache = page->mapping;
-	void *object = (void *)(uintptr_t)p;
+	if (likely(kind == QUARRY_PAGE_LARGE))
+		free_large(p, page, caller);
+	else if (likely(kind == QUARRY_PAGE_SLAB))
+		slab_free_checked(page->mapping, page, (void *)(uintptr_t)p, "kfree", caller);
+	else
+		free_other(p, page, caller);
+}
 
-	if (QUARRY_HARDENING && unlikely(!slab_starts_object(cache, object))) {
-		slab_free_checked(cache, page, object, "kfree", CALLER);
-		return;
-	}
-	slab_free(cache, page, object);
+void kfree(const void *p)
+{
+	if (unlikely(!slab_try_free(class_hint(p), (void *)(uintptr_t)p)))
+		slab_free_any(p, CALLER);
 }
 
 static bool starts_object(const struct kmem_cache *cache, struct page *page, const void *p)
@@ -281,7 +299,8 @@ static void setup_kmalloc_cache(enum quarry_kmalloc_type type, unsigned cls)
 	uint32_t size = (uint32_t)quarry_kmalloc_class_size(cls);
 	char name[QUARRY_CACHE_NAME_MAX + 1];
 
-	/* No size is rounded to these. */
+	/* No size is rounded to these, but a hint may name them. */
+	cpu_cache_none(cache);
 	if (size < KMALLOC_MIN_SIZE || size % ARCH_KMALLOC_MINALIGN)
 		return;
 	if (size % 1024)
@@ -300,20 +319,23 @@ static void setup_kmalloc_cache(enum quarry_kmalloc_type type, unsigned cls)
 	cache->builtin = true;
 	cache->usersize = size;
 	/* DMA memory is rare and scarce: none of it waits in stocks. */
-	if (type == QUARRY_KMALLOC_DMA || debug)
+	cache->hinted = cache->stocked = type != QUARRY_KMALLOC_DMA && !debug;
+	if (!cache->stocked)
 		cache->stock_cap = 0;
-	else
-		cache->stocked = true;
 }
 
 void slab_init(unsigned nr_cpus)
 {
 	(void)nr_cpus;
 	__builtin_memset(quarry_kmalloc_caches, 0, sizeof(quarry_kmalloc_caches));
-	for (unsigned i = 0; i < sizeof(class_of.small); i++)
-		class_of.small[i] = (uint8_t)quarry_kmalloc_class((i + 1) * 8);
-	for (unsigned i = 0; i < sizeof(class_of.large); i++)
-		class_of.large[i] = (uint8_t)quarry_kmalloc_class((i + 1) * 256);
+	for (unsigned i = 0; i < CLASS_HINTS; i++)
+		class_hints[i] = quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL, 0);
+	for (unsigned i = 0; i < SMALL_MAX / 8; i++)
+		cache_of.small[i] = quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL,
+							 quarry_kmalloc_class((i + 1) * 8));
+	for (unsigned i = 0; i < KMALLOC_MAX_CACHE_SIZE / 256; i++)
+		cache_of.large[i] = quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL,
+							 quarry_kmalloc_class((i + 1) * 256));
 	registry_init();
 	for (unsigned cls = 0; cls < QUARRY_KMALLOC_CLASSES; cls++)
 		for (unsigned type = 0; type < QUARRY_NR_KMALLOC_TYPES; type++)

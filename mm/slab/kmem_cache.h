@@ -41,17 +41,24 @@
 
 /*
  * Objects that one CPU keeps of one cache. Only that CPU touches it, pinned; against its own
- * interrupts it is marked `busy` first and read afterwards. The mark is a word of its own: were
+ * interrupts it is marked first (`depth`) and read afterwards. The mark is a word of its own: were
  * it a value of `n`, an interrupt between reading n and marking it would take the same object.
  *
- *   I1  n <= cap
- *   I2  object[1 .. n] are free objects of the cache, taken from their slabs; object[0] is NULL
+ * An object that is popped stays written in its slot: a record that it was handed out here. A free
+ * that finds its object recorded right above the newest one undoes the last pop: nothing about the
+ * pointer is left to prove. STOCK_END stands above the last record. Records end too when a slab of
+ * the cache was given up since: the memory may be another's (`epoch`).
+ *
+ *   I1  n <= cap;  the slots n .. cap have a STOCK_END
+ *   I2  object[0 .. n) are free objects of the cache, taken from their slabs
+ *   I3  object[0 .. first STOCK_END at or above n) are different
  */
 struct object_stock {
-	size_t n; /* of a pointer's size, as an index it needs no widening */
-	uint32_t cap;
-	uint16_t batch; /* objects moved by one refill or drain */
-	bool busy;
+	unsigned long n;
+	uint32_t epoch; /* of the cache when there was no record */
+	uint8_t cap;
+	uint8_t batch; /* objects moved by one refill or drain */
+	int8_t depth;  /* how often it is marked, - 1: by its owner, and who interrupted him */
 #if QUARRY_HARDENING >= 1
 	/* By a hash of an object's address: where in object[] one of that hash was put last. Only
 	 * a hint: nothing is cleared when an object leaves. */
@@ -59,6 +66,8 @@ struct object_stock {
 #endif
 	void *object[]; /* cap + 1; the newest last */
 };
+/* Odd, so no object's address. */
+#define STOCK_END ((void *)0x51554159ul)
 
 /* A list of slabs: frames of their heads, linked by page->lru; 0 is the end. */
 struct slab_list {
@@ -92,7 +101,7 @@ struct slab_shape {
 };
 
 struct kmem_cache {
-	/* Never NULL; STOCK_NONE where there is none. */
+	/* Never NULL; STOCK_NONE(cpu) where there is none. */
 	struct object_stock *stock[QUARRY_MAX_CPUS];
 
 	uint32_t size, object_size, align;
@@ -102,6 +111,8 @@ struct kmem_cache {
 	/* Of the preferred shape, for slab_starts_object(): bytes of a slab - 1,
 	 * floor(2^64 / size) + 1, and the last object's offset times that, modulo 2^64. */
 	uint64_t slab_mask, inverse, last_product;
+	uint32_t epoch; /* slabs that were given up */
+	bool hinted;	/* one of kmalloc's with stocks: class_hint.h */
 	gfp_t page_gfp; /* zone and mobility of the pages */
 	slab_flags_t flags;
 	struct slab_shape shape[2]; /* preferred, smallest */

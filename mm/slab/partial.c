@@ -78,9 +78,11 @@ static void relist(struct slab_node *node, struct page *head, uint32_t before, u
 }
 
 /* Unlist an empty slab and chain it to `chain` for release_chain(). */
-static void detach_empty(struct slab_node *node, struct page *head, uint32_t objects,
+static void detach_empty(struct kmem_cache *cache, struct slab_node *node, struct page *head,
 			 uint32_t *chain)
 {
+	uint32_t objects = slab_shape(cache, head)->objects;
+
 	MM_ASSERT(slab_taken(head) == 0);
 	MM_ASSERT(node->empties && node->slabs && node->objects >= objects);
 	list_remove(&node->empty, head);
@@ -89,6 +91,8 @@ static void detach_empty(struct slab_node *node, struct page *head, uint32_t obj
 	node->pages -= 1ul << page_order(head);
 	node->objects -= objects;
 	slab_unmark(head);
+	/* Under the lock of one of several nodes: that it changes is what counts. */
+	__atomic_store_n(&cache->epoch, cache->epoch + 1, __ATOMIC_RELAXED);
 	head->lru.next = *chain;
 	*chain = frame_of(head);
 }
@@ -191,7 +195,7 @@ static unsigned give_locked(struct kmem_cache *cache, struct slab_node *node, st
 	node->taken -= given;
 	relist(node, head, before, objects);
 	if (given && given == before && node->empties > cache->max_empty)
-		detach_empty(node, head, objects, chain);
+		detach_empty(cache, node, head, chain);
 	return done;
 }
 
@@ -235,7 +239,7 @@ unsigned long partial_detach(struct kmem_cache *cache, uint32_t *chain)
 		for (unsigned step = 0; step < SHRINK_STEP && node->empty.first; step++) {
 			struct page *head = pfn_to_page(node->empty.first);
 
-			detach_empty(node, head, slab_shape(cache, head)->objects, chain);
+			detach_empty(cache, node, head, chain);
 		}
 		left += node->slabs;
 		mm_unlock(&node->lock, irq);

@@ -17,6 +17,7 @@
 
 #include "mm/base/log.h"
 #include "mm/phys/zone.h"
+#include "mm/slab/class_hint.h"
 #include "mm/slab/debug_cache.h"
 #include "mm/slab/depot.h"
 #include "mm/slab/partial.h"
@@ -31,7 +32,7 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 
 	unsigned cpu = (unsigned)cpu_pin();
 
-	if (stock_of(cache, cpu) == STOCK_NONE && cache->stock_cap)
+	if (stock_of(cache, cpu) == STOCK_NONE(cpu) && cache->stock_cap)
 		cpu_cache_start(cache);
 	unsigned node = node_or_local(NUMA_NO_NODE);
 	void *object = cpu_cache_refill(cache, cpu, node);
@@ -121,13 +122,38 @@ void slab_report_free(struct kmem_cache *cache, const void *object, struct page 
 		       owner->name, cache ? cache->name : "(null)");
 }
 
-void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+static QUARRY_NOINLINE QUARRY_COLD void *no_cache(gfp_t gfp, uintptr_t caller)
 {
-	if (unlikely(!cache)) {
-		mm_report(BAD_ARGUMENT, "kmem_cache_alloc", NULL, gfp_bits(gfp), 0);
-		return NULL;
-	}
+	mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "kmem_cache_alloc", NULL, gfp_bits(gfp), 0, caller);
+	return NULL;
+}
+
+void *quarry_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	if (unlikely(!cache))
+		return no_cache(gfp, CALLER);
 	return slab_alloc(cache, gfp, "kmem_cache_alloc", CALLER);
+}
+
+void *quarry_cache_alloc_kernel(struct kmem_cache *cache)
+{
+	if (unlikely(!cache))
+		return no_cache(GFP_KERNEL, CALLER);
+	return slab_alloc_sleeping(cache, GFP_KERNEL, "kmem_cache_alloc");
+}
+
+void *quarry_cache_alloc_sleeping(struct kmem_cache *cache, gfp_t gfp)
+{
+	if (unlikely(!cache))
+		return no_cache(gfp, CALLER);
+	return slab_alloc_sleeping(cache, gfp, "kmem_cache_alloc");
+}
+
+void *quarry_cache_alloc_atomic(struct kmem_cache *cache, gfp_t gfp)
+{
+	if (unlikely(!cache))
+		return no_cache(gfp, CALLER);
+	return slab_alloc_judged(cache, gfp);
 }
 
 void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t gfp, int node)
@@ -149,23 +175,25 @@ void slab_free_checked(struct kmem_cache *cache, struct page *page, void *object
 			     cache->size, caller);
 		return;
 	}
-	slab_free(cache, page, object);
+	class_hint_set(cache, object);
+	slab_free(cache, object);
 }
 
-void kmem_cache_free(struct kmem_cache *cache, void *object)
+/* The CPU's stock refused it. */
+static QUARRY_NOINLINE void free_other(struct kmem_cache *cache, void *object, uintptr_t caller)
 {
 	if (unlikely(ZERO_OR_NULL_PTR(object)))
 		return;
 	struct page *page = page_of_address(object);
 
-	if (unlikely(!page || !cache || page->mapping != cache)) {
-		slab_report_free(cache, object, page, "kmem_cache_free", CALLER);
-		return;
-	}
-	if (QUARRY_HARDENING && unlikely((page_flags(page) & SLAB_PAGE_SMALL) ||
-					 !slab_starts_object(cache, object))) {
-		slab_free_checked(cache, page, object, "kmem_cache_free", CALLER);
-		return;
-	}
-	slab_free(cache, page, object);
+	if (unlikely(!page || !cache || page->mapping != cache))
+		slab_report_free(cache, object, page, "kmem_cache_free", caller);
+	else
+		slab_free_checked(cache, page, object, "kmem_cache_free", caller);
+}
+
+void kmem_cache_free(struct kmem_cache *cache, void *object)
+{
+	if (unlikely(!cache) || unlikely(!slab_try_free(cache, object)))
+		free_other(cache, object, CALLER);
 }

@@ -39,6 +39,16 @@ static QUARRY_ALWAYS_INLINE void *slab_alloc_judged(struct kmem_cache *cache, gf
 	return object;
 }
 
+/* The mask may sleep and has no rare bits. The caller is read where it is needed, not before. */
+static QUARRY_ALWAYS_INLINE void *slab_alloc_sleeping(struct kmem_cache *cache, gfp_t gfp,
+						      const char *call)
+{
+	if (unlikely(!gfp_context_ok(__GFP_DIRECT_RECLAIM)))
+		return slab_alloc_context(cache, gfp, call,
+					  (uintptr_t)__builtin_return_address(0));
+	return slab_alloc_judged(cache, gfp);
+}
+
 /* Allocate an object: rare bits aside, context lint, the CPU's stock. */
 static QUARRY_ALWAYS_INLINE void *slab_alloc(struct kmem_cache *cache, gfp_t gfp, const char *call,
 					     uintptr_t caller)
@@ -50,22 +60,27 @@ static QUARRY_ALWAYS_INLINE void *slab_alloc(struct kmem_cache *cache, gfp_t gfp
 	return slab_alloc_judged(cache, gfp);
 }
 
-/* Free what slab_starts_object() refused, or an object of a slab of the smaller shape; report what
- * is not the start of an object. */
+/* Free an object that the CPU's stock refused; report what is not the start of an object. */
 void slab_free_checked(struct kmem_cache *cache, struct page *page, void *object, const char *call,
 		       uintptr_t caller) QUARRY_INT(slab_free_checked) QUARRY_NOINLINE;
 
-/* Free an object of `cache`, which `page` belongs to. */
-static QUARRY_ALWAYS_INLINE void slab_free(struct kmem_cache *cache, struct page *page,
-					   void *object)
+/* Free any pointer to `cache`, which may be the wrong one. Return: false: not done. */
+static QUARRY_ALWAYS_INLINE bool slab_try_free(struct kmem_cache *cache, void *object)
 {
-	object_poison(cache, page, object);
-	bool done = object_push(stock_of(cache, cpu_pin()), object);
+	bool done = object_push(cache, stock_of(cache, cpu_pin()), object);
 
 	cpu_unpin();
-	if (unlikely(!done))
+	return likely(done);
+}
+/* Free an object of `cache`. */
+static inline void slab_free(struct kmem_cache *cache, void *object)
+{
+	if (!slab_try_free(cache, object))
 		cpu_cache_free_slow(cache, object);
 }
+
+/* kfree() for those who know that it is no small object, mostly. */
+void slab_free_any(const void *p, uintptr_t caller) QUARRY_INT(slab_free_any) QUARRY_NOINLINE;
 
 /* Say what is wrong with freeing `object` of `page` (NULL: not ours) to `cache`; the object
  * stays out of use. */

@@ -91,8 +91,7 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 		 slab_flags_t flags, void (*ctor)(void *))
 {
 	__builtin_memset(cache, 0, sizeof(*cache));
-	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
-		cache->stock[cpu] = STOCK_NONE;
+	cpu_cache_none(cache);
 	copy_name(cache->name, name);
 	cache->object_size = size;
 	cache->align = align;
@@ -129,6 +128,7 @@ void registry_init(void)
 	__builtin_memset(&registry, 0, sizeof(registry));
 	rcu_slab_init();
 	list_init(&registry.caches);
+	cpu_cache_init();
 	cache_setup(&cache_cache, "kmem_cache", sizeof(struct kmem_cache), QUARRY_CACHE_LINE, 0,
 		    NULL);
 	cache_cache.builtin = true;
@@ -383,7 +383,7 @@ void kmem_cache_destroy(struct kmem_cache *cache)
 	shrink(cache);
 	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
 		cpu_cache_stop(cache, cpu);
-	slab_free(&cache_cache, page_of_address(cache), cache);
+	slab_free(&cache_cache, cache);
 }
 
 /* ---- CPUs ---- */
@@ -396,7 +396,7 @@ static uint32_t next_without_stock(uint32_t *id, unsigned cpu)
 	uint32_t cap = 0;
 
 	for (struct kmem_cache *cache = cache_after(*id); cache; cache = next_cache(cache)) {
-		if (!cache->stocked || stock_of(cache, cpu) != STOCK_NONE)
+		if (!cache->stocked || stock_of(cache, cpu) != STOCK_NONE(cpu))
 			continue;
 		*id = cache->id;
 		cap = cache->stock_cap;

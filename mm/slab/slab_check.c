@@ -166,18 +166,21 @@ static unsigned long check_parked(struct kmem_cache *cache, void *const *object,
 	return errors;
 }
 
-static unsigned long check_stock(struct kmem_cache *cache, const struct object_stock *stock)
+static unsigned long check_stock(struct kmem_cache *cache, unsigned cpu)
 {
+	const struct object_stock *stock = stock_of(cache, cpu);
 	unsigned long errors = 0;
-	size_t n = stock_count(stock);
+	size_t n = stock_count(stock), end = n;
 
-	if (stock == STOCK_NONE)
+	if (stock == STOCK_NONE(cpu))
 		return 0;
 	CHECK(n <= stock->cap, "stock I1: n <= cap", stock, n, stock->cap);
-	CHECK(stock->object[0] == NULL, "stock I2: object[0] is NULL", stock, stock->object[0], 0);
+	while (end <= stock->cap && stock->object[end] != STOCK_END)
+		end++;
+	CHECK(end <= stock->cap, "stock I1: an end", stock, end, stock->cap);
 	if (n > stock->cap)
 		return errors;
-	return errors + check_parked(cache, &stock->object[1], n);
+	return errors + check_parked(cache, stock->object, n);
 }
 
 static unsigned long check_depot(struct kmem_cache *cache, struct slab_node *node)
@@ -205,7 +208,7 @@ unsigned long slab_check(void)
 			errors += check_node(cache, &cache->node[i]) +
 				  check_depot(cache, &cache->node[i]);
 		for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
-			errors += check_stock(cache, stock_of(cache, cpu));
+			errors += check_stock(cache, cpu);
 	}
 	mm_unlock(&registry.lock, irq);
 	return errors;

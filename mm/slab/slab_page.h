@@ -56,12 +56,14 @@ static inline void slab_count_taken(struct page *head, int32_t n)
  * 2^20; r is above 2^43. So the product is at most the last object's if d is 0 and k not above the
  * last index, and in no other case.
  */
+static QUARRY_ALWAYS_INLINE bool slab_starts_at(const struct kmem_cache *cache, uint64_t offset)
+{
+	return (offset & cache->slab_mask) * cache->inverse <= cache->last_product;
+}
 static QUARRY_ALWAYS_INLINE bool slab_starts_object(const struct kmem_cache *cache,
 						    const void *address)
 {
-	uint64_t offset = (uint64_t)virt_to_phys(address) & cache->slab_mask;
-
-	return offset * cache->inverse <= cache->last_product;
+	return slab_starts_at(cache, (uint64_t)virt_to_phys(address));
 }
 
 /* Index of the object of a slab that starts at `address`, which is in the slab's block;
@@ -116,17 +118,40 @@ static inline bool slab_is_free(const struct kmem_cache *cache, struct page *hea
 }
 
 /*
+ * Is `object` an object of `cache`, in a slab of the preferred shape? Any pointer. At hardening 0 a
+ * pointer into one, or of a slab of the smaller shape, will do.
+ */
+static QUARRY_ALWAYS_INLINE bool slab_has(const struct kmem_cache *cache, const void *object)
+{
+	/* A pageblock is larger than a slab: from the map's first address and from the slab's the
+	 * offsets are the same modulo the slab. */
+	uintptr_t offset = (uintptr_t)object - pageblocks.first_address;
+	unsigned long frame = offset >> PAGE_SHIFT;
+
+	if (unlikely(!map_knows(frame)))
+		return false;
+	const struct page *page =
+		(const struct page *)(pageblocks.first_page + frame * sizeof(struct page));
+
+	if (unlikely(page->mapping != cache))
+		return false;
+	if (!QUARRY_HARDENING)
+		return true;
+	return likely(!(page->flags & SLAB_PAGE_SMALL)) && likely(slab_starts_at(cache, offset));
+}
+
+/*
  * Tell a memory checker that an object became free / is handed out. Freeing covers the gap to
  * the next object too, so that a use of the gap is seen. Nothing on real machines: all of it
  * folds away.
  */
-static inline void object_poison(const struct kmem_cache *cache, struct page *page, void *object)
+static inline void object_poison(const struct kmem_cache *cache, void *object)
 {
-	struct page *head = slab_head(page);
-
 	if (cache->flags & SLAB_TYPESAFE_BY_RCU) /* readers may look at free objects */
 		return;
-	if (slab_index(cache, head, slab_shape(cache, head), object) != NO_OBJECT)
+	struct page *head = QUARRY_HARDENING ? NULL : slab_head(virt_to_page(object));
+
+	if (!head || slab_index(cache, head, slab_shape(cache, head), object) != NO_OBJECT)
 		arch_mem_poison(object, cache->size);
 }
 static inline void object_unpoison(const struct kmem_cache *cache, void *object)

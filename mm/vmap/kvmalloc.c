@@ -14,12 +14,12 @@
  *
  * Start at: kvmalloc_node.
  */
-#include <quarry/slab.h>
 #include <quarry/vmalloc.h>
 
 #include "mm/base/bits.h"
 #include "mm/base/log.h"
 #include "mm/gfp/gfp.h"
+#include "mm/slab/slab.h"
 #include "mm/vmap/vmap.h"
 #include "mm/vmap/vmap_dir.h"
 
@@ -80,7 +80,7 @@ void kvfree(const void *p)
 	if (vmap_dir_covers((uintptr_t)p))
 		vmap_free(p, VMAP_ALLOC, "kvfree", (uintptr_t)CALLER());
 	else
-		kfree(p);
+		slab_free_any(p, (uintptr_t)CALLER());
 }
 
 void kvfree_sensitive(const void *p, size_t size)

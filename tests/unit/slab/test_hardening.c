@@ -3,6 +3,8 @@
  * test_hardening.c: what QUARRY_HARDENING 1 adds: wrong frees are seen at the free itself, and the
  * order in which a new slab is handed out cannot be foreseen.
  */
+#include "mm/slab/class_hint.h"
+#include "mm/slab/depot.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_cache.h"
 #include "slab_test.h"
@@ -140,7 +142,7 @@ static void h042_after_refill_and_flush(void **state)
 		object[i] = kmem_cache_alloc(cache, GFP_KERNEL);
 	stock = stock_of(cache, 0);
 	/* Refilled, never freed: an object in the stock is free already. */
-	void *free_object = stock->object[stock_count(stock)];
+	void *free_object = stock->object[stock_count(stock) - 1];
 
 	mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 1);
 	kfree(free_object);
@@ -153,6 +155,117 @@ static void h042_after_refill_and_flush(void **state)
 	kfree(object[69]);
 	assert_int_equal(mock_reports(QUARRY_RULE_OBJECT_TWICE), 3);
 	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
+/* Taken and freed at once, the shortest way: the object is in the stock, once, and known there. */
+static void h042_freed_twice_after_a_pair(void **state)
+{
+	void *object[31];
+
+	(void)state;
+	mock_start(NULL);
+	struct kmem_cache *cache = new_cache(64);
+
+	for (unsigned i = 0; i < 31; i++)
+		object[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+	/* The first one came from a new slab, past the stock. */
+	for (unsigned i = 31; i-- > 1;) {
+		struct object_stock *stock = stock_of(cache, 0);
+		size_t n = stock_count(stock);
+
+		assert_true(stock_lacks(cache, stock, n, object[i]));
+		kmem_cache_free(cache, object[i]);
+		assert_int_equal(stock_count(stock), n + 1);
+		mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 2);
+		kmem_cache_free(cache, object[i]);
+		kfree(object[i]);
+		assert_int_equal(stock_count(stock), n + 1);
+		assert_int_equal(mock_reports(QUARRY_RULE_OBJECT_TWICE), 2 * (31 - i));
+	}
+	kmem_cache_free(cache, object[0]);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
+/* Freed in the order of allocation: what was written above the newest says nothing any more. */
+static void h042_freed_twice_in_another_order(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	struct kmem_cache *cache = new_cache(64);
+	void *a = kmem_cache_alloc(cache, GFP_KERNEL), *b = kmem_cache_alloc(cache, GFP_KERNEL);
+	void *c = kmem_cache_alloc(cache, GFP_KERNEL);
+
+	kmem_cache_free(cache, a);
+	mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 2);
+	kmem_cache_free(cache, a);
+	kmem_cache_free(cache, b);
+	kmem_cache_free(cache, a);
+	assert_int_equal(mock_reports(QUARRY_RULE_OBJECT_TWICE), 2);
+	kmem_cache_free(cache, c);
+	assert_int_equal(active_of("t"), 0);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
+/* What a CPU handed out last another CPU freed, and the slab is gone: a second free here is no
+ * free. (H42) */
+static void h042_freed_twice_after_the_slab_went(void **state)
+{
+	struct mock_config config = {.cpus = 2};
+	void *object[200];
+	unsigned n = 0;
+
+	(void)state;
+	mock_start(&config);
+	struct kmem_cache *cache = new_cache(1024);
+
+	do {
+		object[n++] = kmem_cache_alloc(cache, GFP_KERNEL);
+	} while (n < 30 || stock_count(stock_of(cache, 0)));
+	mock_set_cpu(1);
+	for (unsigned i = 0; i < n; i++)
+		kmem_cache_free(cache, object[i]);
+	assert_true(cpu_cache_drain(cache, 1));
+	depot_drain(cache);
+	assert_int_equal(partial_shrink(cache), 0);
+	mock_set_cpu(0);
+	struct object_stock *stock = stock_of(cache, 0);
+
+	assert_ptr_equal(stock->object[0], object[n - 1]);
+	assert_false(stock_lacks(cache, stock, 0, object[n - 1]));
+	mock_expect_report(QUARRY_RULE_FREE_UNKNOWN, 1);
+	kmem_cache_free(cache, object[n - 1]);
+	assert_int_equal(mock_reports(QUARRY_RULE_FREE_UNKNOWN), 1);
+	assert_int_equal(stock_count(stock), 0);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
+/* kfree guesses the cache from the page: a wrong guess costs time only. */
+static void wrong_guesses(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	char *p = kmalloc(100, GFP_KERNEL), *q = kmalloc(3000, GFP_KERNEL);
+	struct kmem_cache *right = slab_cache_of(virt_to_page(p));
+	struct kmem_cache *wrong = slab_cache_of(virt_to_page(q));
+
+	assert_ptr_equal(class_hint(p), right);
+	*class_hint_at(p) = wrong;
+	size_t n = stock_count(stock_of(right, 0)), other = stock_count(stock_of(wrong, 0));
+
+	kfree(p);
+	assert_int_equal(stock_count(stock_of(right, 0)), n + 1);
+	assert_int_equal(stock_count(stock_of(wrong, 0)), other);
+	assert_ptr_equal(class_hint(p), right); /* better now */
+	*class_hint_at(p) = wrong;
+	mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 1);
+	kfree(p);
+	kfree(q);
+	kfree(NULL);
+	kfree(ZERO_SIZE_PTR);
 	mock_stop();
 }
 
@@ -285,6 +398,10 @@ int main(void)
 		cmocka_unit_test(slabs_of_the_smaller_shape),
 		cmocka_unit_test(h042_freed_twice_with_one_between),
 		cmocka_unit_test(h042_after_refill_and_flush),
+		cmocka_unit_test(h042_freed_twice_after_a_pair),
+		cmocka_unit_test(h042_freed_twice_in_another_order),
+		cmocka_unit_test(h042_freed_twice_after_the_slab_went),
+		cmocka_unit_test(wrong_guesses),
 		cmocka_unit_test(no_false_alarm),
 		cmocka_unit_test(order_is_random),
 		cmocka_unit_test(inner_pages_lead_to_the_head),
