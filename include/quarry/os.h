@@ -213,7 +213,7 @@ struct quarry_os_ops {
 	 * quarry_kswapd_step(node). Any context but NMI, irqs possibly masked, no lock of ours
 	 * held;
 	 * must not sleep or allocate. Not called again until a run began. Default: the next request
-	 * that may sleep does the work itself. */
+	 * with all of GFP_KERNEL's rights does the work itself. */
 	void (*kswapd_wake)(unsigned node);
 	/* Sleep until kswapd_wake(node) was called since the last return. Task context, no lock of
 	 * ours held. Return: false to end the thread. Default: quarry_kswapd returns. */

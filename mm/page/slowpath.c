@@ -74,7 +74,9 @@ static void wake(const struct climb *climb)
 	if (!climb->ladder.wake)
 		return;
 	kswapd_wake(climb->request);
-	if (!mm_ops.kswapd_wake && climb->ladder.reclaim)
+	/* Background reclaim starts IO and enters file systems: only who may do that does it. */
+	if (!mm_ops.kswapd_wake && climb->ladder.reclaim &&
+	    !gfp_bits((__GFP_IO | __GFP_FS) & ~climb->request->gfp))
 		kswapd_do_due(climb->request);
 }
 
@@ -164,7 +166,9 @@ static struct page *try_reclaim(struct climb *climb)
 		collect_for(request);
 		head = try_reserve(climb);
 	}
-	return head ? head : try_compact(climb);
+	/* Who has one round of reclaim has one of compaction (G93). */
+	bool had_it = !climb->ladder.retry && climb->compacted > COMPACT_DEFERRED;
+	return head || had_it ? head : try_compact(climb);
 }
 
 /* If everything that owners could free were free, would a zone serve the request? (G87) */

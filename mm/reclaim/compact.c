@@ -153,7 +153,6 @@ enum compact_result compact_zones_for(const struct page_request *request,
 
 	if (!request->order || !gfp_has(request->gfp, __GFP_IO))
 		return COMPACT_SKIPPED;
-	add(&compact.stat.stall, 1);
 	pcp_drain_all(); /* parked pages lie among those that are to be moved */
 	for (struct zone *zone; best != COMPACT_SUCCESS && (zone = zone_at(place)); place++) {
 		if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
@@ -161,7 +160,10 @@ enum compact_result compact_zones_for(const struct page_request *request,
 		enum compact_result result = compact_one_for(zone, request, priority);
 		best = result > best ? result : best;
 	}
-	add(best == COMPACT_SUCCESS ? &compact.stat.success : &compact.stat.fail, 1);
+	if (best > COMPACT_DEFERRED) {
+		add(&compact.stat.stall, 1);
+		add(best == COMPACT_SUCCESS ? &compact.stat.success : &compact.stat.fail, 1);
+	}
 	return best;
 }
 

@@ -27,7 +27,7 @@ static unsigned long floor_of(gfp_t gfp)
 
 /* ---- masks that cannot sleep ---- */
 
-static void g025_nowait_does_not_reclaim(void **state)
+static void g025_g069_nowait_does_not_reclaim(void **state)
 {
 	(void)state;
 	start_at(512, 1000);
@@ -58,7 +58,7 @@ static void g029_atomic_uses_the_reserve(void **state)
 }
 
 /* G65-G68: no reclaim bit at all: nobody is woken, nobody asked; the next one pays. */
-static void g065_no_reclaim_at_all(void **state)
+static void g065_g066_g068_no_reclaim_at_all(void **state)
 {
 	const gfp_t gfp = GFP_KERNEL & ~__GFP_RECLAIM;
 	(void)state;
@@ -144,7 +144,7 @@ static void g072_spellings_agree(void **state)
 
 /* ---- reserves ---- */
 
-static void g076_depths(void **state)
+static void g075_g076_g079_g080_depths(void **state)
 {
 	static const struct {
 		gfp_t gfp;
@@ -204,7 +204,7 @@ static void g051_interrupts_do_not_inherit_rights(void **state)
 
 /* ---- direct reclaim ---- */
 
-static void g064_wake_then_reclaim(void **state)
+static void g064_g081_wake_then_reclaim(void **state)
 {
 	(void)state;
 	start_at(640, 1000);
@@ -315,21 +315,28 @@ static void g026_nowait_enters_no_shrinker(void **state)
 	cache_stop();
 }
 
-static void g044_noio_reaches_the_owners(void **state)
+static void g044_g048_noio_reaches_the_owners(void **state)
 {
 	(void)state;
-	cache_start(512, 100);
-	assert_true(ask(GFP_NOIO).page);
-	assert_int_equal(gfp_bits(cache.gfp) & gfp_bits(__GFP_IO | __GFP_FS), 0);
-	cache_stop();
-	start_at(512, 1000);
-	assert_true(ask(GFP_NOIO).page);
-	assert_false(gfp_has(mock_reclaim()->last_gfp, __GFP_IO | __GFP_FS));
-	stop_pressure();
+	for (unsigned by_scope = 0; by_scope < 2; by_scope++) {
+		gfp_t gfp = by_scope ? GFP_KERNEL : GFP_NOIO;
+		cache_start(512, 100);
+		unsigned scope = by_scope ? memalloc_noio_save() : 0;
+		assert_true(ask(gfp).page);
+		assert_false(gfp_has(cache.gfp, __GFP_IO | __GFP_FS));
+		memalloc_noio_restore(scope);
+		cache_stop();
+		start_at(512, 1000);
+		scope = by_scope ? memalloc_noio_save() : 0;
+		assert_true(ask(gfp).page);
+		assert_false(gfp_has(mock_reclaim()->last_gfp, __GFP_IO | __GFP_FS));
+		memalloc_noio_restore(scope);
+		stop_pressure();
+	}
 }
 
 /* G45, G47: NOFS by mask or by scope. */
-static void g045_nofs_does_not_enter_fs(void **state)
+static void g045_g047_nofs_does_not_enter_fs(void **state)
 {
 	(void)state;
 	for (unsigned by_scope = 0; by_scope < 2; by_scope++) {
@@ -418,7 +425,7 @@ static void g087_if_everything_would_not_help(void **state)
 	stop_pressure();
 }
 
-static void g092_noretry_tries_once(void **state)
+static void g092_g094_noretry_tries_once(void **state)
 {
 	(void)state;
 	start_at(512, 0);
@@ -445,7 +452,7 @@ static void g096_retry_mayfail_tries_hard(void **state)
 	}
 }
 
-static void g097_retry_mayfail_fails_without_progress(void **state)
+static void g097_g098_retry_mayfail_fails_without_progress(void **state)
 {
 	(void)state;
 	start_at(512, 0);
@@ -707,27 +714,34 @@ static void memory_comes(void *arg)
 	free_some(2000);
 }
 
+/* A request that would end in a kill, and memory that comes at its n-th hook call. */
+enum outcome { SAVED, KILLED, TOO_LATE };
+static enum outcome memory_comes_at(unsigned n)
+{
+	kills = 0;
+	came_before_the_kill = false;
+	start_at(300, 0);
+	with_oom(kill_late);
+	mock_interrupt_at(n, memory_comes, NULL);
+	assert_true(ask(GFP_KERNEL).page);
+	mock_interrupt_at(0, NULL, NULL);
+	enum outcome outcome = !came_before_the_kill ? TOO_LATE : kills ? KILLED : SAVED;
+	stop_pressure();
+	return outcome;
+}
+
 static void g091_last_look_is_at_the_high_mark(void **state)
 {
-	unsigned saved = 0, killed = 0;
+	unsigned saved = 0, killed = 0, n = 1;
 	(void)state;
-	for (unsigned n = 1; n < 4000; n++) {
-		kills = 0;
-		came_before_the_kill = false;
-		start_at(300, 0);
-		with_oom(kill_late);
-		mock_interrupt_at(n, memory_comes, NULL);
-		assert_true(ask(GFP_KERNEL).page);
-		mock_interrupt_at(0, NULL, NULL);
-		saved += came_before_the_kill && !kills;
-		killed += came_before_the_kill && kills;
-		bool after = !came_before_the_kill;
-		stop_pressure();
-		if (after)
-			break;
-	}
-	assert_true(saved > 20);
-	assert_in_range(killed, 1, 20); /* the few moments between that look and the kill */
+	for (; memory_comes_at(n) != TOO_LATE; n += 16)
+		saved++;
+	assert_true(saved > 5);
+	/* The last moments one by one, backwards: the few between that look and the kill. */
+	enum outcome outcome;
+	while ((outcome = memory_comes_at(--n)) != SAVED)
+		killed += outcome == KILLED;
+	assert_in_range(killed, 1, 20);
 }
 
 /* ---- NOFAIL ---- */
@@ -983,28 +997,28 @@ static void g028_nowarn_is_silent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		page_test(g025_nowait_does_not_reclaim),
+		page_test(g025_g069_nowait_does_not_reclaim),
 		page_test(g027_nowait_fails_at_the_mark),
 		page_test(g029_atomic_uses_the_reserve),
-		page_test(g065_no_reclaim_at_all),
+		page_test(g065_g066_g068_no_reclaim_at_all),
 		page_test(g070_wake_exactly_at_low),
 		page_test(g071_only_if_every_zone_is_low),
 		page_test(g072_spellings_agree),
-		page_test(g076_depths),
+		page_test(g075_g076_g079_g080_depths),
 		page_test(g053_noreclaim_scope),
 		page_test(g051_interrupts_do_not_inherit_rights),
-		page_test(g064_wake_then_reclaim),
+		page_test(g064_g081_wake_then_reclaim),
 		page_test(g022_a_shrinker_serves_a_request),
 		page_test(g026_nowait_enters_no_shrinker),
-		page_test(g044_noio_reaches_the_owners),
-		page_test(g045_nofs_does_not_enter_fs),
+		page_test(g044_g048_noio_reaches_the_owners),
+		page_test(g045_g047_nofs_does_not_enter_fs),
 		page_test(g106_recursion_is_cut),
 		page_test(g086_sixteen_fruitless_rounds),
 		page_test(g086_progress_resets_the_count),
 		page_test(g087_if_everything_would_not_help),
-		page_test(g092_noretry_tries_once),
+		page_test(g092_g094_noretry_tries_once),
 		page_test(g096_retry_mayfail_tries_hard),
-		page_test(g097_retry_mayfail_fails_without_progress),
+		page_test(g097_g098_retry_mayfail_fails_without_progress),
 		page_test(g082_small_orders_hardly_fail),
 		page_test(g083_costly_orders_give_up),
 		page_test(g085_a_victim_may_fail),

@@ -15,6 +15,7 @@
 #define CPUS 4		 /* the last one runs the threads */
 #define WORKERS (CPUS - 1)
 #define SLOTS 600u	 /* of each worker */
+#define IRQ_PAGES 4u	 /* that its interrupts hold at most */
 #define MOVABLE_SLOTS 500u /* ... and blocks of its own that move */
 
 struct slot {
@@ -34,10 +35,11 @@ static struct {
 
 static struct {
 	unsigned long ops; /* of each CPU */
-	unsigned long failed, ooms, kills, scans, irqs;
+	unsigned long failed, ooms, kills, scans, irqs, irq_asked;
+	unsigned workers;
 	bool victim[WORKERS];
 	struct slot slot[WORKERS][SLOTS];
-	struct page *irq_page[WORKERS];
+	struct page *irq_page[WORKERS][IRQ_PAGES];
 } soak;
 
 static void cache_lock(void)
@@ -112,7 +114,8 @@ static enum quarry_oom_result kill(const struct quarry_oom *request)
 		return QUARRY_OOM_FREED;
 	if (!request->may_kill)
 		return QUARRY_OOM_CANNOT;
-	__atomic_store_n(&soak.victim[(quarry_os_cpu() + 1) % WORKERS], true, __ATOMIC_RELAXED);
+	unsigned next = (quarry_os_cpu() + 1) % soak.workers;
+	__atomic_store_n(&soak.victim[next], true, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&soak.kills, 1ul, __ATOMIC_RELAXED);
 	return QUARRY_OOM_KILLED;
 }
@@ -124,17 +127,21 @@ static bool is_victim(void)
 	return cpu < WORKERS && __atomic_load_n(&soak.victim[cpu], __ATOMIC_RELAXED);
 }
 
-/* An interrupt takes a page or gives the last one back. */
+/* An interrupt takes pages, or gives back what the last one took. */
 static void tick(void *arg)
 {
 	struct page **page = arg;
 
 	__atomic_fetch_add(&soak.irqs, 1ul, __ATOMIC_RELAXED);
-	if (*page) {
-		__free_page(*page);
-		*page = NULL;
-	} else {
-		*page = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
+	for (unsigned i = 0; i < IRQ_PAGES; i++) {
+		unsigned order = i == 3 ? 2 : 0;
+		if (page[i]) {
+			__free_pages(page[i], order);
+			page[i] = NULL;
+		} else {
+			page[i] = alloc_pages(GFP_ATOMIC | __GFP_NOWARN, order);
+			__atomic_fetch_add(&soak.irq_asked, 1ul, __ATOMIC_RELAXED);
+		}
 	}
 }
 
@@ -206,8 +213,8 @@ static void turn(unsigned cpu, uint64_t random)
 {
 	struct slot *slot = &soak.slot[cpu][random % SLOTS];
 
-	if (!(random >> 40 & 63))
-		mock_interrupt_at(1 + (unsigned)(random >> 48) % 40, tick, &soak.irq_page[cpu]);
+	if (soak.workers > 1 && !(random >> 40 & 63))
+		mock_interrupt_at(1 + (unsigned)(random >> 48) % 40, tick, soak.irq_page[cpu]);
 	if (is_victim())
 		die(cpu);
 	if (!(random >> 56 & 3))
@@ -243,13 +250,14 @@ static void run(void *arg, unsigned cpu)
 	}
 }
 
-static void soak_start(const char *ops)
+static void soak_start(const char *ops, unsigned workers)
 {
 	memset(&soak, 0, sizeof(soak));
 	memset(&cache, 0, sizeof(cache));
 	owner_reset();
+	soak.workers = workers;
 	soak.ops = (ops ? strtoul(ops, NULL, 0) : 30000) / WORKERS;
-	mock_start(&(struct mock_config){.bytes = 8 * MOCK_MIB, .cpus = CPUS});
+	mock_start(&(struct mock_config){.bytes = (workers > 1 ? 8 : 4) * MOCK_MIB, .cpus = CPUS});
 	mock_reclaim()->kswapd = true;
 	mock_reclaim()->oom = kill;
 	mock_reclaim_changed();
@@ -270,8 +278,9 @@ static void soak_stop(void)
 	unregister_shrinker(&cache.shrinker);
 	owner_check_all();
 	for (unsigned cpu = 0; cpu < WORKERS; cpu++)
-		if (soak.irq_page[cpu])
-			__free_page(soak.irq_page[cpu]);
+		for (unsigned i = 0; i < IRQ_PAGES; i++)
+			if (soak.irq_page[cpu][i])
+				__free_pages(soak.irq_page[cpu][i], i == 3 ? 2 : 0);
 	while ((page = cache_take()))
 		__free_page(page);
 	mock_stop();
@@ -281,7 +290,7 @@ static void soak_under_pressure(void **state)
 {
 	unsigned working = WORKERS;
 	(void)state;
-	soak_start(getenv("QUARRY_SOAK_OPS"));
+	soak_start(getenv("QUARRY_SOAK_OPS"), WORKERS);
 	mock_run_cpus(CPUS, run, &working);
 	print_message("# %lu operations: %lu failed, %lu interrupts, %lu rounds of reclaim, %lu "
 		      "runs of kswapd, %lu scans, %lu OOM calls, %lu kills, %lu compactions of "
@@ -294,9 +303,38 @@ static void soak_under_pressure(void **state)
 	soak_stop();
 }
 
+/* One task does all of that in turn, with an interrupt at a point of chance in each turn, until
+ * they have asked for 10 000 blocks. */
+static void g078_interrupts_at_random_points(void **state)
+{
+	uint64_t seed = 78;
+	(void)state;
+	soak_start(NULL, 1);
+	mock_set_cpu(0);
+	for (unsigned long op = 0; soak.irq_asked < 10000; op++) {
+		uint64_t random = mock_random(&seed);
+		mock_interrupt_at(1 + (unsigned)(random >> 32) % 400, tick, soak.irq_page[0]);
+		turn(0, random);
+		if (op % 64 == 0)
+			mock_kswapd();
+		if (op % 64 == 32)
+			quarry_kcompactd_step(0);
+	}
+	mock_interrupt_at(0, NULL, NULL);
+	print_message("# %lu interrupts, %lu rounds of reclaim, %lu OOM calls, %lu compactions, "
+		      "%lu blocks moved\n",
+		      soak.irqs, reclaim_counted(RECLAIM_DIRECT).rounds, soak.ooms,
+		      compact_stat().stall, owner.migrated);
+	assert_true(reclaim_counted(RECLAIM_DIRECT).rounds && compact_stat().stall);
+	assert_true(soak.scans && kswapd_runs());
+	die(0);
+	soak_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(g078_interrupts_at_random_points),
 		cmocka_unit_test(soak_under_pressure),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

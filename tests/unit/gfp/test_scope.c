@@ -12,7 +12,7 @@ static gfp_t effective(gfp_t gfp)
 }
 
 /* G47, G48, G50: nofs takes FS, noio takes both, both together take both. */
-static void g047_scopes_take_bits(void **state)
+static void g047_g048_g050_scopes_take_bits(void **state)
 {
 	(void)state;
 	mock_start(NULL);
@@ -204,7 +204,7 @@ static void stages_restrict_every_mask(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(g047_scopes_take_bits),
+		cmocka_unit_test(g047_g048_g050_scopes_take_bits),
 		cmocka_unit_test(g049_scopes_nest),
 		cmocka_unit_test(all_at_once),
 		cmocka_unit_test(g051_scopes_belong_to_a_task),
