@@ -28,8 +28,17 @@ void smp_start(void);
 unsigned smp_online(void);
 /* Run fn(cpu) on all CPUs at once, in task context with interrupts on, and wait. Context: CPU 0. */
 void smp_run(void (*fn)(unsigned cpu));
-/* Run what interrupts deferred to task context. */
+/* Run what interrupts deferred to task context, and what kswapd and kcompactd were woken for: there
+ * are no threads, so every CPU looks after them between its own work. */
 void smp_run_deferred(void);
+/* What kswapd did so far. */
+struct smp_kswapd {
+	unsigned long wakes, runs;
+	/* of the last run */
+	unsigned cpu;
+	unsigned long before, after; /* pages free */
+};
+struct smp_kswapd smp_kswapd(void);
 /* Fail if a CPU has overrun its stack. */
 void smp_check_stacks(void);
 extern const struct quarry_os_ops kernel_ops;
@@ -40,6 +49,14 @@ extern const struct quarry_os_ops kernel_ops;
 void workload_interrupt(unsigned cpu);
 /* Run all phases. Return: NULL, or what went wrong. */
 const char *workload_run(void);
+
+/* ---- pressure.c ---- */
+
+/* The last pages of memory are fought for; scattered memory is made whole. Context: CPU 0, with the
+ * other CPUs waiting for jobs. Return: NULL, or what went wrong. */
+const char *pressure_phase(void);
+/* Its part in interrupts. */
+void pressure_interrupt(unsigned cpu);
 
 /* ---- random numbers: xorshift64*, repeatable ---- */
 

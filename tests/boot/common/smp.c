@@ -130,8 +130,53 @@ static void defer(void (*fn)(void *arg), void *arg)
 		kernel_panic("too much deferred work");
 }
 
+/* ---- kswapd and kcompactd, in steps ---- */
+
+static struct {
+	unsigned kswapd_due, kcompactd_due;
+	struct smp_kswapd kswapd;
+} steps;
+
+static void kswapd_wake(unsigned node)
+{
+	(void)node;
+	__atomic_fetch_add(&steps.kswapd.wakes, 1ul, __ATOMIC_RELAXED);
+	__atomic_store_n(&steps.kswapd_due, 1u, __ATOMIC_RELEASE);
+}
+
+static void kcompactd_wake(unsigned node)
+{
+	(void)node;
+	__atomic_store_n(&steps.kcompactd_due, 1u, __ATOMIC_RELEASE);
+}
+
+static void run_steps(void)
+{
+	if (__atomic_load_n(&steps.kswapd_due, __ATOMIC_RELAXED) &&
+	    __atomic_exchange_n(&steps.kswapd_due, 0u, __ATOMIC_ACQUIRE)) {
+		unsigned long before = nr_free_pages();
+		while (quarry_kswapd_step(0)) {
+		}
+		struct smp_kswapd *kswapd = &steps.kswapd;
+		__atomic_fetch_add(&kswapd->runs, 1ul, __ATOMIC_RELAXED);
+		kswapd->cpu = this_cpu()->number;
+		kswapd->before = before;
+		kswapd->after = nr_free_pages();
+	}
+	if (__atomic_load_n(&steps.kcompactd_due, __ATOMIC_RELAXED) &&
+	    __atomic_exchange_n(&steps.kcompactd_due, 0u, __ATOMIC_ACQUIRE))
+		while (quarry_kcompactd_step(0)) {
+		}
+}
+
+struct smp_kswapd smp_kswapd(void)
+{
+	return steps.kswapd;
+}
+
 void smp_run_deferred(void)
 {
+	run_steps();
 	for (;;) {
 		struct deferred item = {NULL, NULL};
 		bool on = lock_ring();
@@ -156,6 +201,8 @@ const struct quarry_os_ops kernel_ops = {
 	.clock_ns = machine_clock_ns,
 	.random = random_word,
 	.defer = defer,
+	.kswapd_wake = kswapd_wake,
+	.kcompactd_wake = kcompactd_wake,
 };
 
 /* ---- CPUs and jobs ---- */

@@ -10,6 +10,7 @@
  *           it checks and frees, resizes, or mails the item to another CPU, which frees it. Steps
  *           also interrupt other CPUs. Each interrupt asks with GFP_ATOMIC into the CPU's ring,
  *           frees what earlier interrupts left there, and opens mail.
+ * Pressure  pressure.c.
  * Account   Everything freed, caches destroyed: as many free pages as before, validator clean, no
  *           complaint of the library.
  *
@@ -92,6 +93,7 @@ void workload_interrupt(unsigned cpu)
 	static const enum item_kind kinds[] = {ITEM_KMALLOC, ITEM_KMALLOC, ITEM_CACHE, ITEM_PAGES};
 	struct worker *worker = &state.worker[cpu];
 
+	pressure_interrupt(cpu);
 	if (!worker->active)
 		return;
 	for (unsigned i = 0; i < 4; i++) {
@@ -417,6 +419,8 @@ const char *workload_run(void)
 		worker->budget = before / 2 / online * PAGE_SIZE;
 	}
 	const char *failure = mixed_phase();
+	if (!failure)
+		failure = pressure_phase();
 	if (failure)
 		return failure;
 	failure = account(before);
