@@ -78,7 +78,9 @@ set(QUARRY_COMMON
   mm/vmap/vmap_protect.c
   mm/vmap/vmap.c
   mm/vmap/vmap_start.c
+  mm/vmap/ioremap.c
   mm/vmap/vmalloc.c
+  mm/vmap/execmem.c
   mm/vmap/kvmalloc.c
   mm/ext/kmemdup.c
   mm/ext/kfree_rcu.c

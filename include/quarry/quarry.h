@@ -42,6 +42,8 @@
 #include <quarry/rcu.h>
 #include <quarry/vmalloc.h>
 #include <quarry/set_memory.h>
+#include <quarry/execmem.h>
+#include <quarry/io.h>
 #include <quarry/string.h>
 #include <quarry/usercopy.h>
 #include <quarry/report.h>

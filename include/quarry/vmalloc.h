@@ -61,6 +61,32 @@ static inline void *vcalloc(size_t n, size_t size)
 	return __vmalloc_array(n, size, GFP_KERNEL | __GFP_ZERO);
 }
 
+/* Huge leaves are the rule here; these are vmalloc under the names that ask for them. */
+static inline void *vmalloc_huge(size_t size, gfp_t gfp)
+{
+	return __vmalloc(size, gfp);
+}
+static inline void *vmalloc_huge_node(size_t size, gfp_t gfp, int node)
+{
+	return __vmalloc_node(size, 1, gfp, node, __builtin_return_address(0));
+}
+
+/* From pages below 4 GiB of physical addresses. */
+void *vmalloc_32(size_t size) QUARRY_API_CHECK(vmalloc_32) QUARRY_MALLOC QUARRY_ALLOC_SIZE(1);
+/* To be mapped for user space by the kernel: zeroed to the end of its last page. */
+void *vmalloc_user(size_t size) QUARRY_API_CHECK(vmalloc_user) QUARRY_MALLOC QUARRY_ALLOC_SIZE(1);
+void *vmalloc_32_user(size_t size) QUARRY_API_CHECK(vmalloc_32_user) QUARRY_MALLOC
+	QUARRY_ALLOC_SIZE(1);
+
+/*
+ * Change the size of an area of vmalloc, keeping its contents; it may move. NULL: __vmalloc; size
+ * 0: vfree. With __GFP_ZERO what grows is zero, if the sizes asked for before were asked for with
+ * it too. Within the area's pages it stays and cannot fail.
+ * Context: as gfp allows. Return: address, or NULL with the area as it was.
+ */
+void *vrealloc(const void *p, size_t size, gfp_t gfp) QUARRY_API_CHECK(vrealloc)
+	QUARRY_ALLOC_SIZE(2);
+
 /*
  * Free what one of the above returned. NULL is ignored; anything else is reported and ignored.
  * Context: any but NMI. In an interrupt the work, where there is any, is put off: to the defer
@@ -76,8 +102,14 @@ static inline void vfree_atomic(const void *address)
 #ifndef PAGE_KERNEL
 #define PAGE_KERNEL QUARRY_PROT_KERNEL
 #define PAGE_KERNEL_RO QUARRY_PROT_READ
+#define PAGE_KERNEL_ROX (QUARRY_PROT_READ | QUARRY_PROT_EXEC)
 #define PAGE_KERNEL_EXEC (QUARRY_PROT_KERNEL | QUARRY_PROT_EXEC)
 #define PAGE_KERNEL_NOCACHE (QUARRY_PROT_KERNEL | QUARRY_PROT_UNCACHED)
+#endif
+#ifndef pgprot_noncached
+#define pgprot_noncached(prot) (((prot) & ~QUARRY_PROT_CACHING) | QUARRY_PROT_UNCACHED)
+#define pgprot_writecombine(prot) (((prot) & ~QUARRY_PROT_CACHING) | QUARRY_PROT_WRITE_COMBINE)
+#define pgprot_writethrough(prot) (((prot) & ~QUARRY_PROT_CACHING) | QUARRY_PROT_WRITE_THROUGH)
 #endif
 #ifndef VM_MAP
 #define VM_MAP 4ul /* the only flag of vmap */
@@ -93,6 +125,15 @@ void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned pr
 	QUARRY_API_CHECK(vmap);
 /* Context: as vfree. */
 void vunmap(const void *address) QUARRY_API(vunmap);
+
+/*
+ * vmap with PAGE_KERNEL for mappings that live shortly; `node` is where bookkeeping should lie and
+ * is ignored. They are unmapped whole, by vm_unmap_ram with the same count: another is reported and
+ * nothing is unmapped.
+ * Context: as vmap, vunmap.
+ */
+void *vm_map_ram(struct page **pages, unsigned count, int node) QUARRY_API_CHECK(vm_map_ram);
+void vm_unmap_ram(const void *address, unsigned count) QUARRY_API(vm_unmap_ram);
 
 /* Unmap kept areas and flush every CPU now: nothing that was freed or unmapped before is reachable
  * afterwards.

@@ -23,8 +23,12 @@ void quarry_report_vmallocinfo(quarry_write_fn write, void *ctx)
 		mm_print(write, ctx, "0x%016lx-0x%016lx %7lu %s", (unsigned long)info.start,
 			 (unsigned long)info.start + size, size, caller);
 		if (info.flags & VMAP_ALLOC)
-			mm_print(write, ctx, " pages=%lu vmalloc\n", info.pages);
+			mm_print(write, ctx, " pages=%lu %s\n", info.pages,
+				 info.flags & VMAP_EXEC ? "execmem" : "vmalloc");
+		else if (info.flags & VMAP_IO)
+			mm_print(write, ctx, " phys=0x%lx ioremap\n",
+				 vmalloc_to_pfn((void *)info.start) << PAGE_SHIFT);
 		else
-			mm_print(write, ctx, " vmap\n");
+			mm_print(write, ctx, info.flags & VMAP_RAM ? " vm_map_ram\n" : " vmap\n");
 	}
 }

@@ -95,26 +95,6 @@ void kvfree_sensitive(const void *p, size_t size)
 	kvfree(p);
 }
 
-/* Resize in place if the area's pages suffice. Return: the recorded size before in *old; false
- * if it must move. */
-static bool resize_area(const void *p, size_t size, size_t *old)
-{
-	struct vmap_info info;
-	unsigned long irq = mm_lock(&vmap_lock);
-	bool fits = false;
-
-	*old = 0;
-	if (vmap_area_find_locked((uintptr_t)p, &info) && info.start == (uintptr_t)p &&
-	    (info.flags & ~VMAP_GUARDED) == VMAP_ALLOC) {
-		*old = info.size;
-		fits = size <= info.pages << PAGE_SHIFT;
-		if (fits)
-			vmap_area_resize_locked(info.start, size);
-	}
-	mm_unlock(&vmap_lock, irq);
-	return fits;
-}
-
 static void *move_to(void *to, const void *p, size_t old, size_t size)
 {
 	if (!to)
@@ -128,7 +108,7 @@ static void *realloc_area(const void *p, size_t size, gfp_t gfp, const void *cal
 {
 	size_t old;
 
-	if (resize_area(p, size, &old)) {
+	if (vmap_resize(p, size, &old)) {
 		if (size > old && gfp_has(gfp, __GFP_ZERO))
 			__builtin_memset((char *)(uintptr_t)p + old, 0, size - old);
 		return (void *)(uintptr_t)p;

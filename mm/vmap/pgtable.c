@@ -32,6 +32,7 @@
  */
 #include "mm/vmap/pgtable.h"
 
+#include "mm/base/bits.h"
 #include "mm/base/cpu.h"
 #include "mm/base/fault.h"
 #include "mm/base/lock.h"
@@ -44,6 +45,7 @@ static QUARRY_STATE struct {
 	struct mm_lock lock;
 	quarry_pte_t *root;
 	unsigned levels;
+	unsigned max_leaf;   /* level: what the CPU can and P1 allows */
 	unsigned pruning;    /* prunings between begin and end */
 	unsigned long pages; /* tables that we allocated; read by reports without the lock */
 } pt;
@@ -202,6 +204,7 @@ int pgtable_init(phys_addr_t root, uintptr_t start, uintptr_t end)
 	pt.levels = arch_pt_levels();
 	if (pt.levels < 2 || pt.levels > PT_MAX_LEVELS)
 		return -QUARRY_ENOSYS;
+	pt.max_leaf = (unsigned)min_u64(arch_pt_max_leaf_level(), pt.levels - 2);
 	pt.root = phys_to_virt(root ? root : arch_pt_root());
 
 	error = clear_stale(start, end, &cleared);
@@ -219,6 +222,15 @@ int pgtable_init(phys_addr_t root, uintptr_t start, uintptr_t end)
 unsigned pgtable_levels(void)
 {
 	return pt.levels;
+}
+unsigned pgtable_leaf_level(uintptr_t va, phys_addr_t phys, unsigned long n)
+{
+	unsigned level = 0;
+
+	while (level < pt.max_leaf && n >= leaf_pages(level + 1) &&
+	       !((va | phys) >> PAGE_SHIFT & (leaf_pages(level + 1) - 1)))
+		level++;
+	return level;
 }
 unsigned long pgtable_pages(void)
 {

@@ -42,6 +42,15 @@ struct pt_leaf {
  */
 int pgtable_init(phys_addr_t root, uintptr_t start, uintptr_t end) QUARRY_INT(pgtable_init);
 unsigned pgtable_levels(void) QUARRY_INT(pgtable_levels);
+/* The highest level at which one leaf can map the first of n pages from `phys` at `va`. Root
+ * entries never change. */
+unsigned pgtable_leaf_level(uintptr_t va, phys_addr_t phys, unsigned long n)
+	QUARRY_INT(pgtable_leaf_level);
+/* Pages that a leaf of `level` maps. */
+static inline unsigned long leaf_pages(unsigned level)
+{
+	return 1ul << 9 * level;
+}
 
 /*
  * Find the entries of `va`, at most `pages` of them; pages > 0. No table of the range may be pruned

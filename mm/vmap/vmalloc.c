@@ -151,9 +151,7 @@ static void *finish_parked(const struct vmap_info *info, gfp_t gfp)
 	return p;
 }
 
-/* A new area as `info` describes it. */
-static QUARRY_NOINLINE void *make_area(struct vmap_info *info, unsigned long align, gfp_t gfp,
-				       int node)
+QUARRY_NOINLINE void *vmap_make(struct vmap_info *info, unsigned long align, gfp_t gfp, int node)
 {
 	unsigned long got;
 	int error = vmap_get_area(info, align, gfp);
@@ -190,7 +188,7 @@ static QUARRY_ALWAYS_INLINE void *allocate(size_t size, size_t align, gfp_t gfp,
 	info.home = vmap_park_home(info.pages, align_pages, gfp, node);
 	if (info.home && !fault_here(FAULT_VMAP_AREA) && vmap_unpark(&info))
 		return finish_parked(&info, gfp);
-	return make_area(&info, align_pages, gfp, node);
+	return vmap_make(&info, align_pages, gfp, node);
 }
 
 void *__vmalloc_node(size_t size, size_t align, gfp_t gfp, int node, const void *caller)
@@ -217,6 +215,47 @@ void *vzalloc_node(size_t size, int node)
 void *__vmalloc(size_t size, gfp_t gfp)
 {
 	return __vmalloc_node(size, 1, gfp, NUMA_NO_NODE, CALLER());
+}
+
+void *vmalloc_32(size_t size)
+{
+	return __vmalloc_node(size, 1, GFP_KERNEL | GFP_DMA32, NUMA_NO_NODE, CALLER());
+}
+void *vmalloc_user(size_t size)
+{
+	return __vmalloc_node(size, 1, GFP_KERNEL | __GFP_ZERO, NUMA_NO_NODE, CALLER());
+}
+void *vmalloc_32_user(size_t size)
+{
+	return __vmalloc_node(size, 1, GFP_KERNEL | GFP_DMA32 | __GFP_ZERO, NUMA_NO_NODE, CALLER());
+}
+
+void *vrealloc(const void *p, size_t size, gfp_t gfp)
+{
+	char *old = (char *)(uintptr_t)p, *q;
+	size_t old_size;
+
+	if (!p)
+		return __vmalloc_node(size, 1, gfp, NUMA_NO_NODE, CALLER());
+	if (!size) {
+		vmap_free(p, VMAP_ALLOC, "vrealloc", (uintptr_t)CALLER());
+		return NULL;
+	}
+	if (vmap_resize(p, size, &old_size)) {
+		if (size > old_size && gfp_has(gfp, __GFP_ZERO))
+			__builtin_memset(old + old_size, 0, size - old_size);
+		return old;
+	}
+	if (!old_size) {
+		mm_report_at(QUARRY_RULE_VMAP_UNKNOWN, "vrealloc", p, size, 0, (uintptr_t)CALLER());
+		return NULL;
+	}
+	q = __vmalloc_node(size, 1, gfp, NUMA_NO_NODE, CALLER());
+	if (q) {
+		__builtin_memcpy(q, old, old_size);
+		vmap_free(p, VMAP_ALLOC, "vrealloc", (uintptr_t)CALLER());
+	}
+	return q;
 }
 
 void vfree(const void *address)

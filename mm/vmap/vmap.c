@@ -204,6 +204,23 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 
 /* ---- given pages ---- */
 
+bool vmap_info_at(const void *address, struct vmap_info *info)
+{
+	unsigned long irq = mm_lock(&vmap_lock);
+	bool found = vmap_area_find_locked((uintptr_t)address, info);
+
+	mm_unlock(&vmap_lock, irq);
+	return found;
+}
+
+bool vmap_prot_ok(unsigned prot)
+{
+	unsigned caching = prot & QUARRY_PROT_CACHING;
+
+	return prot & QUARRY_PROT_READ && !(caching & (caching - 1)) &&
+	       !(prot & ~(QUARRY_PROT_KERNEL | QUARRY_PROT_EXEC | QUARRY_PROT_CACHING));
+}
+
 /* Are these pages that somebody has allocated? */
 static bool pages_are_used(struct page *const *pages, unsigned count)
 {
@@ -227,42 +244,72 @@ static bool pages_are_used(struct page *const *pages, unsigned count)
 	return true;
 }
 
-void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned prot)
+/* Map given pages as an area of `kind`. */
+static void *map_given(struct page **pages, unsigned count, unsigned kind, unsigned prot,
+		       const char *call, uintptr_t caller)
 {
-	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
-	struct vmap_info info = {0, (size_t)count << PAGE_SHIFT, count, VMAP_MAP, caller, 0};
-	const unsigned all = QUARRY_PROT_KERNEL | QUARRY_PROT_EXEC | QUARRY_PROT_CACHING;
+	struct vmap_info info = {0, (size_t)count << PAGE_SHIFT, count, kind, caller, 0};
 	gfp_t gfp = GFP_KERNEL;
 	unsigned long mapped;
 
-	if (!pages || !count || count > totalram_pages() || flags & ~VM_MAP || !prot ||
-	    prot & ~all || !pages_are_used(pages, count)) {
-		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "vmap", pages, count, prot, caller);
+	if (!pages || !count || count > totalram_pages() || !vmap_prot_ok(prot) ||
+	    !pages_are_used(pages, count)) {
+		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, call, pages, count, prot, caller);
 		return NULL;
 	}
 	if (!gfp_context_ok(gfp))
-		gfp = gfp_context_report(gfp, "vmap", caller);
+		gfp = gfp_context_report(gfp, call, caller);
 	int error = vmap_get_area(&info, 1, gfp);
 	if (error) {
 		if (error == -QUARRY_ENOSPC)
-			mm_report_at(QUARRY_RULE_VMAP_SPACE, "vmap", NULL, count, 0, caller);
+			mm_report_at(QUARRY_RULE_VMAP_SPACE, call, NULL, count, 0, caller);
 		else
-			mm_report_at(QUARRY_RULE_NO_MEMORY, "vmap", NULL, count, 0, caller);
+			mm_report_at(QUARRY_RULE_NO_MEMORY, call, NULL, count, 0, caller);
 		return NULL;
 	}
 	mapped = vmap_map_pages(info.start, pages, count, prot, gfp);
 	if (mapped < count) {
 		vmap_abort(&info, mapped);
-		mm_report_at(QUARRY_RULE_NO_MEMORY, "vmap", NULL, count, 0, caller);
+		mm_report_at(QUARRY_RULE_NO_MEMORY, call, NULL, count, 0, caller);
 		return NULL;
 	}
 	return (void *)info.start;
+}
+
+void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned prot)
+{
+	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
+
+	if (flags & ~VM_MAP) {
+		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "vmap", pages, count, flags, caller);
+		return NULL;
+	}
+	return map_given(pages, count, VMAP_MAP, prot, "vmap", caller);
 }
 
 void vunmap(const void *address)
 {
 	if (address)
 		vmap_free(address, VMAP_MAP, "vunmap", (uintptr_t)__builtin_return_address(0));
+}
+
+void *vm_map_ram(struct page **pages, unsigned count, int node)
+{
+	(void)node;
+	return map_given(pages, count, VMAP_RAM, QUARRY_PROT_KERNEL, "vm_map_ram",
+			 (uintptr_t)__builtin_return_address(0));
+}
+
+void vm_unmap_ram(const void *address, unsigned count)
+{
+	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
+	struct vmap_info info;
+
+	if (vmap_info_at(address, &info) && info.flags == VMAP_RAM && info.pages != count)
+		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "vm_unmap_ram", address, count, info.pages,
+			     caller);
+	else
+		vmap_free(address, VMAP_RAM, "vm_unmap_ram", caller);
 }
 
 void vm_unmap_aliases(void)
@@ -280,6 +327,24 @@ void vm_unmap_aliases(void)
 }
 
 /* ---- looking up ---- */
+
+bool vmap_resize(const void *p, size_t size, size_t *old)
+{
+	struct vmap_info info;
+	unsigned long irq = mm_lock(&vmap_lock);
+	bool fits = false;
+
+	*old = 0;
+	if (vmap_area_find_locked((uintptr_t)p, &info) && info.start == (uintptr_t)p &&
+	    (info.flags & ~VMAP_GUARDED) == VMAP_ALLOC) {
+		*old = info.size;
+		fits = size <= info.pages << PAGE_SHIFT;
+		if (fits)
+			vmap_area_resize_locked(info.start, size);
+	}
+	mm_unlock(&vmap_lock, irq);
+	return fits;
+}
 
 bool is_vmalloc_addr(const void *address)
 {
@@ -316,15 +381,6 @@ bool quarry_vmap_fault(uintptr_t va, unsigned access)
 		return false;
 	arch_tlb_map_sync(0, PT_EVERYTHING);
 	return true;
-}
-
-bool vmap_info_at(const void *address, struct vmap_info *info)
-{
-	unsigned long irq = mm_lock(&vmap_lock);
-	bool found = vmap_area_find_locked((uintptr_t)address, info);
-
-	mm_unlock(&vmap_lock, irq);
-	return found;
 }
 
 bool vmap_info_next(uintptr_t *cursor, struct vmap_info *info)

@@ -52,6 +52,15 @@ void vmap_abort(struct vmap_info *info, unsigned long mapped) QUARRY_INT(vmap_ab
 /* Free the area of `kind` that starts at `address`, or report for `call` why not. Context: any. */
 void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t caller)
 	QUARRY_INT(vmap_free);
+/* May a mapping have this protection? It can be read, and has at most one caching attribute. */
+bool vmap_prot_ok(unsigned prot) QUARRY_INT(vmap_prot_ok);
+/* A new area of pages of ours as `info` describes it. Context: as gfp allows. Return: its address,
+ * or NULL (reported for vmalloc unless __GFP_NOWARN). */
+void *vmap_make(struct vmap_info *info, unsigned long align, gfp_t gfp, int node)
+	QUARRY_INT(vmap_make);
+/* Record another size of a vmalloc area if its pages suffice. Return: that; the size recorded
+ * before in *old, 0: no area of vmalloc starts at p. */
+bool vmap_resize(const void *p, size_t size, size_t *old) QUARRY_INT(vmap_resize);
 /* The bits of a mask that say how hard to try: what we may ask for our own bookkeeping. */
 gfp_t vmap_own_gfp(gfp_t gfp) QUARRY_INT(vmap_own_gfp);
 

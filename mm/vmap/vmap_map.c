@@ -64,24 +64,6 @@ static bool four_absent(const quarry_pte_t *pte)
 				 arch_pte_read(&pte[2]) | arch_pte_read(&pte[3]));
 }
 
-/* Pages that a leaf of `level` maps. */
-static unsigned long leaf_pages(unsigned level)
-{
-	return 1ul << 9 * level;
-}
-
-/* The highest level at which one leaf can map the first of n pages. Root entries never change. */
-static unsigned leaf_level(uintptr_t va, phys_addr_t phys, unsigned long n)
-{
-	unsigned max = (unsigned)min_u64(arch_pt_max_leaf_level(), pgtable_levels() - 2);
-	unsigned level = 0;
-
-	while (level < max && n >= leaf_pages(level + 1) &&
-	       !((va | phys) >> PAGE_SHIFT & (leaf_pages(level + 1) - 1)))
-		level++;
-	return level;
-}
-
 /* Write the entries of a run of a leaf table. Return: how many; fewer if one is in the way. */
 static unsigned long map_small(const struct pt_run *run, phys_addr_t phys, unsigned prot)
 {
@@ -106,7 +88,7 @@ static unsigned long map_small(const struct pt_run *run, phys_addr_t phys, unsig
 static unsigned long map_huge(uintptr_t va, phys_addr_t phys, unsigned long n, unsigned prot,
 			      gfp_t gfp)
 {
-	for (unsigned level = leaf_level(va, phys, n); level; level--)
+	for (unsigned level = pgtable_leaf_level(va, phys, n); level; level--)
 		if (!pgtable_map_huge(va, level, arch_pte_leaf(phys, prot, level), gfp))
 			return leaf_pages(level);
 	return 0;

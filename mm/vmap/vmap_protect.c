@@ -42,7 +42,7 @@ static unsigned changed(unsigned prot, struct pt_change change)
 /* Pages from va to the end of its leaf. */
 static unsigned long leaf_rest(uintptr_t va, unsigned level)
 {
-	unsigned long pages = 1ul << 9 * level;
+	unsigned long pages = leaf_pages(level);
 
 	return pages - (va >> PAGE_SHIFT & (pages - 1));
 }

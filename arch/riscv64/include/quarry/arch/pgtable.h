@@ -11,8 +11,8 @@
  *   and not encoded. A kernel whose harts have Svpbmt defines QUARRY_RISCV_SVPBMT, as 1 or as an
  *   expression that it answers at run time (a variable set from the device tree): uncached is then
  *   PBMT 2 (IO), the other two are 1 (NC).
- * - Pure arithmetic except for the two functions that read satp. A kernel or a test that must not
- *   read it defines QUARRY_OS_HAVE_PT and both functions.
+ * - Pure arithmetic except for the functions that read satp. A kernel or a test that must not read
+ *   it defines QUARRY_OS_HAVE_PT, and them and arch_pt_max_leaf_level.
  */
 #ifndef QUARRY_ARCH_PGTABLE_H
 #define QUARRY_ARCH_PGTABLE_H
@@ -54,17 +54,16 @@ static inline phys_addr_t arch_pt_root(void)
 {
 	return (quarry_riscv_satp() & ((1ull << 44) - 1)) << PAGE_SHIFT;
 }
+static inline unsigned arch_pt_max_leaf_level(void)
+{
+	return 2;
+}
 #endif
 
 static inline unsigned arch_pt_index(uintptr_t va, unsigned level)
 {
 	return (unsigned)(va >> (PAGE_SHIFT + 9 * level) & 511);
 }
-static inline unsigned arch_pt_max_leaf_level(void)
-{
-	return 2;
-}
-
 static inline quarry_pte_t arch_pte_leaf(phys_addr_t phys, unsigned prot, unsigned level)
 {
 	/* Write without read is a reserved encoding, so a leaf is always readable. */

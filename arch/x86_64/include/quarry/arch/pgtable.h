@@ -14,8 +14,8 @@
  *   stands for it.
  * - No-execute needs EFER.NXE, which every x86_64 kernel sets before it uses this bit. One that
  *   does not defines QUARRY_X86_NO_NX: then all mappings are executable.
- * - Pure arithmetic except for the two functions that read control registers. A kernel or a test
- *   that must not read them defines QUARRY_OS_HAVE_PT and both functions.
+ * - Pure arithmetic except for the three functions that ask the CPU. A kernel or a test that must
+ *   not ask it defines QUARRY_OS_HAVE_PT and these functions.
  */
 #ifndef QUARRY_ARCH_PGTABLE_H
 #define QUARRY_ARCH_PGTABLE_H
@@ -72,11 +72,16 @@ static inline unsigned arch_pt_index(uintptr_t va, unsigned level)
 {
 	return (unsigned)(va >> (PAGE_SHIFT + 9 * level) & 511);
 }
-/* 2 MiB leaves exist on every CPU; 1 GiB leaves are optional in the family. */
+#ifndef QUARRY_OS_HAVE_PT
+/* 2 MiB leaves exist on every CPU; 1 GiB leaves are optional in the family (CPUID 80000001h, EDX
+ * bit 26). Slow under a hypervisor: asked once. */
 static inline unsigned arch_pt_max_leaf_level(void)
 {
-	return 1;
+	unsigned a = 0x80000001u, b, c = 0, d;
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return d >> 26 & 1 ? 2 : 1;
 }
+#endif
 
 /* The PAT bit is bit 7 of a 4 KiB leaf, bit 12 of a huge one. */
 static inline quarry_pte_t quarry_x86_pat_bit(unsigned level)
