@@ -150,6 +150,11 @@ unsigned long vmalloc_to_pfn(const void *address) QUARRY_API(vmalloc_to_pfn);
 /* Pages held by vmalloc. */
 unsigned long vmalloc_nr_pages(void) QUARRY_API(vmalloc_nr_pages);
 
+/* Flushes of every CPU that freed and unmapped addresses have cost so far: at most one per 32 MiB
+ * (or a sixteenth of memory) freed, and those that vm_unmap_aliases and want of memory asked
+ * for. */
+unsigned long quarry_vmap_flushes(void) QUARRY_API(vmap_flushes);
+
 /*
  * For a kernel's page-fault handler on CPUs that remember absent entries (riscv64): if `va` is
  * mapped now and allows `access` (QUARRY_PROT_READ, _WRITE or _EXEC), make this CPU see it.

@@ -5,6 +5,7 @@
  *   nr_free_pages          free in the zones, without what CPUs park
  *   nr_slab_*              pages of slabs
  *   nr_page_table_pages    tables of the vmalloc range
+ *   vmap_flush             flushes of every CPU for freed virtual addresses
  *   pgalloc_ZONE, pgfree   pages handed out and freed: pgalloc - pgfree is what is handed out now
  *   allocstall_ZONE        requests with that highest zone that waited for memory to be collected
  *   nr_free_cma            free pages of CMA areas
@@ -14,6 +15,7 @@
  */
 #include <quarry/cma.h>
 #include <quarry/report.h>
+#include <quarry/vmalloc.h>
 
 #include "mm/base/log.h"
 #include "mm/page/slowpath.h"
@@ -70,6 +72,7 @@ void quarry_report_vmstat(quarry_write_fn write, void *ctx)
 	print(write, ctx, "nr_slab_reclaimable", slab_pages(true));
 	print(write, ctx, "nr_slab_unreclaimable", slab_pages(false));
 	print(write, ctx, "nr_page_table_pages", pgtable_pages());
+	print(write, ctx, "vmap_flush", quarry_vmap_flushes());
 	for (unsigned type = 0; type < MAX_NR_ZONES; type++)
 		mm_print(write, ctx, "pgalloc_%s %lu\n", zone_words[type], taken[type]);
 	for (unsigned type = 0; type < MAX_NR_ZONES; type++)

@@ -178,14 +178,16 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 	int error = vmap_area_claim_locked(start, kind, &info);
 	if (likely(!error))
 		parked = vmap_park_locked(&info, context & QUARRY_CTX_IRQ);
+	if (likely(parked == PARK_DONE)) {
+		mm_unlock(&vmap_lock, irq);
+		return;
+	}
 	if (!error && parked == PARK_NO) {
 		later = context & QUARRY_CTX_IRQ || (info.flags & VMAP_GUARDED && context);
 		first = later && defer_locked(start);
 	}
 	mm_unlock(&vmap_lock, irq);
 
-	if (likely(parked == PARK_DONE))
-		return;
 	if (parked == PARK_OVER) {
 		shrink_parked(~0ul);
 	} else if (error == -QUARRY_EINVAL) {

@@ -306,7 +306,7 @@ int vmap_area_claim_locked(uintptr_t start, unsigned kind, struct vmap_info *inf
 		*info = large->info;
 	else
 		return -QUARRY_ENOENT;
-	if ((info->flags & ~VMAP_GUARDED) != kind)
+	if (unlikely(info->flags != kind) && (info->flags & ~VMAP_GUARDED) != kind)
 		return -QUARRY_EINVAL;
 	if (chunk)
 		bitmap_clear_bit(chunk->starts, page_bit(start));

@@ -32,6 +32,8 @@
  */
 #include "mm/vmap/vmap_flush.h"
 
+#include <quarry/vmalloc.h>
+
 #include "mm/base/bits.h"
 #include "mm/base/cpu.h"
 #include "mm/base/log.h"
@@ -282,7 +284,7 @@ unsigned long vmap_waiting_pages(void)
 {
 	return __atomic_load_n(&flush.waiting_pages, __ATOMIC_RELAXED);
 }
-unsigned long vmap_flush_count(void)
+unsigned long quarry_vmap_flushes(void)
 {
 	return __atomic_load_n(&flush.begun, __ATOMIC_RELAXED);
 }

@@ -37,7 +37,5 @@ void vmap_purge_tables(void) QUARRY_INT(vmap_purge_tables);
 void vmap_free_pages(struct page_chain *pages) QUARRY_INT(vmap_free_pages);
 /* Pages that wait for a flush; for reports. */
 unsigned long vmap_waiting_pages(void) QUARRY_INT(vmap_waiting_pages);
-/* Flushes of all CPUs so far. */
-unsigned long vmap_flush_count(void) QUARRY_INT(vmap_flush_count);
 
 #endif

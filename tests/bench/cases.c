@@ -235,11 +235,15 @@ static void kvmalloc_pair(const struct bench_case *self, unsigned long n)
 
 #define PAIR(name, run, turns, size)                                                               \
 	{                                                                                          \
-		name, run, turns, 1, size, 0, 0                                                    \
+		name, run, turns, 1, size, 0, 0, 0                                                 \
+	}
+#define BROKEN(name, run, turns, size, order)                                                      \
+	{                                                                                          \
+		name, run, turns, 1, size, 0, 0, (order) + 1                                       \
 	}
 #define BATCH(name, run, turns, count, size, order)                                                \
 	{                                                                                          \
-		name, run, turns, count, size, count, order                                        \
+		name, run, turns, count, size, count, order, 0                                     \
 	}
 const struct bench_case bench_cases[] = {
 	PAIR("page_pair_o0", page_pair, 20000, 0),
@@ -294,8 +298,114 @@ const struct bench_case bench_cases[] = {
 	PAIR("kvmalloc_pair_64k", kvmalloc_pair, 20000, 65536),
 	PAIR("kvmalloc_pair_1m", kvmalloc_pair, 5000, 1ul << 20),
 	PAIR("kvmalloc_pair_8m", kvmalloc_pair, 30, 8ul << 20),
+	BROKEN("broken_1m/vmalloc_pair_2m", vmalloc_pair, 60, 2ul << 20, 8),
+	BROKEN("broken_1m/vmalloc_pair_8m", vmalloc_pair, 30, 8ul << 20, 8),
+	BROKEN("broken_64k/vmalloc_pair_2m", vmalloc_pair, 60, 2ul << 20, 4),
+	BROKEN("broken_64k/vmalloc_pair_8m", vmalloc_pair, 30, 8ul << 20, 4),
+	BROKEN("broken_4k/vmalloc_pair_2m", vmalloc_pair, 60, 2ul << 20, 0),
+	BROKEN("broken_4k/vmalloc_pair_8m", vmalloc_pair, 30, 8ul << 20, 0),
 };
 const unsigned nr_bench_cases = sizeof(bench_cases) / sizeof(bench_cases[0]);
+
+/* ---- broken memory: of each two neighbouring blocks of an order one is taken, one free ---- */
+
+static struct page *taken; /* chained through `mapping` */
+
+static struct page *next_taken(const struct page *page)
+{
+	return (struct page *)page->mapping;
+}
+
+bool bench_prepare(const struct bench_case *bench)
+{
+	unsigned order = bench->broken_to - 1;
+	struct page *all = NULL, *page;
+
+	if (!bench->broken_to)
+		return true;
+	while ((page = alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, order))) {
+		page->mapping = all;
+		all = page;
+	}
+	for (; all; all = page) {
+		page = next_taken(all);
+		if (page_to_pfn(all) >> order & 1) {
+			all->mapping = taken;
+			taken = all;
+		} else {
+			all->mapping = NULL;
+			__free_pages(all, order);
+		}
+	}
+	return taken != NULL;
+}
+
+void bench_restore(const struct bench_case *bench)
+{
+	while (taken) {
+		struct page *page = taken;
+
+		taken = next_taken(page);
+		page->mapping = NULL;
+		__free_pages(page, bench->broken_to - 1);
+	}
+}
+
+/* ---- fragmentation of addresses ---- */
+
+#define AREAS 512u
+#define AREA_STEPS 20000u
+
+/* Of 16 areas 12 have up to 16 pages, 3 up to 128, one up to 1024. */
+static size_t area_size(uint64_t random)
+{
+	unsigned most = random % 16 < 12 ? 16 : random % 16 < 15 ? 128 : 1024;
+
+	return (1 + (random >> 8) % most) * PAGE_SIZE;
+}
+
+struct bench_addresses bench_addresses(void)
+{
+	static size_t size[AREAS]; /* with the guard page */
+	struct bench_addresses result = {0, 0, 0};
+	uint64_t random = 88172645463325252ull;
+	uintptr_t first = UINTPTR_MAX, at, next;
+
+	for (unsigned step = 0; step < AREA_STEPS; step++) {
+		random ^= random << 13;
+		random ^= random >> 7;
+		random ^= random << 17;
+		unsigned i = (unsigned)(random >> 32) % AREAS;
+		vfree(slots[i]);
+		slots[i] = vmalloc(area_size(random));
+		size[i] = area_size(random) + PAGE_SIZE;
+	}
+	for (unsigned i = 0; i < AREAS; i++) {
+		if (slots[i] && (uintptr_t)slots[i] < first)
+			first = (uintptr_t)slots[i];
+		result.live += slots[i] ? size[i] : 0;
+	}
+	/* From area to area by rising address. */
+	for (at = first; at; at = next) {
+		uintptr_t end = at;
+
+		next = 0;
+		for (unsigned i = 0; i < AREAS; i++) {
+			if ((uintptr_t)slots[i] == at)
+				end = at + size[i];
+			else if ((uintptr_t)slots[i] > at && (!next || (uintptr_t)slots[i] < next))
+				next = (uintptr_t)slots[i];
+		}
+		if (next && next - end > result.longest_hole)
+			result.longest_hole = next - end;
+		result.span = end - first;
+	}
+	for (unsigned i = 0; i < AREAS; i++) {
+		vfree(slots[i]);
+		slots[i] = NULL;
+	}
+	return result;
+}
 
 bool bench_setup(void)
 {

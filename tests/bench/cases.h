@@ -19,6 +19,8 @@ struct bench_case {
 	size_t size;       /* what the case is about: bytes, order, length: see its function */
 	unsigned count;
 	unsigned order_of_free; /* BENCH_LIFO, BENCH_FIFO, BENCH_RANDOM */
+	/* Free memory consists of blocks of this order, and of smaller ones; 0: as it is. */
+	unsigned broken_to; /* order plus 1 */
 };
 enum { BENCH_LIFO, BENCH_FIFO, BENCH_RANDOM };
 
@@ -27,5 +29,14 @@ extern const unsigned nr_bench_cases;
 
 /* Once, after quarry_init: caches and permutations. Return: false if memory is missing. */
 bool bench_setup(void);
+/* How addresses lie after many vmallocs and vfrees of mixed sizes, in bytes: areas with their guard
+ * pages; from the first to the end of the last; and the longest stretch between that is free. */
+struct bench_addresses {
+	size_t live, span, longest_hole;
+};
+struct bench_addresses bench_addresses(void);
+/* Break memory up as the case wants it, and undo that. Return: false if memory is missing. */
+bool bench_prepare(const struct bench_case *bench);
+void bench_restore(const struct bench_case *bench);
 
 #endif

@@ -13,7 +13,9 @@
  * Command line: `parking=16` keeps at most 16 pages per CPU, for the shortpcp/ case alone;
  * `fast-paths` only traces, and only the cases that are fast paths.
  * Output: "BENCH <case> <hundredths of an instruction per operation>" and "TRACE <case> <hundredths
- * of a locked instruction> <hundredths of a flag change>", read by tests/bench/table.py.
+ * of a locked instruction> <hundredths of a flag change>", read by tests/bench/table.py; for cases
+ * that flush every CPU's TLB "FLUSH <case> <flushes> <MiB freed>", and "ADDRESSES <MiB live> <MiB
+ * from the first to the last> <MiB, the longest hole between>" after a long mix of vmalloc sizes.
  */
 #include "tests/bench/cases.h"
 #include "tests/bench/trace.h"
@@ -84,11 +86,16 @@ static bool is_fast_path(const char *name)
 static void measure(const struct bench_case *bench, uint64_t per_mille)
 {
 	bench->run(bench, bench->n / 2 + 1); /* warm: stocks and tables are there */
+	unsigned long flushes = quarry_vmap_flushes();
 	uint64_t start = machine_cycles();
 	bench->run(bench, bench->n);
 	uint64_t cycles = machine_cycles() - start;
+	flushes = quarry_vmap_flushes() - flushes;
 	kprintf("BENCH %s %lu\n", bench->name,
 		cycles * 100000 / per_mille / (bench->n * bench->per));
+	if (flushes)
+		kprintf("FLUSH %s %lu %lu\n", bench->name, flushes,
+			bench->n * bench->per * bench->size >> 20);
 }
 
 /* Return: false if a fast path is none. */
@@ -119,9 +126,17 @@ const char *workload_run(void)
 		const struct bench_case *bench = &bench_cases[i];
 		if (!wanted(bench->name) || (only_fast && !is_fast_path(bench->name)))
 			continue;
+		if (!bench_prepare(bench))
+			return "no memory to break up";
 		if (!only_fast)
 			measure(bench, per_mille);
 		all_fast &= trace_case(bench);
+		bench_restore(bench);
+	}
+	if (!only_fast && !option_number("parking", 0)) {
+		struct bench_addresses addresses = bench_addresses();
+		kprintf("ADDRESSES %lu %lu %lu\n", addresses.live >> 20, addresses.span >> 20,
+			addresses.longest_hole >> 20);
 	}
 	if (!all_fast)
 		return "a fast path has a locked instruction or masks interrupts";

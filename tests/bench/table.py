@@ -17,6 +17,8 @@ def main():
             for name, value in re.findall(r'^BENCH (\S+) (\d+)\r?$', lines, re.M)}
     traced = {name: (int(locked) / 100, int(masking) / 100)
               for name, locked, masking in re.findall(r'^TRACE (\S+) (\d+) (\d+)\r?$', lines, re.M)}
+    flushes = re.findall(r'^FLUSH (\S+) (\d+) (\d+)\r?$', lines, re.M)
+    addresses = re.search(r'^ADDRESSES (\d+) (\d+) (\d+)\r?$', lines, re.M)
     if not ours:
         sys.exit(f'{raw}: no figures')
     print(f'{cpu}: instructions per operation')
@@ -31,6 +33,13 @@ def main():
             dear = ''.join(f'{n:9.2f}' for n in traced.get(row['case'], ()))
             print(f'{row["case"]:36}{mine:>11}{row["lean61"] or "-":>11}{row["linux612"]:>11}{ratio:>8}'
                   f'{row["goal"]:>9}{met:5}{dear}'.rstrip())
+    print(f'{cpu}: flushes of every CPU per 32 MiB freed; cases that are not named have none')
+    for name, count, freed in flushes:
+        print(f'{name:36}{int(count) * 32 / max(int(freed), 1):11.2f}')
+    if addresses:
+        live, span, hole = (int(n) for n in addresses.groups())
+        print(f'{cpu}: addresses after 20 000 vmallocs of mixed sizes: {live} MiB of areas lie in {span} MiB, '
+              f'{100 * live // max(span, 1)} %; longest hole {hole} MiB')
 
 
 if __name__ == '__main__':

@@ -10,6 +10,9 @@
  *           it checks and frees, resizes, or mails the item to another CPU, which frees it. Steps
  *           also interrupt other CPUs. Each interrupt asks with GFP_ATOMIC into the CPU's ring,
  *           frees what earlier interrupts left there, and opens mail.
+ * Vmalloc   Each CPU takes and frees areas of 1 to 512 pages, writing each page; the interrupts
+ *           that flushes cost the CPUs are counted: at most one flush per 32 MiB freed (or a
+ *           sixteenth of memory), each asking all others.
  * Pressure  pressure.c.
  * Account   Everything freed, caches destroyed: as many free pages as before, validator clean, no
  *           complaint of the library.
@@ -302,6 +305,62 @@ static void run_exhaust(unsigned cpu)
 	}
 }
 
+/* ---- vmalloc ---- */
+
+#define VMALLOC_STEPS 400u
+
+static uint64_t vmalloc_freed[BOOT_MAX_CPUS]; /* bytes */
+
+static void run_vmalloc(unsigned cpu)
+{
+	struct worker *worker = &state.worker[cpu];
+
+	vmalloc_freed[cpu] = 0;
+	for (unsigned step = 0; step < VMALLOC_STEPS && !item_failure(); step++) {
+		unsigned most = random_below(&worker->random, 4) ? 64 : 512;
+		unsigned long pages = 1 + random_below(&worker->random, most);
+		uint64_t *area = vmalloc(pages * PAGE_SIZE);
+
+		if (!area) {
+			item_fail("no memory for vmalloc", NULL, pages * PAGE_SIZE);
+			return;
+		}
+		for (unsigned long i = 0; i < pages; i++)
+			area[i * (PAGE_SIZE / 8)] = cpu + i;
+		for (unsigned long i = 0; i < pages; i++)
+			if (area[i * (PAGE_SIZE / 8)] != cpu + i)
+				item_fail("a vmalloc page changed", area, i);
+		vfree(area);
+		vmalloc_freed[cpu] += pages * PAGE_SIZE;
+	}
+}
+
+static const char *vmalloc_phase(void)
+{
+	unsigned long flushes, limit, allowed;
+	uint64_t ipis = 0, bytes = 0;
+
+	vm_unmap_aliases();
+	flushes = quarry_vmap_flushes();
+	for (unsigned cpu = 0; cpu < smp_online(); cpu++)
+		ipis -= boot_cpus[cpu].ipis;
+	smp_run(run_vmalloc);
+	for (unsigned cpu = 0; cpu < smp_online(); cpu++) {
+		ipis += boot_cpus[cpu].ipis;
+		bytes += vmalloc_freed[cpu];
+	}
+	flushes = quarry_vmap_flushes() - flushes;
+	limit = totalram_pages() / 16 * PAGE_SIZE;
+	limit = limit < 32ul << 20 ? limit : 32ul << 20;
+	allowed = bytes / limit + 1;
+	kprintf("vmalloc: %u CPUs, %lu MiB taken and freed, %lu flushes of every CPU (at most "
+		"%lu), %lu IPIs\n",
+		smp_online(), bytes >> 20, flushes, allowed, ipis);
+	if (flushes > allowed)
+		return "vmalloc flushed too often";
+	return item_failure();
+}
+
 /* ---- reports ---- */
 
 static void print_reports(void)
@@ -419,6 +478,8 @@ const char *workload_run(void)
 		worker->budget = before / 2 / online * PAGE_SIZE;
 	}
 	const char *failure = mixed_phase();
+	if (!failure)
+		failure = vmalloc_phase();
 	if (!failure)
 		failure = pressure_phase();
 	if (failure)

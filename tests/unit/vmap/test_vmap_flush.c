@@ -39,12 +39,12 @@ static void one_flush_per_batch(void **state)
 		unsigned long freed = 0, flushes;
 
 		mock_start(&config);
-		flushes = vmap_flush_count();
+		flushes = quarry_vmap_flushes();
 		while (freed < 64 * MOCK_MIB) {
 			vfree(vmalloc(sizes[i] * PAGE_SIZE));
 			freed += sizes[i] * PAGE_SIZE;
 		}
-		flushes = vmap_flush_count() - flushes;
+		flushes = quarry_vmap_flushes() - flushes;
 		assert_true(flushes >= 14 && flushes <= 16);
 		mock_stop();
 	}
