@@ -64,6 +64,7 @@ set(QUARRY_COMMON
   mm/slab/slab.c
   mm/slab/slab_cache.c
   mm/slab/slab_check.c
+  mm/slab/slab_sites.c
   mm/slab/kmalloc.c
   mm/slab/bulk.c
   mm/slab/sheaf.c
@@ -99,6 +100,7 @@ set(QUARRY_COMMON
   mm/report/validate.c
   mm/report/vmallocinfo.c
   mm/report/frame.c
+  mm/report/objects.c
   mm/report/pagemap.c
   mm/report/features.c
   mm/report/memtest.c

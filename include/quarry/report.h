@@ -60,6 +60,25 @@ void quarry_report_slabinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_
 void quarry_report_vmallocinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_vmallocinfo);
 
 /*
+ * All that is in use: objects by cache and by the place that asked for them, large blocks, areas;
+ * count, bytes, what from, site. At shutdown this is what was never freed. Places are known for
+ * areas, and for caches that keep tracks (quarry_params.slab_debug: "U"); else "-". Memory that
+ * the library uses itself is left out, and so are blocks of alloc_pages. (G141)
+ * Cost: a walk over all objects of such a cache for each place. Return: objects, blocks, areas.
+ */
+unsigned long quarry_report_leaks(quarry_write_fn write, void *ctx) QUARRY_API(report_leaks);
+/* The same for known places only, in the layout of Linux's allocinfo: bytes, count, site. */
+void quarry_report_allocinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_allocinfo);
+
+/* All that is known about an address, any at all: object, block, area, state, users. */
+void quarry_report_object(quarry_write_fn write, void *ctx, const void *p)
+	QUARRY_API(report_object);
+/* The same to the log. */
+void kmem_dump_obj(const void *p) QUARRY_API(kmem_dump_obj);
+/* Is it an address inside an object that is in use, as far as the slabs know? */
+bool kmem_valid_obj(const void *p) QUARRY_API(kmem_valid_obj);
+
+/*
  * A picture of physical memory: at most `rows` rows of `width` (at most 128) characters, each for
  * an equal share of the frames and naming what most of them are; 0 stands for a width of 64, or 16
  * rows. Rows without memory are left out. Cost: by the number of characters, not of frames.
