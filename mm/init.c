@@ -466,6 +466,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	failure_init();
 	slab_debug_init(own.slab_debug);
 	slab_init(boot.nr_cpus);
+	slab_set_merging(own.merge_caches);
 	kfree_rcu_init();
 	error = quarry_cpu_online();
 	if (error)

@@ -63,6 +63,7 @@ set(QUARRY_COMMON
   mm/slab/cpu_cache.c
   mm/slab/slab.c
   mm/slab/slab_cache.c
+  mm/slab/cache_create.c
   mm/slab/slab_check.c
   mm/slab/slab_sites.c
   mm/slab/kmalloc.c
@@ -84,6 +85,7 @@ set(QUARRY_COMMON
   mm/vmap/execmem.c
   mm/vmap/kvmalloc.c
   mm/ext/kmemdup.c
+  mm/ext/buckets.c
   mm/ext/kfree_rcu.c
   mm/ext/usercopy.c
   mm/ext/cma.c

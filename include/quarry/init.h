@@ -98,6 +98,10 @@ struct quarry_params {
 	 * during quarry_init only. Objects above
 	 * half a MiB with what guards them are not debugged. */
 	const char *slab_debug;
+
+	/* Caches that look alike share one (quarry/slab.h: SLAB_NO_MERGE). Saves memory where many
+	 * caches have few objects; an object freed to a cache that shares is then not reported. */
+	bool merge_caches;
 };
 
 /* What quarry_init would take, and what it would find. Bytes; pages where it says so. */

@@ -265,7 +265,12 @@ typedef unsigned int slab_flags_t;
  * period after the cache gave it up (quarry/rcu.h); without the call_rcu hook, until the cache is
  * destroyed. */
 #define SLAB_TYPESAFE_BY_RCU (1u << 6)
-/* Never shares slabs with a look-alike cache. */
+/*
+ * With quarry_params.merge_caches, a new cache is one that exists already if it has the same slots
+ * and at least the size and alignment, and agrees in zone, mobility and accounting. Never shared:
+ * caches with this flag, a constructor, a window for users, type-stable or debugged ones, and
+ * kmalloc's. Names of sharers are in slabinfo ("# alias"). The cache goes with its last sharer.
+ */
 #define SLAB_NO_MERGE (1u << 7)
 /*
  * Debugging, for caches created with these or named at boot (quarry_params.slab_debug): such a
@@ -421,6 +426,27 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **
 /* Free n objects, none NULL; cache NULL: of any caches. */
 void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
 	QUARRY_API(kmem_cache_free_bulk);
+
+/*
+ * ---- buckets: size classes of their own ----
+ * For objects whose sizes, and how many of them, strangers choose: they lie apart from the kernel's
+ * other objects, so that neither an overrun nor a reuse of theirs reaches those.
+ */
+struct kmem_buckets;
+/* A cache "name-size" for each class of kmalloc; [useroffset, useroffset + usersize) of an object,
+ * as far as it has that, may be copied to users (0, UINT_MAX: all of it). Context: task. Return:
+ * NULL on failure; with SLAB_PANIC, never. */
+struct kmem_buckets *kmem_buckets_create(const char *name, slab_flags_t flags, unsigned useroffset,
+					 unsigned usersize, void (*ctor)(void *object))
+	QUARRY_API_CHECK(kmem_buckets_create);
+/* As kmalloc / kvmalloc from the buckets; NULL buckets: from kmalloc itself. Free with kfree /
+ * kvfree. */
+void *kmem_buckets_alloc(struct kmem_buckets *buckets, size_t size, gfp_t gfp)
+	QUARRY_API_CHECK(kmem_buckets_alloc) QUARRY_MALLOC QUARRY_ALLOC_SIZE(2);
+void *kmem_buckets_valloc(struct kmem_buckets *buckets, size_t size, gfp_t gfp)
+	QUARRY_API_CHECK(kmem_buckets_valloc) QUARRY_MALLOC QUARRY_ALLOC_SIZE(2);
+/* As kmem_cache_destroy for each of them. NULL is ignored. */
+void kmem_buckets_destroy(struct kmem_buckets *buckets) QUARRY_API(kmem_buckets_destroy);
 
 /*
  * ---- sheaves: objects taken beforehand ----

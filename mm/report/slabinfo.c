@@ -7,6 +7,8 @@
  *   objperslab, pagesperslab     of the preferred shape; under pressure slabs may be smaller
  *   limit, batchcount            capacity and batch of a CPU's stock; sharedfactor, sharedavail: 0
  *   active_slabs   slabs with an object taken
+ *
+ * Names of creators that share a cache follow, a comment line each.
  */
 #include <quarry/report.h>
 
@@ -15,6 +17,7 @@
 
 void quarry_report_slabinfo(quarry_write_fn write, void *ctx)
 {
+	char alias[QUARRY_CACHE_NAME_MAX + 1], of[QUARRY_CACHE_NAME_MAX + 1];
 	struct slab_info info;
 
 	mm_print(write, ctx, "slabinfo - version: 2.1\n");
@@ -28,4 +31,6 @@ void quarry_report_slabinfo(quarry_write_fn write, void *ctx)
 			 info.stock_cap, info.stock_batch, 0u, info.slabs - info.empty_slabs,
 			 info.slabs, 0ul);
 	}
+	for (unsigned n = 0; slab_alias(n, alias, of); n++)
+		mm_print(write, ctx, "# alias %s = %s\n", alias, of);
 }

@@ -121,6 +121,7 @@ struct kmem_cache {
 	struct quarry_list link; /* of all caches, ascending by id */
 	uint32_t id;
 	uint32_t max_empty; /* empty slabs kept on a node */
+	uint32_t users;	    /* creators that share it; under registry.lock */
 	bool builtin;	    /* not created by a caller: cannot be destroyed */
 	bool stocked;	    /* its CPUs were given stocks */
 	/* Object i of a slab is bit i * stride + shift (mod 64) of its word: the order in which a

@@ -122,6 +122,10 @@ struct slab_info {
 /* Describe the first cache whose id is above *cursor (start with 0) and advance. Return: false
  * after the last. */
 bool slab_info_next(uint32_t *cursor, struct slab_info *info) QUARRY_INT(slab_info_next);
+/* Look-alikes share a cache from now on, or do not. */
+void slab_set_merging(bool merge) QUARRY_INT(slab_set_merging);
+/* The n-th alias, and the name of the cache that it stands for. Return: false: there are fewer. */
+bool slab_alias(unsigned n, char *alias, char *of) QUARRY_INT(slab_alias);
 /* Validator: return the number of broken invariants, each reported. */
 unsigned long slab_check(void) QUARRY_INT(slab_check);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slab_cache.c: creating and destroying caches, giving memory back, CPUs coming and going.
+ * slab_cache.c: the list of caches, setting one up, giving memory back, CPUs coming and going.
  *
  * Bootstrap. A cache is an object of cache_cache, a stock an object of a stock cache; those are
  * static and have no stocks themselves, so nothing here needs what it is about to make.
@@ -14,7 +14,7 @@
  *          one stock is emptied, or a few slabs are unlisted. Node locks (4) are taken inside, and
  *          the page allocator's (5) where a stock's slabs become empty. No request for pages is
  *          made under it.
- * Start at kmem_cache_create_args, kmem_cache_destroy.
+ * Start at cache_setup, slab_drain.
  */
 #include "mm/slab/slab_cache.h"
 
@@ -26,7 +26,8 @@
 #include "mm/slab/slab_debug.h"
 
 struct cache_registry registry QUARRY_STATE;
-static struct kmem_cache cache_cache QUARRY_STATE;
+struct kmem_cache cache_cache QUARRY_STATE;
+struct kmem_cache alias_cache QUARRY_STATE;
 
 /* Empty slabs that a node keeps, so that a caller at a slab's edge does not fetch and return
  * pages each time. */
@@ -56,7 +57,7 @@ struct kmem_cache *cache_after(uint32_t id)
 	return NULL;
 }
 
-static void copy_name(char *to, const char *name)
+void cache_copy_name(char *to, const char *name)
 {
 	unsigned i = 0;
 
@@ -92,7 +93,7 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 {
 	__builtin_memset(cache, 0, sizeof(*cache));
 	cpu_cache_none(cache);
-	copy_name(cache->name, name);
+	cache_copy_name(cache->name, name);
 	cache->object_size = size;
 	cache->align = align;
 	cache->size = (uint32_t)align_up(slab_debug_size(size, flags), align);
@@ -117,6 +118,7 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 
 	MM_ASSERT(cache->shape[0].objects >= 1 && cache->shape[1].objects >= 1);
 	MM_ASSERT((unsigned)cache->stride * cache->stride_inverse % 64 == 1);
+	cache->users = 1;
 	cache->id = registry.last_id + 1;
 	__atomic_store_n(&registry.last_id, cache->id, __ATOMIC_RELAXED);
 	list_add_tail(&cache->link, &registry.caches);
@@ -128,11 +130,15 @@ void registry_init(void)
 	__builtin_memset(&registry, 0, sizeof(registry));
 	rcu_slab_init();
 	list_init(&registry.caches);
+	list_init(&registry.aliases);
 	cpu_cache_init();
 	cache_setup(&cache_cache, "kmem_cache", sizeof(struct kmem_cache), QUARRY_CACHE_LINE, 0,
 		    NULL);
 	cache_cache.builtin = true;
 	cache_cache.stock_cap = 0;
+	cache_setup(&alias_cache, "cache_alias", sizeof(struct cache_alias), 8, 0, NULL);
+	alias_cache.builtin = true;
+	alias_cache.stock_cap = 0;
 	for (unsigned i = 0; i < STOCK_SIZES; i++) {
 		char name[QUARRY_CACHE_NAME_MAX + 1];
 
@@ -142,70 +148,6 @@ void registry_init(void)
 		stock_caches[i].builtin = true;
 		stock_caches[i].stock_cap = 0;
 	}
-}
-
-/* ---- creating ---- */
-
-/* Alignment of a cache's objects. A small object of SLAB_HWCACHE_ALIGN gets the fraction of a
- * line that holds it. */
-static uint32_t object_align(uint32_t size, uint32_t align, slab_flags_t flags)
-{
-	uint32_t line = flags & SLAB_HWCACHE_ALIGN ? (uint32_t)QUARRY_CACHE_LINE : 0;
-
-	while (line > ARCH_SLAB_MINALIGN && size <= line / 2)
-		line /= 2;
-	return (uint32_t)max_u64(max_u64(align, line), ARCH_SLAB_MINALIGN);
-}
-
-static bool arguments_ok(const char *name, unsigned size, const struct kmem_cache_args *args,
-			 slab_flags_t flags)
-{
-	if (!name || !name[0] || size == 0 || size > QUARRY_CACHE_MAX_SIZE)
-		return false;
-	if (flags & ~QUARRY_SLAB_FLAGS)
-		return false;
-	if ((flags & SLAB_CACHE_DMA) && (flags & SLAB_CACHE_DMA32))
-		return false;
-	if (args->align && !is_power_of_2(args->align))
-		return false;
-	return align_up(size, object_align(size, args->align, flags)) <= QUARRY_CACHE_MAX_SIZE;
-}
-
-struct kmem_cache *kmem_cache_create_args(const char *name, unsigned size,
-					  const struct kmem_cache_args *args, slab_flags_t flags)
-{
-	static const struct kmem_cache_args none;
-	struct kmem_cache *cache = NULL;
-
-	if (!args)
-		args = &none;
-	if (!arguments_ok(name, size, args, flags))
-		mm_report(CACHE_ARGUMENT, "kmem_cache_create", name, size, flags);
-	else if (!fault_here(FAULT_CACHE))
-		cache = slab_alloc(&cache_cache, GFP_KERNEL, "kmem_cache_create",
-				   (uintptr_t)__builtin_return_address(0));
-	if (!cache) {
-		if (flags & SLAB_PANIC)
-			quarry_os_panic("a cache with SLAB_PANIC could not be created");
-		return NULL;
-	}
-	uint32_t align = object_align(size, args->align, flags);
-
-	cache_setup(cache, name, size, align, slab_debug_flags(name, size, align, flags),
-		    args->ctor);
-	if (args->useroffset <= size && args->usersize <= size - args->useroffset) {
-		cache->useroffset = args->useroffset;
-		cache->usersize = args->usersize;
-	} else {
-		mm_report(CACHE_ARGUMENT, "kmem_cache_create", cache, args->useroffset,
-			  args->usersize);
-	}
-	return cache;
-}
-
-unsigned kmem_cache_size(const struct kmem_cache *cache)
-{
-	return cache->object_size;
 }
 
 /* ---- giving back ---- */
@@ -290,8 +232,7 @@ static bool may_shrink(const struct kmem_cache *cache)
 	return !(cache->flags & SLAB_TYPESAFE_BY_RCU) || rcu_slab_on();
 }
 
-/* Give the pages of all empty slabs back. Return: slabs that remain. */
-static unsigned long shrink(struct kmem_cache *cache)
+unsigned long cache_shrink(struct kmem_cache *cache)
 {
 	for (;;) {
 		uint32_t chain = 0;
@@ -344,46 +285,7 @@ int kmem_cache_shrink(struct kmem_cache *cache)
 {
 	if (__atomic_load_n(&cache->stocked, __ATOMIC_RELAXED))
 		cache_drain(cache);
-	return !may_shrink(cache) || shrink(cache) != 0;
-}
-
-/* Is it a cache that a caller created and did not destroy? Looks at nothing that `cache` points
- * to. */
-static bool is_live_cache(const struct kmem_cache *cache)
-{
-	unsigned long irq = mm_lock(&registry.lock);
-	bool found = false;
-
-	for_each_cache(listed) found |= listed == cache && !listed->builtin;
-	mm_unlock(&registry.lock, irq);
-	return found;
-}
-
-void kmem_cache_destroy(struct kmem_cache *cache)
-{
-	if (!cache)
-		return;
-	if (!is_live_cache(cache)) {
-		mm_report(CACHE_ARGUMENT, "kmem_cache_destroy", cache, 0, 0);
-		return;
-	}
-	if (__atomic_load_n(&cache->stocked, __ATOMIC_RELAXED))
-		cache_drain(cache);
-
-	unsigned long live = partial_taken(cache);
-
-	if (live) {
-		mm_report(CACHE_BUSY, "kmem_cache_destroy", cache, live, cache->name);
-		return;
-	}
-	unsigned long irq = mm_lock(&registry.lock);
-
-	list_del(&cache->link);
-	mm_unlock(&registry.lock, irq);
-	shrink(cache);
-	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
-		cpu_cache_stop(cache, cpu);
-	slab_free(&cache_cache, cache);
+	return !may_shrink(cache) || cache_shrink(cache) != 0;
 }
 
 /* ---- CPUs ---- */

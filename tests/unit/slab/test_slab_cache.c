@@ -344,6 +344,72 @@ static void g140_typesafe_pages_wait_for_readers(void **state)
 	mock_stop();
 }
 
+/* Look-alikes share a cache where that is wanted; who must not or does not want to is alone. (G140,
+ * API 2.3) */
+static void g140_look_alikes_share(void **state)
+{
+	char alias[QUARRY_CACHE_NAME_MAX + 1], of[QUARRY_CACHE_NAME_MAX + 1];
+	struct slab_info info;
+
+	(void)state;
+	mock_start(&(struct mock_config){.extra = {.merge_caches = true, .slab_debug = "Z,dbg"}});
+	struct kmem_cache *first = new_cache("first", 72, 0);
+	struct kmem_cache *same = new_cache("same", 72, 0);
+	struct kmem_cache *less = new_cache("less", 66, SLAB_PANIC);
+
+	assert_ptr_equal(first, same);
+	assert_ptr_equal(first, less);
+	struct kmem_cache *alone[] = {
+		new_cache("no", 72, SLAB_NO_MERGE),
+		new_cache("other size", 80, 0),
+		new_cache("stable", 72, SLAB_TYPESAFE_BY_RCU),
+		new_cache("inodes", 72, SLAB_RECLAIM_ACCOUNT),
+		new_cache("counted", 72, SLAB_ACCOUNT),
+		new_cache("dma", 72, SLAB_CACHE_DMA),
+		new_cache("dbg", 72, 0),
+		kmem_cache_create("ctor", 72, 8, 0, construct),
+		kmem_cache_create_usercopy("user", 72, 8, 0, 0, 8, NULL),
+	};
+	enum { N = sizeof(alone) / sizeof(alone[0]) };
+
+	for (unsigned i = 0; i < N; i++) {
+		assert_ptr_not_equal(alone[i], first);
+		for (unsigned j = 0; j < i; j++)
+			assert_ptr_not_equal(alone[i], alone[j]);
+	}
+	assert_true(slab_alias(0, alias, of));
+	assert_string_equal(alias, "same");
+	assert_string_equal(of, "first");
+	assert_true(slab_alias(1, alias, of));
+	assert_string_equal(alias, "less");
+	assert_false(slab_alias(2, alias, of));
+	assert_false(find_info("same", &info));
+	/* It goes with the last of them. */
+	void *p = kmem_cache_alloc(less, GFP_KERNEL);
+
+	kmem_cache_destroy(first);
+	kmem_cache_destroy(less);
+	assert_false(slab_alias(0, alias, of));
+	assert_int_equal(active_of("first"), 1);
+	mock_expect_report(QUARRY_RULE_CACHE_BUSY, 1);
+	kmem_cache_destroy(same);
+	kmem_cache_free(same, p);
+	kmem_cache_destroy(same);
+	assert_false(find_info("first", &info));
+	mock_expect_report(QUARRY_RULE_CACHE_ARGUMENT, 1);
+	kmem_cache_destroy(same);
+	for (unsigned i = 0; i < N; i++)
+		kmem_cache_destroy(alone[i]);
+	/* Without memory for the name it is alone. */
+	first = new_cache("first", 72, 0);
+	mock_fail_site(FAULT_OBJECT, 1, false);
+	same = new_cache("same", 72, 0);
+	assert_ptr_not_equal(first, same);
+	kmem_cache_destroy(first);
+	kmem_cache_destroy(same);
+	mock_stop();
+}
+
 /* A wrong cache is reported at once, and the object stays where it was. (G147, H40) */
 static void g147_wrong_cache(void **state)
 {
@@ -648,6 +714,7 @@ int main(void)
 		cmocka_unit_test(g140_flags),
 		cmocka_unit_test(g020_reclaimable),
 		cmocka_unit_test(g140_typesafe),
+		cmocka_unit_test(g140_look_alikes_share),
 		cmocka_unit_test(g140_typesafe_pages_wait_for_readers),
 		cmocka_unit_test(g147_wrong_cache),
 		cmocka_unit_test(g148_kfree_of_cache_object),
