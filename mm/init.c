@@ -103,23 +103,24 @@ static void use_span(unsigned node, unsigned long first, unsigned long end, enum
 	}
 }
 
-/* The nodes that are to be movable as a whole, if that leaves one. */
-static uint64_t movable_nodes(const struct quarry_params *params, const uint64_t *pages)
+/* Pages of a node of `pages` pages that ZONE_MOVABLE is to have. */
+static uint64_t movable_pages(const struct quarry_params *params, unsigned node, uint64_t pages)
 {
-	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++)
-		if (pages[node] && !(params->movable_nodes >> node & 1))
-			return params->movable_nodes;
-	mm_report(BAD_ARGUMENT, "quarry_init: movable_nodes", NULL, params->movable_nodes, 0);
-	return 0;
+	uint64_t want = params->movable_bytes ? params->movable_bytes >> PAGE_SHIFT
+					      : pages / 100 * min_u64(params->movable_percent, 100);
+
+	if (params->movable_percent >= 100 || params->movable_nodes >> node & 1)
+		want = pages;
+	return min_u64(want, pages);
 }
 
-/* Pages of a node that ZONE_MOVABLE is to have. */
-static uint64_t movable_pages(const struct quarry_params *params, uint64_t pages, bool whole)
+/* Is memory left below ZONE_MOVABLE for everybody else? */
+static bool movable_leaves_some(const struct quarry_params *params, const uint64_t *pages)
 {
-	if (whole)
-		return pages;
-	return params->movable_bytes ? params->movable_bytes >> PAGE_SHIFT
-				     : pages / 100 * min_u64(params->movable_percent, 100);
+	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++)
+		if (pages[node] - movable_pages(params, node, pages[node]) >= MAX_ORDER_NR_PAGES)
+			return true;
+	return false;
 }
 
 /* Frame from which each node's top `movable` pages reach, a multiple of the largest block. */
@@ -132,13 +133,17 @@ static void place_movable(const struct quarry_params *params)
 		boot.movable_start[node] = ~0ul;
 	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);)
 		pages[span_node(&span)] += span.end_pfn - span.start_pfn;
-	uint64_t whole = params->movable_nodes ? movable_nodes(params, pages) : 0;
+	if (!params->movable_bytes && !params->movable_percent && !params->movable_nodes)
+		return;
+	if (!movable_leaves_some(params, pages)) {
+		mm_report(BAD_ARGUMENT, "quarry_init: movable_*", NULL, params->movable_bytes,
+			  params->movable_nodes);
+		return;
+	}
 	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++) {
-		uint64_t want = movable_pages(params, pages[node], whole >> node & 1);
+		uint64_t want = movable_pages(params, node, pages[node]);
 		/* From here on, pages[] counts what stays below ZONE_MOVABLE. */
-		pages[node] -= min_u64(want, pages[node]);
-		if (!want)
-			pages[node] = UINT64_MAX;
+		pages[node] = want ? pages[node] - want : UINT64_MAX;
 	}
 	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);) {
 		unsigned node = span_node(&span);

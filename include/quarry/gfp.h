@@ -17,6 +17,7 @@
 #include <quarry/gfp_types.h>
 #include <quarry/mm_types.h>
 #include <quarry/mmzone.h>
+#include <quarry/pfn.h>
 
 QUARRY_BEGIN_DECLS
 
@@ -69,12 +70,15 @@ static QUARRY_ALWAYS_INLINE bool gfpflags_allow_spinning(gfp_t gfp)
 }
 
 /* alloc_pages() for a mask that is known at run time only; and for one that was looked at at
- * compile time: no rare bits, and it may / may not sleep. */
+ * compile time: no rare bits, and it may / may not sleep; or it may, and __GFP_ZERO is the only
+ * rare bit. */
 struct page *quarry_alloc_pages(gfp_t gfp, unsigned order) QUARRY_API_CHECK(alloc_pages);
 struct page *quarry_alloc_pages_sleeping(gfp_t gfp, unsigned order)
 	QUARRY_API_CHECK(alloc_pages_sleeping);
 struct page *quarry_alloc_pages_atomic(gfp_t gfp, unsigned order)
 	QUARRY_API_CHECK(alloc_pages_atomic);
+struct page *quarry_alloc_pages_zeroed(gfp_t gfp, unsigned order)
+	QUARRY_API_CHECK(alloc_pages_zeroed);
 /* Bits that leave something to do when a block was found, and bits that must not be there. */
 #define QUARRY_PAGE_GFP_RARE                                                                       \
 	(__GFP_ZERO | __GFP_COMP | __GFP_THISNODE | __GFP_MOVABLE | ~__GFP_BITS_MASK)
@@ -82,8 +86,12 @@ struct page *quarry_alloc_pages_atomic(gfp_t gfp, unsigned order)
 /* Request a block. Return: its first page with reference count 1, or NULL. (G4) */
 static QUARRY_ALWAYS_INLINE QUARRY_MUST_CHECK struct page *alloc_pages(gfp_t gfp, unsigned order)
 {
-	if (!__builtin_constant_p(gfp) || (gfp & QUARRY_PAGE_GFP_RARE) != (QUARRY_FORCE gfp_t)0)
+	if (!__builtin_constant_p(gfp) ||
+	    (gfp & QUARRY_PAGE_GFP_RARE & ~__GFP_ZERO) != (QUARRY_FORCE gfp_t)0)
 		return quarry_alloc_pages(gfp, order);
+	if ((gfp & __GFP_ZERO) != (QUARRY_FORCE gfp_t)0)
+		return gfpflags_allow_blocking(gfp) ? quarry_alloc_pages_zeroed(gfp, order)
+						    : quarry_alloc_pages(gfp, order);
 	return gfpflags_allow_blocking(gfp) ? quarry_alloc_pages_sleeping(gfp, order)
 					    : quarry_alloc_pages_atomic(gfp, order);
 }
@@ -113,8 +121,17 @@ static QUARRY_ALWAYS_INLINE void __free_pages(struct page *page, unsigned order)
 
 /* The same by kernel virtual address; 0 is failure and is ignored by the free side. HIGHMEM is
  * stripped. (G8) */
-unsigned long __get_free_pages(gfp_t gfp, unsigned order) QUARRY_API_CHECK(__get_free_pages);
-unsigned long get_zeroed_page(gfp_t gfp) QUARRY_API_CHECK(get_zeroed_page);
+static QUARRY_ALWAYS_INLINE QUARRY_MUST_CHECK unsigned long __get_free_pages(gfp_t gfp,
+									     unsigned order)
+{
+	struct page *head = alloc_pages(gfp & ~__GFP_HIGHMEM, order);
+
+	return head ? (unsigned long)page_address(head) : 0;
+}
+static QUARRY_ALWAYS_INLINE QUARRY_MUST_CHECK unsigned long get_zeroed_page(gfp_t gfp)
+{
+	return __get_free_pages(gfp | __GFP_ZERO, 0);
+}
 #define __get_free_page(gfp) __get_free_pages((gfp), 0)
 #define __get_dma_pages(gfp, order) __get_free_pages((gfp) | __GFP_DMA, (order))
 void free_pages(unsigned long address, unsigned order) QUARRY_API(free_pages);
@@ -187,8 +204,9 @@ void free_contig_range(unsigned long pfn, unsigned long nr) QUARRY_API(free_cont
  * for a device's fixed buffer, a second kernel, a bad frame. They may lie in several zones and may
  * never have been handed out. Each becomes a single page with one reference.
  * Movable pages go out of the way, as for alloc_contig_range().
- * Context: task, may sleep. Return: 0; -EBUSY: a frame is in use, -ENOMEM: no room to move pages
- * to, nothing was taken; -EINVAL: not our memory (reported).
+ * Context: task, may sleep. Return: 0; -EBUSY: a frame is in use, or its pageblock (2 MiB) is of
+ * several zones, -ENOMEM: no room to move pages to: nothing was taken; -EINVAL: not our memory
+ * (reported).
  */
 int quarry_claim(phys_addr_t base, uint64_t size) QUARRY_API_CHECK(claim);
 /* Give claimed memory back, all of it or a part. If a frame of it is no single page in use, that is

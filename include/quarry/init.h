@@ -63,11 +63,11 @@ struct quarry_params {
 
 	/* ZONE_MOVABLE: this many bytes at the top of each node, or this percentage of it; 0 none.
 	 * Only requests for movable pages are served from it, so that whole ranges can be taken out
-	 * of use (quarry_remove_memory) or made huge blocks as long as their owners move them. */
+	 * of use (quarry_remove_memory) or made huge blocks as long as their owners move them.
+	 * If nothing is left for the others, all three settings are reported and ignored. */
 	uint64_t movable_bytes;
 	unsigned movable_percent;
-	/* Bit n: all of node n is ZONE_MOVABLE, from the first multiple of the largest block on. At
-	 * least one node with memory must be left; else the set is reported and ignored. */
+	/* Bit n: all of node n is ZONE_MOVABLE, from the first multiple of the largest block on. */
 	uint64_t movable_nodes;
 
 	/* Distances between nodes, row by row, nr_nodes * nr_nodes, as ACPI's SLIT has them (10 is
@@ -156,7 +156,8 @@ int quarry_add_memory(phys_addr_t base, uint64_t size) QUARRY_API(add_memory);
  * Take memory out of use: all whole pages inside [base, base + size). It is then as if the map had
  * announced it as QUARRY_MEM_LATER: its contents are the caller's, and quarry_add_memory() brings
  * it back. Works for every range of which nothing is in use but movable pages, which are moved
- * (quarry/migrate.h); ZONE_MOVABLE is where that is so.
+ * (quarry/migrate.h); ZONE_MOVABLE is where that is so. A pageblock (2 MiB) that zones share counts
+ * as in use.
  * Context: as quarry_add_memory(), may wait. Return: 0; -EBUSY: a page is in use, -ENOMEM: no room
  * to move pages to, nothing was removed; -EINVAL: not our memory, or no whole page (reported).
  */

@@ -11,9 +11,9 @@
 QUARRY_BEGIN_DECLS
 
 struct quarry_tunables {
-	/* KiB that all zones together try to keep free for requests that cannot wait; 0: sqrt(16 *
-	 * lowmem KiB), between
-	 * 128 KiB and 256 MiB. */
+	/* KiB that all zones together try to keep free for requests that cannot wait; more than
+	 * half of the memory outside ZONE_MOVABLE counts as half. 0: sqrt(16 * that memory in KiB),
+	 * between 128 KiB and 256 MiB, at most 1/16 of it. */
 	unsigned long min_free_kbytes;
 	/* Distance between the min, low and high marks in 1/10000 of a zone; 1..3000. Default 10.
 	 * */
@@ -24,8 +24,8 @@ struct quarry_tunables {
 	/* Of the zones above, one page in this many is kept in the zone for requests that need it;
 	 * 0: none. Defaults 256, 256, 32, 0. */
 	unsigned lowmem_reserve_ratio[MAX_NR_ZONES];
-	/* CPUs together park at most 1/this of a zone in single pages; 0: the built-in rule; else
-	 * at least 8. */
+	/* CPUs together park at most 1/this of a zone in single pages of each mobility; 0: the
+	 * built-in rule, 64; else at least 8. A stock holds 4224 pages at most in any case. */
 	unsigned percpu_pagelist_high_fraction;
 	/* A request for a large block compacts a zone only if the extfrag index of its order is
 	 * above this, in thousandths: below, want of memory is what it fails of. 0..1000, default

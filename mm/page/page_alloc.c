@@ -129,9 +129,11 @@ static QUARRY_ALWAYS_INLINE struct page *take(gfp_t gfp, unsigned order, gfp_t a
 	if (unlikely(!head))
 		return take_slow(NUMA_NO_NODE, gfp, order, "alloc_pages", CALLER());
 	page_hand_out(head);
-	if (unlikely(gfp_has(asked, QUARRY_PAGE_GFP_RARE)))
+	if (unlikely(gfp_has(asked, QUARRY_PAGE_GFP_RARE & ~__GFP_ZERO)))
 		return finish_checked(head, gfp, order, CALLER());
 	arch_mem_unpoison(page_address(head), PAGE_SIZE << order);
+	if (gfp_has(asked, __GFP_ZERO))
+		zero_block(head, order);
 	return head;
 }
 
@@ -142,6 +144,10 @@ struct page *quarry_alloc_pages(gfp_t gfp, unsigned order)
 struct page *quarry_alloc_pages_sleeping(gfp_t gfp, unsigned order)
 {
 	return take(gfp, order, __GFP_DIRECT_RECLAIM);
+}
+struct page *quarry_alloc_pages_zeroed(gfp_t gfp, unsigned order)
+{
+	return take(gfp, order, __GFP_DIRECT_RECLAIM | __GFP_ZERO);
 }
 struct page *quarry_alloc_pages_atomic(gfp_t gfp, unsigned order)
 {
@@ -159,18 +165,6 @@ struct page *quarry_alloc_pages_node(int node, gfp_t gfp, unsigned order)
 	if (injected_failure(gfp, order, "alloc_pages_node", CALLER()))
 		return NULL;
 	return take_slow(node, gfp, order, "alloc_pages_node", CALLER());
-}
-
-unsigned long __get_free_pages(gfp_t gfp, unsigned order)
-{
-	struct page *head = alloc_pages(gfp & ~__GFP_HIGHMEM, order);
-
-	return head ? (unsigned long)page_address(head) : 0;
-}
-
-unsigned long get_zeroed_page(gfp_t gfp)
-{
-	return __get_free_pages(gfp | __GFP_ZERO, 0);
 }
 
 /* ---- giving back ---- */

@@ -140,6 +140,19 @@ bool watermarks_tune(const struct quarry_tunables *new)
 	return true;
 }
 
+/* Pages that all zones together try to keep free. */
+static uint64_t free_target(unsigned long lowmem)
+{
+	uint64_t kib = tunables.min_free_kbytes;
+
+	if (kib)
+		return min_u64(kib >> (PAGE_SHIFT - 10), lowmem / 2);
+	kib = square_root(16 * ((uint64_t)lowmem << (PAGE_SHIFT - 10)));
+	kib = min_u64(max_u64(kib, TARGET_MIN_KIB), TARGET_MAX_KIB);
+	/* A machine smaller than the lower bound keeps at most 1/16 of itself. */
+	return min_u64(kib >> (PAGE_SHIFT - 10), lowmem / 16);
+}
+
 void watermarks_update(void)
 {
 	unsigned long lowmem = 0;
@@ -148,13 +161,7 @@ void watermarks_update(void)
 		if (zone->type != ZONE_MOVABLE)
 			lowmem += zone_managed(zone);
 
-	uint64_t target_kib = square_root(16 * ((uint64_t)lowmem << (PAGE_SHIFT - 10)));
-	target_kib = min_u64(max_u64(target_kib, TARGET_MIN_KIB), TARGET_MAX_KIB);
-	if (tunables.min_free_kbytes)
-		target_kib = tunables.min_free_kbytes;
-	uint64_t target = target_kib >> (PAGE_SHIFT - 10);
-	/* A machine smaller than the target's lower bound keeps at most 1/16 of itself. */
-	target = min_u64(target, lowmem / 16);
+	uint64_t target = free_target(lowmem);
 
 	for_every_populated_zone (zone) {
 		unsigned long irq = zone_lock(zone);

@@ -7,7 +7,8 @@
  * page comes from the zone foretold or not at all. A larger block may be missing though there are
  * pages enough, so of it only this is said: it never takes a zone below the floor.
  *
- *   target  min_free_kbytes or sqrt(16 * lowmem KiB), 128 KiB to 256 MiB, at most lowmem / 16
+ *   target  min_free_kbytes, at most lowmem / 2; or, if that is 0, sqrt(16 * lowmem KiB), 128 KiB
+ *           to 256 MiB, at most lowmem / 16
  *   min     target * managed / lowmem; movable zone: managed / 1024, 32 to 128 pages
  *   low     min + max(min / 4, managed * scale / 10000)
  *   floor   low at first; then min, less a half with __GFP_HIGH, less three quarters of that if it
@@ -51,8 +52,10 @@ static unsigned long min_mark(const struct zone *zone, const struct quarry_tunab
 	for (unsigned i = 0; i < NR_ZONES; i++)
 		lowmem += zones[i].type == ZONE_MOVABLE ? 0 : zones[i].managed;
 	unsigned long kib = clamp(isqrt(16 * lowmem * 4), 128, 262144);
-	unsigned long target = (tunables->min_free_kbytes ? tunables->min_free_kbytes : kib) / 4;
-	return lowmem ? clamp(target, 0, lowmem / 16) * zone->managed / lowmem : 0;
+	unsigned long target = clamp(kib / 4, 0, lowmem / 16);
+	if (tunables->min_free_kbytes)
+		target = clamp(tunables->min_free_kbytes / 4, 0, lowmem / 2);
+	return lowmem ? target * zone->managed / lowmem : 0;
 }
 
 static unsigned long low_mark(const struct zone *zone, const struct quarry_tunables *tunables)

@@ -42,10 +42,24 @@ static void sizes(void **state)
 	assert_int_equal(present(1, ZONE_MOVABLE), all);
 	assert_int_equal(present(1, ZONE_NORMAL), 0);
 	mock_stop();
-	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 1);
-	start((struct quarry_params){.movable_nodes = ~0ull});
-	assert_int_equal(present(0, ZONE_MOVABLE) + present(1, ZONE_MOVABLE), 0);
-	mock_stop();
+}
+
+/* A setting that would leave nothing for everybody else. */
+static void all_of_it_is_refused(void **state)
+{
+	static const struct quarry_params bad[] = {
+		{.movable_nodes = ~0ull},      {.movable_bytes = 64 * MOCK_MIB},
+		{.movable_bytes = UINT64_MAX}, {.movable_percent = 100},
+		{.movable_percent = 1000},     {.movable_nodes = 1, .movable_bytes = 63 * MOCK_MIB},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 1);
+		start(bad[i]);
+		assert_int_equal(present(0, ZONE_MOVABLE) + present(1, ZONE_MOVABLE), 0);
+		mock_stop();
+	}
 }
 
 /* Whatever asks, and however memory runs out: all that lies in ZONE_MOVABLE was asked for as
@@ -104,6 +118,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		page_test(sizes),
+		page_test(all_of_it_is_refused),
 		page_test(only_movable_pages_get_in),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

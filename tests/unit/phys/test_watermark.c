@@ -265,6 +265,15 @@ static void tunables_take_effect_at_once(void **state)
 	assert_int_equal(zone->mark[MARK_MIN], 1024);
 	assert_int_equal(zone->mark[MARK_LOW], 1024 + 655);
 	assert_int_equal(zone->mark[MARK_HIGH], 1024 + 2 * 655);
+	/* What the owner asks for is not cut down to what would be the default's limit. */
+	tunables.min_free_kbytes = 32768;
+	assert_int_equal(quarry_set_tunables(&tunables), 0);
+	assert_int_equal(zone->mark[MARK_MIN], 8192);
+	tunables.min_free_kbytes = 1ul << 40;
+	assert_int_equal(quarry_set_tunables(&tunables), 0);
+	assert_int_equal(zone->mark[MARK_MIN], 65536 / 2);
+	tunables.min_free_kbytes = 4096;
+	assert_int_equal(quarry_set_tunables(&tunables), 0);
 
 	/* Nothing changes if one value is bad. */
 	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 2);
