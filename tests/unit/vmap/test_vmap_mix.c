@@ -440,6 +440,26 @@ static void g128_the_first_try_is_gentle(void **state)
 	mock_stop();
 }
 
+/* Where it is scattered, its address is not one of the direct map, and says so; its pages are found
+ * one by one. */
+static void g132_scattered_memory_says_so(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	unsigned long kept = fragment_memory(pressure.held, COUNT(pressure.held));
+	char *p = kvmalloc(64 * MOCK_KIB, GFP_KERNEL);
+
+	assert_true(is_vmalloc_addr(p));
+	for (unsigned long at = 0; at < 64 * MOCK_KIB; at += PAGE_SIZE) {
+		assert_false(virt_addr_valid(p + at));
+		assert_int_equal(page_to_phys(vmalloc_to_page(p + at)),
+				 mock_translate(va_of(p + at)));
+	}
+	kvfree(p);
+	release_memory(pressure.held, kept);
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +469,7 @@ int main(void)
 		cmocka_unit_test(d007_the_mask_governs_page_tables),
 		cmocka_unit_test(d006_kvmalloc_falls_back_by_size_and_mask),
 		cmocka_unit_test(g128_the_first_try_is_gentle),
+		cmocka_unit_test(g132_scattered_memory_says_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
