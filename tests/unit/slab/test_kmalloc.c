@@ -126,11 +126,74 @@ static void g109_array_overflow(void **state)
 	assert_null(kcalloc(SIZE_MAX / 2, 3, GFP_KERNEL));
 	assert_null(kmalloc_array_node(SIZE_MAX / 2, 3, GFP_KERNEL, 0));
 	assert_int_equal(mock_fault_passes(-1), passes);
+	mock_stop();
+}
 
-	unsigned char *p = kcalloc(7, 9, GFP_KERNEL);
+/* Dirty memory comes back zero. (G110) */
+static void g110_kcalloc_zeroes(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	for (unsigned n = 1; n < 200; n += 9) {
+		unsigned char *p = kmalloc(run_time(n * 9), GFP_KERNEL);
 
-	assert_true(all_bytes(p, 0, 63));
-	kfree(p);
+		memset(p, 0xaa, n * 9);
+		kfree(p);
+		p = kcalloc(run_time(n), 9, GFP_KERNEL);
+		assert_true(all_bytes(p, 0, n * 9));
+		kfree(p);
+	}
+	mock_stop();
+}
+
+/* Zeroing works in every family, but for caches with a constructor. (G108) */
+static void g108_zeroing_in_every_family(void **state)
+{
+	(void)state;
+	mock_start(&(struct mock_config){.dirty_memory = true});
+	struct kmem_cache *cache = kmem_cache_create("t", 500, NULL, 0);
+	unsigned char *p[] = {kzalloc(500, GFP_KERNEL),
+			      kmalloc(run_time(500), GFP_KERNEL | __GFP_ZERO),
+			      kzalloc_node(500, GFP_KERNEL, 0),
+			      kcalloc(50, 10, GFP_KERNEL),
+			      kmem_cache_zalloc(cache, GFP_KERNEL),
+			      kvzalloc(500, GFP_KERNEL),
+			      vzalloc(500),
+			      (unsigned char *)get_zeroed_page(GFP_KERNEL),
+			      kmalloc(run_time(9000), GFP_KERNEL | __GFP_ZERO)};
+
+	for (unsigned i = 0; i < sizeof(p) / sizeof(p[0]); i++)
+		assert_true(all_bytes(p[i], 0, 500));
+	free_page((unsigned long)p[7]);
+	for (unsigned i = 0; i < sizeof(p) / sizeof(p[0]); i++)
+		if (i != 7)
+			kvfree(p[i]);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
+/* Ten thousand random sizes: the least alignment (G117), and the largest power of two that divides
+ * the size (G119). */
+static void g117_g119_alignment_of_random_sizes(void **state)
+{
+	uint64_t random = 5;
+
+	(void)state;
+	mock_start(NULL);
+	for (unsigned i = 0; i < 10000; i++) {
+		size_t size = 1 + mock_random(&random) % (i % 100 ? 1000 : 20000);
+		void *p = kmalloc(size, GFP_KERNEL);
+
+		assert_int_equal((uintptr_t)p % ARCH_KMALLOC_MINALIGN, 0);
+		assert_int_equal((uintptr_t)p % divisor(size), 0);
+		kfree(p);
+	}
+	void *a = kmalloc(96, GFP_KERNEL), *b = kmalloc(192, GFP_KERNEL);
+
+	assert_int_equal((uintptr_t)a % 32, 0);
+	assert_int_equal((uintptr_t)b % 64, 0);
+	kfree(a);
+	kfree(b);
 	mock_stop();
 }
 
@@ -558,7 +621,10 @@ int main(void)
 		cmocka_unit_test(g118_powers_of_two),
 		cmocka_unit_test(g009_kzalloc_is_all_zero),
 		cmocka_unit_test(g058_zone_bits),
+		cmocka_unit_test(g108_zeroing_in_every_family),
 		cmocka_unit_test(g109_array_overflow),
+		cmocka_unit_test(g110_kcalloc_zeroes),
+		cmocka_unit_test(g117_g119_alignment_of_random_sizes),
 		cmocka_unit_test(g114_largest_size),
 		cmocka_unit_test(g116_size_roundup),
 		cmocka_unit_test(constant_and_run_time_size_agree),

@@ -57,14 +57,29 @@ static void g111_sizes_saturate(void **state)
 	assert_int_equal(struct_size(p, item, run_time(SIZE_MAX / 4)), SIZE_MAX);
 	assert_int_equal(struct_size(p, item, run_time(10)), 44);
 	assert_int_equal(flex_array_size(p, item, run_time(SIZE_MAX / 2)), SIZE_MAX);
-	assert_int_equal(array_size(SIZE_MAX, 2), SIZE_MAX);
-	assert_int_equal(array_size(3, 5), 15);
-	assert_int_equal(array3_size((size_t)1 << 22, (size_t)1 << 22, (size_t)1 << 22), SIZE_MAX);
-	assert_int_equal(array3_size(2, 3, 4), 24);
+	mock_start(NULL);
+	assert_null(kmalloc(struct_size(p, item, run_time(SIZE_MAX / 4)),
+			    GFP_KERNEL | __GFP_NOWARN));
+	mock_stop();
 	assert_int_equal(size_add(SIZE_MAX, 1), SIZE_MAX);
 	assert_int_equal(size_sub(3, 5), SIZE_MAX);
 	assert_int_equal(size_sub(SIZE_MAX, 5), SIZE_MAX);
 	assert_int_equal(size_sub(5, 3), 2);
+}
+
+static void g112_array_size(void **state)
+{
+	(void)state;
+	assert_int_equal(array_size(SIZE_MAX, 2), SIZE_MAX);
+	assert_int_equal(array_size(3, 5), 15);
+	assert_int_equal(array_size(0, SIZE_MAX), 0);
+}
+
+static void g113_array3_size(void **state)
+{
+	(void)state;
+	assert_int_equal(array3_size((size_t)1 << 22, (size_t)1 << 22, (size_t)1 << 22), SIZE_MAX);
+	assert_int_equal(array3_size(2, 3, 4), 24);
 }
 
 /* Every pair of bytes against wide arithmetic. (H57) */
@@ -107,6 +122,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copies),
 		cmocka_unit_test(g111_sizes_saturate),
+		cmocka_unit_test(g112_array_size),
+		cmocka_unit_test(g113_array3_size),
 		cmocka_unit_test(h057_checked_arithmetic),
 		cmocka_unit_test(flexible_on_the_stack),
 	};
