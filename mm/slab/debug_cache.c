@@ -6,9 +6,9 @@
  * taken from its slabs is what callers have. Damage is looked for when an object is taken, when
  * it is freed, and by the validator, which sees all of them.
  *
- * Locking  the slab's node; the object itself is looked at without a lock: it is the caller's, or,
- *          just taken, ours. The validator holds the node while it looks at all its objects:
- *          long, but only here.
+ * Locking  the slab's node, also while an object is looked at, because neighbours share what lies
+ *          between them. The validator holds it while it looks at all objects: long, but only
+ *          here.
  * Start at debug_cache_alloc, debug_cache_free.
  */
 #include "mm/slab/debug_cache.h"
@@ -26,13 +26,18 @@ void *debug_cache_alloc(struct kmem_cache *cache, gfp_t gfp, int node, uintptr_t
 		object = partial_grow(cache, gfp, node);
 	if (!object && (node == NUMA_NO_NODE || !gfp_has(gfp, __GFP_THISNODE)))
 		object = partial_take_anywhere(cache);
-	if (object)
+	if (object) {
+		struct slab_node *owner = slab_node_of(cache, page_of_address(object));
+		unsigned long irq = mm_lock(&owner->lock);
+
 		slab_debug_take(cache, object, caller);
+		mm_unlock(&owner->lock, irq);
+	}
 	return object;
 }
 
-/* Is it an object in use? Else say what it is. */
-static bool in_use(struct kmem_cache *cache, void *object, uintptr_t caller)
+/* Guard an object in use as a free one. Else say what it is. Return: was it in use? */
+static bool retire(struct kmem_cache *cache, void *object, uintptr_t caller)
 {
 	struct page *head = slab_head(page_of_address(object));
 	const struct slab_shape *shape = slab_shape(cache, head);
@@ -43,22 +48,22 @@ static bool in_use(struct kmem_cache *cache, void *object, uintptr_t caller)
 	bool start = index != NO_OBJECT && index >= shape->slots - shape->objects;
 	bool used = start && !slab_is_free(cache, head, shape, index);
 
-	mm_unlock(&node->lock, irq);
-	if (!start)
+	if (used)
+		slab_debug_give(cache, object, caller);
+	else if (!start)
 		mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, "kfree", object,
 			     (unsigned long)cache->name, cache->size, caller);
 	else if (!used && mm_report_at(QUARRY_RULE_OBJECT_TWICE, "kfree", object,
 				       (unsigned long)cache->name, 0, caller))
 		slab_debug_log(cache, object);
+	mm_unlock(&node->lock, irq);
 	return used;
 }
 
 void debug_cache_free(struct kmem_cache *cache, void *object, uintptr_t caller)
 {
-	if (!in_use(cache, object, caller))
-		return;
-	slab_debug_give(cache, object, caller);
-	partial_give(cache, &object, 1);
+	if (retire(cache, object, caller))
+		partial_give(cache, &object, 1);
 }
 
 unsigned long debug_cache_check_slab(const struct kmem_cache *cache, struct page *head)

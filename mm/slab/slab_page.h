@@ -147,7 +147,8 @@ static QUARRY_ALWAYS_INLINE bool slab_has(const struct kmem_cache *cache, const 
  */
 static inline void object_poison(const struct kmem_cache *cache, void *object)
 {
-	if (cache->flags & SLAB_TYPESAFE_BY_RCU) /* readers may look at free objects */
+	/* Readers may look at free objects; debugged ones are marked under their lock. */
+	if (cache->flags & (SLAB_TYPESAFE_BY_RCU | QUARRY_SLAB_DEBUG_FLAGS))
 		return;
 	struct page *head = QUARRY_HARDENING ? NULL : slab_head(virt_to_page(object));
 
