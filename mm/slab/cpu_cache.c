@@ -2,9 +2,9 @@
 /*
  * cpu_cache.c: filling, emptying, making and ending the CPUs' stocks. Exclusion: cpu_cache.h.
  *
- * Sizes. A stock is one object of 64 to 512 bytes, and 64 more at hardening 1: a head of 15 bytes,
- * the table of places, cap pointers and a STOCK_END: for objects up to 256 bytes 61, to
- * 1 KiB 29, to 4 KiB 13, to 32 KiB 5; larger ones have no stocks.
+ * Sizes. A stock is one object of 64 to 1024 bytes, and 64 more at hardening 1: a head of 15 bytes,
+ * the table of places, cap pointers and a STOCK_END: for objects up to 128 bytes 125, to 256 bytes
+ * 69, which holds a bulk of 64, to 1 KiB 29, to 4 KiB 13, to 32 KiB 5; larger ones have no stocks.
  * Half of it moves at a time, the older half when it is emptied: what was freed last is warm.
  *
  * Stocks are made when a cache is first used, for all CPUs at once, because a free must not
@@ -35,7 +35,9 @@ uint32_t stock_cap_for(uint32_t size)
 {
 	if (size > 32768)
 		return 0;
-	return cap_of_bytes(stock_bytes(size <= 256 ? 3 : size <= 1024 ? 2 : size <= 4096 ? 1 : 0));
+	unsigned i = (size <= 128 ? 1u : 0) + (size <= 256) + (size <= 1024) + (size <= 4096);
+
+	return cap_of_bytes(stock_bytes(i));
 }
 
 static struct kmem_cache *cache_of_stock(uint32_t cap)
@@ -243,11 +245,35 @@ unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, 
 
 	if (n > have)
 		n = have;
-	for (unsigned i = 0; i < n; i++)
-		out[i] = stock->object[have - 1 - i];
+	/* In the order of the slots, so that a free of all of them finds them recorded so. */
+	__builtin_memcpy(out, &stock->object[have - n], n * sizeof(*out));
 	stock_set_count(stock, have - n);
 	stock_end(stock);
 	return n;
+}
+
+unsigned cpu_cache_push_back(struct kmem_cache *cache, unsigned cpu, void *const *object,
+			     unsigned n)
+{
+	struct object_stock *stock = stock_of(cache, cpu);
+	unsigned done = 0;
+
+	if (!stock_begin(stock))
+		return 0;
+	size_t have = stock_count(stock);
+
+	if (stock->epoch == __atomic_load_n(&cache->epoch, __ATOMIC_RELAXED)) {
+		void *const *record = &stock->object[have];
+
+		/* The record after the last is an end, which is no object. */
+		for (; done < n && record[done] == object[done]; done++) {
+			object_poison(cache, object[done]);
+			stock_set_place(stock, have + done, object[done]);
+		}
+		stock_set_count(stock, have + done);
+	}
+	stock_end(stock);
+	return done;
 }
 
 void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *object, unsigned n)

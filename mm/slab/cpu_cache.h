@@ -178,6 +178,10 @@ void cpu_cache_free_slow(struct kmem_cache *cache, void *object) QUARRY_INT(cpu_
 /* Take up to `n` objects at once / put `n` objects. Pinned. */
 unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, unsigned n)
 	QUARRY_INT(cpu_cache_pop_many);
+/* Put those of the `n` back that undo the last pops of this CPU, in cpu_cache_pop_many()'s order;
+ * any pointers. Pinned. Return: how many were put. */
+unsigned cpu_cache_push_back(struct kmem_cache *cache, unsigned cpu, void *const *object,
+			     unsigned n) QUARRY_INT(cpu_cache_push_back);
 void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *object, unsigned n)
 	QUARRY_INT(cpu_cache_push_many);
 
@@ -205,12 +209,14 @@ unsigned long cpu_cache_count(const struct kmem_cache *cache) QUARRY_INT(cpu_cac
 
 /* Capacity of a stock for objects of `size` bytes, and the caches that stocks come from. */
 uint32_t stock_cap_for(uint32_t size) QUARRY_INT(stock_cap_for);
-#define STOCK_SIZES 4u
+#define STOCK_SIZES 5u
 extern struct kmem_cache stock_caches[STOCK_SIZES] QUARRY_INT(stock_caches);
 /* Bytes of the objects of stock_caches[i]. */
 static inline uint32_t stock_bytes(unsigned i)
 {
-	return (QUARRY_HARDENING ? STOCK_PLACES : 0u) + (64u << i);
+	static const uint16_t bytes[STOCK_SIZES] = {64, 128, 256, 576, 1024};
+
+	return (QUARRY_HARDENING ? STOCK_PLACES : 0u) + bytes[i];
 }
 
 #endif

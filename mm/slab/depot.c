@@ -12,12 +12,12 @@
 #include "mm/phys/zone.h"
 #include "mm/slab/partial.h"
 
-/* A burst of 1000 objects of 256 bytes, or 4000 of 64. */
-#define DEPOT_BYTES (256ul << 10)
-#define DEPOT_SHARE 1024u
+/* A burst of 1000 objects of up to 4 KiB, if memory is 2 GiB. */
+#define DEPOT_BYTES (4ul << 20)
+#define DEPOT_SHARE 512u
 #define DEPOT_ORDER 1u
 /* Largest batch: half of the largest stock (cpu_cache.c). */
-#define BATCH_MAX 32u
+#define BATCH_MAX 64u
 
 static uint32_t depot_room(const struct kmem_cache *cache)
 {

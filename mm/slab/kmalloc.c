@@ -255,7 +255,8 @@ void kfree_bulk(size_t n, void **p)
 		kfree(p[i]);
 }
 
-void *krealloc(const void *p, size_t size, gfp_t gfp)
+/* What does not stay in its slab's object, or is to be zeroed. */
+static QUARRY_NOINLINE void *realloc_other(const void *p, size_t size, gfp_t gfp, uintptr_t caller)
 {
 	size_t used, have;
 
@@ -267,7 +268,7 @@ void *krealloc(const void *p, size_t size, gfp_t gfp)
 	}
 	have = object_bytes(p, &used);
 	if (unlikely(!have)) {
-		mm_report(FREE_UNKNOWN, "krealloc", p, size, 0);
+		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, "krealloc", p, size, 0, caller);
 		return NULL;
 	}
 	if (size <= have) {
@@ -287,6 +288,15 @@ void *krealloc(const void *p, size_t size, gfp_t gfp)
 		kfree(p);
 	}
 	return moved;
+}
+
+void *krealloc(const void *p, size_t size, gfp_t gfp)
+{
+	const struct kmem_cache *cache = gfp_has(gfp, __GFP_ZERO) ? NULL : slab_cache_at(p);
+
+	if (likely(cache) && likely(size - 1 < cache->object_room))
+		return (void *)(uintptr_t)p;
+	return realloc_other(p, size, gfp, CALLER);
 }
 
 /* ---- start ---- */

@@ -111,6 +111,7 @@ struct kmem_cache {
 	/* Of the preferred shape, for slab_starts_object(): bytes of a slab - 1,
 	 * floor(2^64 / size) + 1, and the last object's offset times that, modulo 2^64. */
 	uint64_t slab_mask, inverse, last_product;
+	uint64_t object_room; /* object_size: compared with any size in one instruction */
 	uint32_t epoch; /* slabs that were given up */
 	bool hinted;	/* one of kmalloc's with stocks: class_hint.h */
 	gfp_t page_gfp; /* zone and mobility of the pages */

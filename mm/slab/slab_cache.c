@@ -95,6 +95,7 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 	cpu_cache_none(cache);
 	cache_copy_name(cache->name, name);
 	cache->object_size = size;
+	cache->object_room = size;
 	cache->align = align;
 	cache->size = (uint32_t)align_up(slab_debug_size(size, flags), align);
 	cache->reciprocal = ((1ull << 40) + cache->size - 1) / cache->size;

@@ -10,6 +10,7 @@
 
 #include "mm/base/assert.h"
 #include "mm/base/bits.h"
+#include "mm/base/count.h"
 #include "mm/gfp/gfp.h"
 #include "mm/slab/kmem_cache.h"
 
@@ -117,27 +118,69 @@ static inline bool slab_is_free(const struct kmem_cache *cache, struct page *hea
 	return *slab_word(head, shape, index) >> slab_bit(cache, index) & 1;
 }
 
+/* Was the pageblock split at some time that holds `frame`, counted from the map's first? So it was
+ * if there is a slab in it. As map_state(), but the test is one instruction. */
+static QUARRY_ALWAYS_INLINE bool frame_may_be_slab(unsigned long frame)
+{
+#ifdef RACES_ARE_CHECKED
+	return map_state(frame) & BLOCK_READY;
+#else
+	unsigned long block = pageblock_of(frame);
+
+	return likely(block < pageblocks.count) && likely(pageblocks.state[block] & BLOCK_READY);
+#endif
+}
+QUARRY_STATIC_ASSERT(QUARRY_CACHE_MAX_SIZE < PAGE_SIZE << pageblock_order,
+		     "a slab is a part of a pageblock");
+
+/*
+ * The page at `offset` from the map's first address, if it may be one of a slab; else NULL. A
+ * pageblock is larger than a slab, so such an offset and that from the slab's start are the same
+ * modulo the slab.
+ */
+static QUARRY_ALWAYS_INLINE const struct page *page_at_offset(uintptr_t offset)
+{
+	unsigned long frame = offset >> PAGE_SHIFT;
+
+	if (unlikely(!frame_may_be_slab(frame)))
+		return NULL;
+	const struct page *page =
+		(const struct page *)(pageblocks.first_page + frame * sizeof(struct page));
+
+	if (!page) /* spares the caller a second test */
+		__builtin_unreachable();
+	return page;
+}
+
 /*
  * Is `object` an object of `cache`, in a slab of the preferred shape? Any pointer. At hardening 0 a
  * pointer into one, or of a slab of the smaller shape, will do.
  */
 static QUARRY_ALWAYS_INLINE bool slab_has(const struct kmem_cache *cache, const void *object)
 {
-	/* A pageblock is larger than a slab: from the map's first address and from the slab's the
-	 * offsets are the same modulo the slab. */
 	uintptr_t offset = (uintptr_t)object - pageblocks.first_address;
-	unsigned long frame = offset >> PAGE_SHIFT;
+	const struct page *page = page_at_offset(offset);
 
-	if (unlikely(!map_knows(frame)))
-		return false;
-	const struct page *page =
-		(const struct page *)(pageblocks.first_page + frame * sizeof(struct page));
-
-	if (unlikely(page->mapping != cache))
+	if (unlikely(!page) || unlikely(page->mapping != cache))
 		return false;
 	if (!QUARRY_HARDENING)
 		return true;
 	return likely(!(page->flags & SLAB_PAGE_SMALL)) && likely(slab_starts_at(cache, offset));
+}
+
+/* Cache of the object that starts at `object`, if its slab is of the preferred shape; else NULL.
+ * Any pointer. */
+static QUARRY_ALWAYS_INLINE const struct kmem_cache *slab_cache_at(const void *object)
+{
+	uintptr_t offset = (uintptr_t)object - pageblocks.first_address;
+	const struct page *page = page_at_offset(offset);
+
+	if (unlikely(!page) || unlikely((page_flags(page) & (QUARRY_PG_KIND_MASK |
+							     SLAB_PAGE_SMALL)) != QUARRY_PAGE_SLAB))
+		return NULL;
+	const struct kmem_cache *cache = page->mapping;
+
+	return likely(slab_starts_at(cache, offset)) ? cache : NULL;
 }
 
 /*

@@ -133,6 +133,46 @@ static void h042_twice_in_bulk(void **state)
 	mock_stop();
 }
 
+/* What was taken last and comes back in its order goes back to where it was; a wrong pointer in
+ * between ends that, and is reported. */
+static void back_in_their_order(void **state)
+{
+	void *again[64];
+
+	(void)state;
+	mock_start(NULL);
+	struct kmem_cache *cache = kmem_cache_create("t", 64, NULL, 0);
+
+	assert_int_equal(kmem_cache_alloc_bulk(cache, GFP_KERNEL, 64, object), 64);
+	kmem_cache_free_bulk(cache, 64, object);
+	struct object_stock *stock = stock_of(cache, 0);
+	size_t n = stock_count(stock);
+
+	assert_int_equal(kmem_cache_alloc_bulk(cache, GFP_KERNEL, 64, object), 64);
+	assert_int_equal(stock_count(stock), n - 64);
+	assert_int_equal(cpu_cache_push_back(cache, 0, object, 10), 10);
+	assert_int_equal(stock_count(stock), n - 54);
+	assert_int_equal(cpu_cache_push_back(cache, 0, object + 11, 1), 0);
+	assert_int_equal(cpu_cache_push_back(cache, 0, object + 10, 54), 54);
+	assert_int_equal(stock_count(stock), n);
+	assert_int_equal(cpu_cache_push_back(cache, 0, object, 64), 0);
+	mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 1);
+	kmem_cache_free_bulk(cache, 1, &object[63]);
+	assert_int_equal(mock_reports(QUARRY_RULE_OBJECT_TWICE), 1);
+
+	assert_int_equal(kmem_cache_alloc_bulk(cache, GFP_KERNEL, 64, again), 64);
+	assert_memory_equal(again, object, sizeof(again));
+	again[5] = (char *)again[5] + 4;
+	mock_expect_report(QUARRY_RULE_OBJECT_INTERIOR, 1);
+	kmem_cache_free_bulk(cache, 64, again);
+	assert_int_equal(mock_reports(QUARRY_RULE_OBJECT_INTERIOR), 1);
+	assert_int_equal(active_of("t"), 1);
+	kmem_cache_free(cache, object[5]);
+	assert_int_equal(slab_check(), 0);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +182,7 @@ int main(void)
 		cmocka_unit_test(kfree_bulk_mixed),
 		cmocka_unit_test(h040_foreign_pointer_in_bulk),
 		cmocka_unit_test(h042_twice_in_bulk),
+		cmocka_unit_test(back_in_their_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
