@@ -431,16 +431,23 @@ static void register_holders(void)
 		collect_register(&boot.holders[i]);
 }
 
+/* The base layer: from here on reports reach the OS. */
+static void start_base(const struct quarry_os_ops *ops)
+{
+	log_init(ops);
+	cpu_init();
+	fault_init();
+}
+
 int quarry_init_checked(const struct quarry_params *params, size_t page_struct_size,
 			unsigned long config_word)
 {
 	struct quarry_params own = copy_params(params);
 	struct memblock_plan plan;
 
-	__builtin_memset(&boot, 0, sizeof(boot));
-	log_init(own.ops);
-	cpu_init();
-	fault_init();
+	/* What is refused leaves a running instance as it is, and is told by its hooks. */
+	if (!boot.nr_cpus)
+		start_base(own.ops);
 	if (page_struct_size != sizeof(struct page) || config_word != QUARRY_CONFIG_WORD) {
 		mm_report(CONFIG_MISMATCH, "quarry_init", NULL, config_word, QUARRY_CONFIG_WORD);
 		return -QUARRY_EINVAL;
@@ -452,6 +459,8 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 			     "quarry_init", own.map, own.nr_map, plan.usable_pages, 0);
 		return error;
 	}
+	start_base(own.ops);
+	__builtin_memset(&boot, 0, sizeof(boot));
 	boot.nr_cpus =
 		(unsigned)min_u64(own.nr_cpus ? own.nr_cpus : QUARRY_MAX_CPUS, QUARRY_MAX_CPUS);
 	gfp_init();

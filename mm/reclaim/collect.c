@@ -12,17 +12,21 @@
 
 #include "mm/phys/buddy.h"
 
-static QUARRY_STATE struct page_holder *holders;
+static QUARRY_STATE struct {
+	struct page_holder *first;
+	unsigned long count;
+} holders;
 
 void collect_register(struct page_holder *holder)
 {
-	holder->next = holders;
-	holders = holder;
+	holder->next = holders.first;
+	holders.first = holder;
 }
 
 void collect_all(void)
 {
-	for (struct page_holder *holder = holders; holder; holder = holder->next)
+	__atomic_fetch_add(&holders.count, 1ul, __ATOMIC_RELAXED);
+	for (struct page_holder *holder = holders.first; holder; holder = holder->next)
 		holder->give_back();
 	pcp_drain_all();
 }
@@ -39,7 +43,12 @@ void collect_for(const struct page_request *request)
 	}
 }
 
+unsigned long collections(void)
+{
+	return __atomic_load_n(&holders.count, __ATOMIC_RELAXED);
+}
+
 void collect_init(void)
 {
-	holders = NULL;
+	__builtin_memset(&holders, 0, sizeof(holders));
 }

@@ -22,6 +22,8 @@ void collect_register(struct page_holder *holder) QUARRY_INT(collect_register);
 void collect_all(void) QUARRY_INT(collect_all);
 /* The same, and the pageblocks kept for atomic requests of several pages go to this one (G77). */
 void collect_for(const struct page_request *request) QUARRY_INT(collect_for);
+/* Collections since the start. */
+unsigned long collections(void) QUARRY_INT(collections);
 void collect_init(void) QUARRY_INT(collect_init);
 
 #endif

@@ -33,7 +33,7 @@ struct background {
 	unsigned due;
 	unsigned order, highest; /* largest wanted */
 	unsigned failures;	 /* runs in a row that freed nothing */
-	unsigned long runs;
+	unsigned long wakes, runs;
 };
 static QUARRY_STATE struct background background[QUARRY_MAX_NODES];
 
@@ -67,6 +67,7 @@ static void wake_node(unsigned node, const struct page_request *request)
 	raise(&b->highest, (unsigned)request->highest);
 	if (__atomic_exchange_n(&b->due, 1u, __ATOMIC_RELEASE))
 		return;
+	__atomic_fetch_add(&b->wakes, 1ul, __ATOMIC_RELAXED);
 	if (mm_ops.kswapd_wake)
 		mm_ops.kswapd_wake(node);
 }
@@ -253,6 +254,15 @@ unsigned long kswapd_runs(void)
 	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++)
 		runs += __atomic_load_n(&background[node].runs, __ATOMIC_RELAXED);
 	return runs;
+}
+
+unsigned long kswapd_wakes(void)
+{
+	unsigned long wakes = 0;
+
+	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++)
+		wakes += __atomic_load_n(&background[node].wakes, __ATOMIC_RELAXED);
+	return wakes;
 }
 
 void kswapd_init(void)

@@ -21,7 +21,8 @@ void kswapd_do_due(const struct page_request *request) QUARRY_INT(kswapd_do_due)
 void kswapd_encourage(const struct page_request *request) QUARRY_INT(kswapd_encourage);
 /* Did background reclaim of the node give up? */
 bool kswapd_is_hopeless(unsigned node) QUARRY_INT(kswapd_is_hopeless);
-/* Runs since the start, over all nodes. */
+/* Wakes that made a run due, and runs, since the start and over all nodes. */
+unsigned long kswapd_wakes(void) QUARRY_INT(kswapd_wakes);
 unsigned long kswapd_runs(void) QUARRY_INT(kswapd_runs);
 void kswapd_init(void) QUARRY_INT(kswapd_init);
 

@@ -17,7 +17,7 @@
 static QUARRY_STATE struct {
 	struct notifier_block *first; /* by falling priority */
 	unsigned running;
-	unsigned long calls;
+	unsigned long calls, kills;
 } oom;
 
 bool oom_begin(void)
@@ -59,6 +59,8 @@ static enum quarry_oom_result ask_os(const struct page_request *request)
 		return QUARRY_OOM_CANNOT;
 	__atomic_fetch_add(&oom.calls, 1ul, __ATOMIC_RELAXED);
 	enum quarry_oom_result result = mm_ops.oom(&info);
+	if (result == QUARRY_OOM_KILLED)
+		__atomic_fetch_add(&oom.kills, 1ul, __ATOMIC_RELAXED);
 	/* The request holds locks of file systems: whoever would die may need them. Others will
 	 * come that can kill; this one waits and asks again (G89). */
 	return info.may_kill || result == QUARRY_OOM_FREED ? result : QUARRY_OOM_KILLED;
@@ -77,6 +79,11 @@ enum quarry_oom_result oom_ask(const struct page_request *request)
 unsigned long oom_calls(void)
 {
 	return __atomic_load_n(&oom.calls, __ATOMIC_RELAXED);
+}
+
+unsigned long oom_kills(void)
+{
+	return __atomic_load_n(&oom.kills, __ATOMIC_RELAXED);
 }
 
 /* The chain changes while no task asks. */

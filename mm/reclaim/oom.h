@@ -26,7 +26,8 @@ static inline bool oom_is_victim(void)
 {
 	return mm_ops.oom_victim && !cpu_context() && mm_ops.oom_victim();
 }
-/* Calls of the OS's hook since the start. */
+/* Calls of the OS's hook since the start, and those that had somebody killed. */
+unsigned long oom_kills(void) QUARRY_INT(oom_kills);
 unsigned long oom_calls(void) QUARRY_INT(oom_calls);
 void oom_init(void) QUARRY_INT(oom_init);
 

@@ -119,6 +119,15 @@ static void print_hooks(quarry_write_fn write, void *ctx)
 		{ "call_rcu", mm_ops.call_rcu, "kfree_rcu cannot free" },
 		{ "usercopy_abort", mm_ops.usercopy_abort, "a bad copy to a user is a panic" },
 		{ "sleep_ns", mm_ops.sleep_ns, "requests that wait for memory spin" },
+		{ "reclaim", mm_ops.reclaim && mm_ops.reclaimable,
+		  "only shrinkers give memory back" },
+		{ "kswapd_wake", mm_ops.kswapd_wake, "requests do the background reclaim" },
+		{ "kswapd_wait", mm_ops.kswapd_wait, "quarry_kswapd returns when all is done" },
+		{ "kcompactd_wake", mm_ops.kcompactd_wake, "only requests compact" },
+		{ "kcompactd_wait", mm_ops.kcompactd_wait,
+		  "quarry_kcompactd returns when all is done" },
+		{ "oom", mm_ops.oom, "requests fail when memory is exhausted" },
+		{ "oom_victim", mm_ops.oom_victim, "no task has a victim's rights" },
 	};
 
 	for (unsigned i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {

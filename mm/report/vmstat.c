@@ -8,6 +8,11 @@
  *   vmap_flush             flushes of every CPU for freed virtual addresses
  *   pgalloc_ZONE, pgfree   pages handed out and freed: pgalloc - pgfree is what is handed out now
  *   allocstall_ZONE        requests with that highest zone that waited for memory to be collected
+ *   kswapd_wake, pageoutrun  wakes that made a run of kswapd due, and runs
+ *   pgscan_*, pgsteal_*    pages and objects that kswapd, or requests, asked owners for and got
+ *   slabs_scanned          objects that shrinkers looked at
+ *   collect_all            times that CPUs' stocks and parked areas were taken in
+ *   oom_call, oom_kill     questions to the OS's hook; answers that somebody was killed
  *   nr_free_cma            free pages of CMA areas
  *   cma_alloc_*            pages claimed of them, or asked for in vain
  *   pgmigrate_*            pages that were moved, or could not be when they were to
@@ -21,7 +26,11 @@
 #include "mm/page/slowpath.h"
 #include "mm/phys/pcp.h"
 #include "mm/reclaim/compact.h"
+#include "mm/reclaim/collect.h"
+#include "mm/reclaim/kswapd.h"
 #include "mm/reclaim/migrate.h"
+#include "mm/reclaim/oom.h"
+#include "mm/reclaim/reclaim.h"
 #include "mm/slab/slab.h"
 #include "mm/vmap/pgtable.h"
 
@@ -40,6 +49,23 @@ static void print_cma(quarry_write_fn write, void *ctx)
 	print(write, ctx, "nr_free_cma", info.free);
 	print(write, ctx, "cma_alloc_success", info.alloc_success);
 	print(write, ctx, "cma_alloc_fail", info.alloc_fail);
+}
+
+static void print_reclaim(quarry_write_fn write, void *ctx)
+{
+	struct reclaim_count kswapd = reclaim_counted(RECLAIM_KSWAPD);
+	struct reclaim_count direct = reclaim_counted(RECLAIM_DIRECT);
+
+	print(write, ctx, "kswapd_wake", kswapd_wakes());
+	print(write, ctx, "pageoutrun", kswapd_runs());
+	print(write, ctx, "pgscan_kswapd", kswapd.asked);
+	print(write, ctx, "pgscan_direct", direct.asked);
+	print(write, ctx, "pgsteal_kswapd", kswapd.freed);
+	print(write, ctx, "pgsteal_direct", direct.freed);
+	print(write, ctx, "slabs_scanned", shrinkers_scanned());
+	print(write, ctx, "collect_all", collections());
+	print(write, ctx, "oom_call", oom_calls());
+	print(write, ctx, "oom_kill", oom_kills());
 }
 
 static void print_moves(quarry_write_fn write, void *ctx)
@@ -79,6 +105,7 @@ void quarry_report_vmstat(quarry_write_fn write, void *ctx)
 		mm_print(write, ctx, "allocstall_%s %lu\n", zone_words[type],
 			 slowpath_stalls((enum zone_type)type));
 	print(write, ctx, "pgfree", given);
+	print_reclaim(write, ctx);
 	print_moves(write, ctx);
 	print_cma(write, ctx);
 }

@@ -10,6 +10,7 @@
 #include "mm/vmap/pgtable.h"
 #include "tests/unit/reclaim/owner.h"
 #include "tests/unit/reclaim/pressure_test.h"
+#include "tests/unit/report/text.h"
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -17,6 +18,13 @@ static enum quarry_oom_result cannot(const struct quarry_oom *request)
 {
 	(void)request;
 	return QUARRY_OOM_CANNOT;
+}
+
+static enum quarry_oom_result one_kill(const struct quarry_oom *request)
+{
+	(void)request;
+	free_some(1000);
+	return QUARRY_OOM_KILLED;
 }
 
 static void with_oom(enum quarry_oom_result (*oom)(const struct quarry_oom *))
@@ -424,6 +432,49 @@ static void g099_retry_mayfail_compacts_again(void **state)
 	}
 }
 
+/* ---- counters ---- */
+
+static unsigned long vmstat(const char *wanted)
+{
+	struct text *text = text_of(quarry_report_vmstat);
+	size_t length = strlen(wanted);
+
+	for (char *line; (line = text_line(text));)
+		if (!strncmp(line, wanted, length) && line[length] == ' ')
+			return strtoul(line + length, NULL, 10);
+	fail_msg("vmstat lacks %s", wanted);
+	return 0;
+}
+
+/* Each event of reclaim is counted under its name. */
+static void vmstat_counts_reclaim(void **state)
+{
+	static const char *const names[] = {"kswapd_wake",    "pageoutrun",	"pgscan_kswapd",
+					    "pgscan_direct",  "pgsteal_kswapd", "pgsteal_direct",
+					    "collect_all",    "oom_call",	"oom_kill",
+					    "allocstall_normal"};
+	(void)state;
+	start_at(600, 1000);
+	with_oom(one_kill);
+	for (unsigned i = 0; i < NR(names); i++)
+		assert_int_equal(vmstat(names[i]), 0);
+	assert_int_equal(vmstat("slabs_scanned"), 0);
+	ask(GFP_NOWAIT);
+	assert_int_equal(vmstat("kswapd_wake"), 1);
+	mock_kswapd();
+	assert_int_equal(vmstat("pageoutrun"), 1);
+	assert_true(vmstat("pgsteal_kswapd") >= 168 && vmstat("pgsteal_direct") == 0);
+	while (!vmstat("pgsteal_direct"))
+		assert_true(ask(GFP_KERNEL).page);
+	assert_int_equal(vmstat("allocstall_normal"), 1);
+	assert_int_equal(vmstat("oom_call"), 0);
+	while (!vmstat("oom_kill"))
+		assert_true(ask(GFP_KERNEL).page);
+	for (unsigned i = 0; i < NR(names); i++)
+		assert_true(vmstat(names[i]) > 0);
+	stop_pressure();
+}
+
 /* ---- OOM on several CPUs ---- */
 
 static struct {
@@ -522,6 +573,7 @@ int main(void)
 		page_test(g093_noretry_has_one_round_of_each),
 		page_test(g097_costly_retries_are_bounded),
 		page_test(g099_retry_mayfail_compacts_again),
+		page_test(vmstat_counts_reclaim),
 		page_test(g090_three_cpus_run_dry),
 		page_test(g100_nofail_never_fails),
 	};

@@ -325,6 +325,12 @@ static void features_tell_what_is_off_and_why(void **state)
 	assert_int_equal(strncmp(feature("hook clock_ns"), "absent (", 8), 0);
 	assert_int_equal(strncmp(feature("hook random"), "absent (", 8), 0);
 	assert_int_equal(strncmp(feature("hook defer"), "absent (", 8), 0);
+	static const char *const reclaim[] = { "hook reclaim",	     "hook kswapd_wake",
+					       "hook kswapd_wait",   "hook kcompactd_wake",
+					       "hook kcompactd_wait", "hook oom",
+					       "hook oom_victim" };
+	for (unsigned i = 0; i < sizeof(reclaim) / sizeof(reclaim[0]); i++)
+		assert_int_equal(strncmp(feature(reclaim[i]), "absent (", 8), 0);
 	mock_stop();
 }
 
