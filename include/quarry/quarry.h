@@ -22,6 +22,7 @@
 #include <quarry/gfp.h>
 #include <quarry/sched/mm.h>
 #include <quarry/mm_types.h>
+#include <quarry/pfn.h>
 #include <quarry/mm.h>
 #include <quarry/folio.h>
 #include <quarry/highmem.h>
