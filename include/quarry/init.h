@@ -141,7 +141,8 @@ int quarry_cpu_online(void) QUARRY_API(cpu_online);
  * CPU. */
 int quarry_cpu_offline(unsigned cpu) QUARRY_API(cpu_offline);
 
-/* Requests may sleep from now on (spec H35). Context: task. */
+/* Requests may sleep from now on (spec H35). Before, a request that finds nothing does not ask back
+ * what other CPUs have parked either. Context: task. */
 void quarry_sleeping_works(void) QUARRY_API(sleeping_works);
 
 /*

@@ -22,11 +22,16 @@ static unsigned long kib(unsigned long pages)
 
 static void print_totals(quarry_write_fn write, void *ctx)
 {
+	unsigned long free_cma = 0;
+
+	for_every_populated_zone (zone)
+		free_cma += zone->lent_free;
 	mm_print(write, ctx, "Mem-Info:\n");
 	mm_print(write, ctx, " slab_reclaimable:%lu slab_unreclaimable:%lu\n", slab_pages(true),
 		 slab_pages(false));
 	mm_print(write, ctx, " pagetables:%lu\n", pgtable_pages());
-	mm_print(write, ctx, " free:%lu free_pcp:%lu\n", nr_free_pages(), nr_parked_pages());
+	mm_print(write, ctx, " free:%lu free_pcp:%lu free_cma:%lu\n", nr_free_pages(),
+		 nr_parked_pages(), free_cma);
 }
 
 static void print_name(const struct zone *zone, quarry_write_fn write, void *ctx)
@@ -37,12 +42,14 @@ static void print_name(const struct zone *zone, quarry_write_fn write, void *ctx
 static void print_marks(const struct zone *zone, quarry_write_fn write, void *ctx)
 {
 	print_name(zone, write, ctx);
-	mm_print(write, ctx, " free:%lukB min:%lukB low:%lukB high:%lukB", kib(zone_free(zone)),
-		 kib(zone->mark[MARK_MIN]), kib(zone->mark[MARK_LOW]), kib(zone->mark[MARK_HIGH]));
+	mm_print(write, ctx, " free:%lukB boost:%lukB min:%lukB low:%lukB high:%lukB",
+		 kib(zone_free(zone)), kib(zone->boost), kib(min_wmark_pages(zone)),
+		 kib(low_wmark_pages(zone)), kib(high_wmark_pages(zone)));
 	mm_print(write, ctx, " reserved_highatomic:%luKB present:%lukB managed:%lukB",
 		 kib(zone->atomic_blocks * pageblock_nr_pages), kib(zone_present(zone)),
 		 kib(zone_managed(zone)));
-	mm_print(write, ctx, " free_pcp:%lukB\n", kib(pcp_parked(zone)));
+	mm_print(write, ctx, " free_pcp:%lukB free_cma:%lukB\n", kib(pcp_parked(zone)),
+		 kib(zone->lent_free));
 	mm_print(write, ctx, "lowmem_reserve[]:");
 	for (unsigned type = 0; type < MAX_NR_ZONES; type++)
 		mm_print(write, ctx, " %lu", zone->reserve[type]);

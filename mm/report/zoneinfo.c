@@ -13,6 +13,7 @@
 
 #include "mm/base/log.h"
 #include "mm/phys/pcp.h"
+#include "mm/reclaim/kswapd.h"
 
 struct pageset {
 	unsigned long count, high, batch;
@@ -20,7 +21,7 @@ struct pageset {
 
 static struct pageset pageset_of(unsigned cpu, const struct zone *zone)
 {
-	struct pageset set = { 0, 0, 0 };
+	struct pageset set = {0, 0, 0};
 
 	for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
 		for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
@@ -39,7 +40,7 @@ static struct pageset pageset_of(unsigned cpu, const struct zone *zone)
 static void print_pagesets(const struct zone *zone, quarry_write_fn write, void *ctx)
 {
 	mm_print(write, ctx, "  pagesets\n");
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu (cpu) {
 		struct pageset set = pageset_of(cpu, zone);
 		mm_print(write, ctx, "    cpu: %u\n", cpu);
 		mm_print(write, ctx, "              count: %lu\n", set.count);
@@ -69,7 +70,8 @@ static void print_zone(const struct zone *zone, quarry_write_fn write, void *ctx
 		return;
 	mm_print(write, ctx, "      nr_free_pages %lu\n", zone_free(zone));
 	print_pagesets(zone, write, ctx);
-	mm_print(write, ctx, "  start_pfn:           %lu\n", zone->first);
+	mm_print(write, ctx, "  node_unreclaimable:  %u\n", kswapd_is_hopeless(zone->node));
+	mm_print(write, ctx, "  start_pfn:           %lu\n", zone_start_pfn(zone));
 }
 
 static bool node_is_populated(unsigned node)
@@ -82,7 +84,7 @@ static bool node_is_populated(unsigned node)
 
 void quarry_report_zoneinfo(quarry_write_fn write, void *ctx)
 {
-	for_every_zone(zone)
+	for_every_zone (zone)
 		if (node_is_populated(zone->node))
 			print_zone(zone, write, ctx);
 }

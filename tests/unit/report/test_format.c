@@ -152,6 +152,7 @@ static void check_zone_rows(struct text *text, const struct zone *zone, unsigned
 		parked += count;
 	}
 	assert_int_equal(parked, pcp_parked(zone));
+	assert_int_equal(field(text, "  node_unreclaimable:  %lu"), 0);
 	assert_int_equal(field(text, "  start_pfn:           %lu"), zone->first);
 }
 

@@ -490,8 +490,19 @@ static void show_mem_tells_the_whole_machine(void **state)
 			assert_int_equal(sscanf(sum, " = %lukB", &kib), 1);
 			assert_int_equal(kib, zone_free(&zones[zone_index(0, name)]) * 4);
 			free += kib;
-		} else if (sscanf(line, "Node 0 %15s free:%lukB min:", name, &kib) == 2) {
-			assert_int_equal(kib, zone_free(&zones[zone_index(0, name)]) * 4);
+		} else if (sscanf(line, "Node 0 %15s free:%lukB", name, &kib) == 2) {
+			const struct zone *zone = &zones[zone_index(0, name)];
+			unsigned long boost, low, high;
+			assert_int_equal(sscanf(strstr(line, "boost"),
+						"boost:%lukB min:%lukB low:%lukB high:%lukB",
+						&boost, &pages, &low, &high),
+					 4);
+			assert_int_equal(kib, zone_free(zone) * 4);
+			assert_int_equal(boost, zone->boost * 4);
+			assert_int_equal(pages, zone->mark[MARK_MIN] * 4);
+			assert_int_equal(low, (zone->mark[MARK_LOW] + zone->boost) * 4);
+			assert_int_equal(high, (zone->mark[MARK_HIGH] + zone->boost) * 4);
+			assert_non_null(strstr(line, " free_cma:0kB"));
 		} else if (strstr(line, "pages RAM")) {
 			assert_int_equal(sscanf(line, "%lu", &present), 1);
 		} else if (strstr(line, "pages reserved")) {
