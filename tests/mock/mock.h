@@ -26,6 +26,13 @@
 #define MOCK_TSAN 1
 #endif
 #endif
+/* Steps of a one-threaded test: ThreadSanitizer makes each many times dearer, and sees nothing in
+ * them, so it runs a few. */
+#ifdef MOCK_TSAN
+#define MOCK_STEPS(n) ((n) / 20)
+#else
+#define MOCK_STEPS(n) (n)
+#endif
 #ifdef MOCK_TSAN
 #define MOCK_DIRECT 0x7e9000000000ul
 #define MOCK_DIRECT_SIZE (256ul << 30) /* the end of memory: ranges above it are out of reach */

@@ -544,7 +544,7 @@ static void g100_nofail_never_fails(void **state)
 		.bytes = 4 * MOCK_MIB, .no_vmalloc = true, .extra = {.no_parking = true}});
 	mm_ops.sleep_ns = free_many;
 	hold_all(ATOMIC_ALL, 0);
-	for (unsigned i = 0; i < 100000; i++) {
+	for (unsigned i = 0; i < MOCK_STEPS(100000u); i++) {
 		struct page *page = alloc_page(GFP_KERNEL | __GFP_NOFAIL);
 		assert_non_null(page);
 		hold_block(page, 0);

@@ -12,10 +12,15 @@
 #include "tests/unit/reclaim/owner.h"
 #include "tests/unit/reclaim/pressure_test.h"
 
-#define CPUS 4		 /* the last one runs the threads */
+#ifdef MOCK_TSAN
+#define OPS 9000ul
+#else
+#define OPS 30000ul
+#endif
+#define CPUS 4 /* the last one runs the threads */
 #define WORKERS (CPUS - 1)
-#define SLOTS 600u	 /* of each worker */
-#define IRQ_PAGES 4u	 /* that its interrupts hold at most */
+#define SLOTS 600u	   /* of each worker */
+#define IRQ_PAGES 4u	   /* that its interrupts hold at most */
 #define MOVABLE_SLOTS 500u /* ... and blocks of its own that move */
 
 struct slot {
@@ -256,7 +261,7 @@ static void soak_start(const char *ops, unsigned workers)
 	memset(&cache, 0, sizeof(cache));
 	owner_reset();
 	soak.workers = workers;
-	soak.ops = (ops ? strtoul(ops, NULL, 0) : 30000) / WORKERS;
+	soak.ops = (ops ? strtoul(ops, NULL, 0) : OPS) / WORKERS;
 	mock_start(&(struct mock_config){.bytes = (workers > 1 ? 8 : 4) * MOCK_MIB, .cpus = CPUS});
 	mock_reclaim()->kswapd = true;
 	mock_reclaim()->oom = kill;
@@ -311,7 +316,7 @@ static void g078_interrupts_at_random_points(void **state)
 	(void)state;
 	soak_start(NULL, 1);
 	mock_set_cpu(0);
-	for (unsigned long op = 0; soak.irq_asked < 10000; op++) {
+	for (unsigned long op = 0; soak.irq_asked < MOCK_STEPS(10000u); op++) {
 		uint64_t random = mock_random(&seed);
 		mock_interrupt_at(1 + (unsigned)(random >> 32) % 400, tick, soak.irq_page[0]);
 		turn(0, random);
