@@ -6,6 +6,7 @@ D1  A relative link names a file of the repository.
 D2  A link with an anchor names a heading of that page.
 D3  A path in backquotes that starts with a folder of ours exists.
 D4  Every page of docs/ is linked from another page.
+D5  docs/gfp.md has a row for each macro of quarry/gfp_types.h, with what the header defines it as.
 """
 
 import re
@@ -25,8 +26,50 @@ def anchors(text):
     return found
 
 
+def gfp_header():
+    """Each GFP macro, and its definition as the page writes it: bit N, 0 or other macros."""
+    text = (tree.ROOT / "include/quarry/gfp_types.h").read_text()
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S).replace("\\\n", " ")
+    bits = int(re.search(r"#define QUARRY_GFP_BITS (\d+)", text)[1])
+    macros = {}
+    for name, body in re.findall(r"^#define ((?:__)?GFP_\w+)\s+(.+?)\s*$", text, re.M):
+        body = re.sub(r"\s+", " ", body)
+        bit = re.fullmatch(r"QUARRY_GFP\((\d+)\)", body)
+        if bit:
+            macros[name] = f"bit {bit[1]}"
+        elif "QUARRY_GFP_BITS" in body:
+            macros[name] = f"bits 0 to {bits - 1}"
+        elif body == "((QUARRY_FORCE gfp_t)0)":
+            macros[name] = "0"
+        else:
+            macros[name] = re.sub(r"^\((.*)\)$", r"\1", body)
+    return macros
+
+
+def gfp_page():
+    """Each row of the page's table of names: name, definition, sentence."""
+    text = (tree.ROOT / "docs/gfp.md").read_text().partition("## Every name")[2]
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|(?<!\\\|) (.*?) \|$",
+                      text.partition("\n## ")[0], re.M)
+    return {name: (meaning.replace("\\|", "|").strip("`"), sentence)
+            for name, meaning, sentence in rows}
+
+
+def gfp_problems():
+    macros, rows = gfp_header(), gfp_page()
+    for name in sorted(macros.keys() | rows.keys()):
+        if name not in rows:
+            yield f"D5 docs/gfp.md: no row for {name}"
+        elif name not in macros:
+            yield f"D5 docs/gfp.md: {name} is no macro of gfp_types.h"
+        elif rows[name][0] != macros[name]:
+            yield f"D5 docs/gfp.md: {name} is {macros[name]}"
+        elif not rows[name][1].strip():
+            yield f"D5 docs/gfp.md: nothing is said about {name}"
+
+
 def main():
-    problems = []
+    problems = list(gfp_problems())
     pages = [p for p in tree.tracked(("README.md", "docs/"), (".md",))]
     texts = {p: (tree.ROOT / p).read_text() for p in pages}
     linked = set()
