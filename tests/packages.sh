@@ -3,9 +3,10 @@
 #
 # Install what a script needs on Debian 12, if it is missing.
 #
-#   sh tests/packages.sh build [boot] [lint] [bench]
+#   sh tests/packages.sh build [boot] [lint] [bench] [plot]
 #     build  compilers, Meson, cmocka              boot  QEMU and riscv64 firmware
 #     lint   what the lints and the consumers use besides   bench  Valgrind
+#     plot   gnuplot and xz
 #
 # Nothing is asked of the network while everything is there.
 set -eu
@@ -51,6 +52,10 @@ for group; do
 		;;
 	bench)
 		want valgrind valgrind
+		;;
+	plot)
+		want gnuplot-nox gnuplot
+		want xz-utils xz
 		;;
 	*)
 		echo "packages.sh: no group $group" >&2
