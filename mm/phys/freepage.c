@@ -47,10 +47,11 @@ static struct page *take_from_buddy(struct zone *zone, const struct page_request
 	return head;
 }
 
-static struct page *take_from_zone(struct zone *zone, const struct page_request *request,
-				   unsigned long floor, bool atomic)
+/* The CPU is pinned; `pages` are its stocks. */
+static struct page *take_from_zone(struct page_cpu *pages, struct zone *zone,
+				   const struct page_request *request, unsigned long floor,
+				   bool atomic)
 {
-	struct page_cpu *pages = page_cpus[cpu_pin()];
 	struct page_stock *stock = stock_of_zone(pages, zone, request->type, request->order);
 	struct page *head = stock_pop(stock);
 	unsigned long free = zone_free(zone);
@@ -64,7 +65,6 @@ static struct page *take_from_zone(struct zone *zone, const struct page_request 
 		if (!head)
 			head = take_from_buddy(zone, request, floor, atomic);
 	}
-	cpu_unpin();
 	return head;
 }
 
@@ -73,6 +73,8 @@ struct page *freepage_take(const struct page_request *request, enum zone_mark ma
 {
 	struct zone *const *place = nodes.order[request->node][request->highest];
 	bool atomic = may_use_atomic(request, depth);
+	struct page_cpu *pages = page_cpus[cpu_pin()];
+	struct page *head = NULL;
 
 	for (struct zone *zone; (zone = zone_at(place)); place++) {
 		if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
@@ -83,13 +85,14 @@ struct page *freepage_take(const struct page_request *request, enum zone_mark ma
 			floor += kept; /* not for this request */
 		if (request->type != MIGRATE_MOVABLE)
 			floor += __atomic_load_n(&zone->lent_free, __ATOMIC_RELAXED);
-		struct page *head = take_from_zone(zone, request, floor, atomic);
-		if (head) {
-			page_hand_out(head);
-			return head;
-		}
+		head = take_from_zone(pages, zone, request, floor, atomic);
+		if (head)
+			break;
 	}
-	return NULL;
+	cpu_unpin();
+	if (head)
+		page_hand_out(head);
+	return head;
 }
 
 void freepage_give_home(struct page *head)

@@ -57,29 +57,6 @@ static uint64_t square_root(uint64_t x)
 	return root;
 }
 
-unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark,
-			      enum gfp_reserve_depth depth, enum zone_type highest)
-{
-	unsigned long floor = __atomic_load_n(&zone->mark[mark], __ATOMIC_RELAXED);
-
-	if (mark != MARK_MIN)
-		floor += __atomic_load_n(&zone->boost, __ATOMIC_RELAXED);
-	switch (depth) {
-	case RESERVE_ALL:
-		return 0;
-	case RESERVE_ATOMIC:
-		floor -= floor / 2;
-		floor -= floor / 4;
-		break;
-	case RESERVE_HIGH:
-		floor -= floor / 2;
-		break;
-	default:
-		break;
-	}
-	return floor + __atomic_load_n(&zone->reserve[highest], __ATOMIC_RELAXED);
-}
-
 /* A zone of a few pageblocks is mixed in any case; boosting it would only empty it. */
 static void set_boost_max(struct zone *zone)
 {

@@ -17,9 +17,21 @@
  * (spec part 0:
  * 640 / 512 / 256 / 192 / 0 for the reference zone of 65 536 pages).
  */
-unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark,
-			      enum gfp_reserve_depth depth, enum zone_type highest)
-	QUARRY_INT(watermark_floor);
+static inline unsigned long watermark_floor(const struct zone *zone, enum zone_mark mark,
+					    enum gfp_reserve_depth depth, enum zone_type highest)
+{
+	unsigned long floor = __atomic_load_n(&zone->mark[mark], __ATOMIC_RELAXED);
+
+	if (mark != MARK_MIN)
+		floor += __atomic_load_n(&zone->boost, __ATOMIC_RELAXED);
+	if (depth == RESERVE_ALL)
+		return 0;
+	if (depth != RESERVE_NONE)
+		floor -= floor / 2;
+	if (depth == RESERVE_ATOMIC)
+		floor -= floor / 4;
+	return floor + __atomic_load_n(&zone->reserve[highest], __ATOMIC_RELAXED);
+}
 
 /* Back to the defaults; before the first watermarks_update(). */
 void watermarks_init(void) QUARRY_INT(watermarks_init);

@@ -54,6 +54,15 @@ static void drop_boost(unsigned node)
 		__atomic_store_n(&zones[node * MAX_NR_ZONES + type].boost, 0ul, __ATOMIC_RELAXED);
 }
 
+/* Does a run that is due do what the request wants? Each word is written before `due` and taken
+ * after it, so whatever is seen here is for a run that has yet to begin. */
+static bool is_noted(const struct background *b, const struct page_request *request)
+{
+	return __atomic_load_n(&b->due, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&b->order, __ATOMIC_RELAXED) >= request->order &&
+	       __atomic_load_n(&b->highest, __ATOMIC_RELAXED) >= (unsigned)request->highest;
+}
+
 static void wake_node(unsigned node, const struct page_request *request)
 {
 	struct background *b = &background[node];
@@ -63,6 +72,8 @@ static void wake_node(unsigned node, const struct page_request *request)
 		wakeup_kcompactd(node, request->order, request->highest);
 		return;
 	}
+	if (is_noted(b, request))
+		return;
 	raise(&b->order, request->order);
 	raise(&b->highest, (unsigned)request->highest);
 	if (__atomic_exchange_n(&b->due, 1u, __ATOMIC_RELEASE))
