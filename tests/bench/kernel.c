@@ -15,10 +15,12 @@
  * Output: "BENCH <case> <hundredths of an instruction per operation>" and "TRACE <case> <hundredths
  * of a locked instruction> <hundredths of a flag change>", read by tests/bench/table.py; for cases
  * that flush every CPU's TLB "FLUSH <case> <flushes> <MiB freed>", and "ADDRESSES <MiB live> <MiB
- * from the first to the last> <MiB, the longest hole between>" after a long mix of vmalloc sizes.
+ * from the first to the last> <MiB, the longest hole between>" after a long mix of vmalloc sizes;
+ * "WAKE ...", see tests/bench/wake.h.
  */
 #include "tests/bench/cases.h"
 #include "tests/bench/trace.h"
+#include "tests/bench/wake.h"
 #include "tests/boot/common/kernel.h"
 
 #define CALIBRATION_TURNS 100000ul
@@ -122,6 +124,10 @@ const char *workload_run(void)
 	uint64_t per_mille = calibrate();
 
 	kprintf("BENCH-CALIBRATION %lu\n", per_mille);
+	/* First, while nothing lies about that kswapd could collect. */
+	const char *failure = option_number("parking", 0) ? NULL : wake_measure(per_mille);
+	if (failure)
+		return failure;
 	for (unsigned i = 0; i < nr_bench_cases; i++) {
 		const struct bench_case *bench = &bench_cases[i];
 		if (!wanted(bench->name) || (only_fast && !is_fast_path(bench->name)))

@@ -39,7 +39,7 @@ if [ "$1" = --fast-paths ]; then
 	sh tests/packages.sh build boot
 	build x86_64
 	boot x86_64 fast-paths >"$out/bench/fast-paths.txt" || { tail -n 5 "$out/bench/fast-paths.txt"; exit 1; }
-	grep -a ^TRACE "$out/bench/fast-paths.txt"
+	grep -aE '^(TRACE|WAKE)' "$out/bench/fast-paths.txt"
 	exit
 fi
 sh tests/packages.sh build boot bench

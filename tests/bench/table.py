@@ -19,6 +19,7 @@ def main():
               for name, locked, masking in re.findall(r'^TRACE (\S+) (\d+) (\d+)\r?$', lines, re.M)}
     flushes = re.findall(r'^FLUSH (\S+) (\d+) (\d+)\r?$', lines, re.M)
     addresses = re.search(r'^ADDRESSES (\d+) (\d+) (\d+)\r?$', lines, re.M)
+    wakes = re.findall(r'^WAKE (\S+) (\d+) (\d+) (\d+) (\d+)\r?$', lines, re.M)
     if not ours:
         sys.exit(f'{raw}: no figures')
     print(f'{cpu}: instructions per operation')
@@ -36,6 +37,14 @@ def main():
     print(f'{cpu}: flushes of every CPU per 32 MiB freed; cases that are not named have none')
     for name, count, freed in flushes:
         print(f'{name:36}{int(count) * 32 / max(int(freed), 1):11.2f}')
+    if wakes:
+        print(f'{cpu}: instructions of a page from its zone and back, above and below the low mark')
+        print(f'{"mask":12}{"above":>8}{"below":>8}{"kswapd awake":>14}{"woken":>8}{"wake":>7}{"goal":>6}     '
+              f'{"all that being below costs":>28}')
+    for mask, *figures in wakes:
+        above, below, awake, woken = (int(n) for n in figures)
+        met = ' met' if woken - below <= 150 else ''
+        print(f'{mask:12}{above:8}{below:8}{awake:14}{woken:8}{woken - below:7}{150:6}{met:5}{woken - above:28}')
     if addresses:
         live, span, hole = (int(n) for n in addresses.groups())
         print(f'{cpu}: addresses after 20 000 vmallocs of mixed sizes: {live} MiB of areas lie in {span} MiB, '
