@@ -146,11 +146,15 @@ static void give_oldest(struct kmem_cache *cache, struct object_stock *stock, si
 static size_t give_batch(struct kmem_cache *cache, struct object_stock *stock)
 {
 	size_t left = stock_count(stock) - stock->batch;
+	unsigned node = node_or_local(NUMA_NO_NODE);
 
-	if (depot_give(cache, node_or_local(NUMA_NO_NODE), &stock->object[left]))
-		stock_close(stock, left);
-	else
+	if (!depot_give(cache, node, &stock->object[left])) {
 		give_oldest(cache, stock, stock->batch);
+		/* The slots above are free for a batch that the depot should not have. */
+		partial_give(cache, &stock->object[left],
+			     depot_take_excess(cache, node, &stock->object[left]));
+	}
+	stock_close(stock, left);
 	return left;
 }
 

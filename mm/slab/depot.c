@@ -2,7 +2,11 @@
 /*
  * depot.c: giving and taking batches, opening and draining a depot. Terms: depot.h.
  *
- * Size   at most DEPOT_BYTES of objects, and 1/DEPOT_SHARE of memory, for a cache on a node;
+ * Room   what callers were seen to want: it grows by a batch for each that is missed and was
+ *        spilled before, and shrinks by half of what lay at the bottom untouched since the last
+ *        spill. So a burst that comes again finds its objects, one that was the last does not
+ *        keep memory.
+ * Limit  at most DEPOT_BYTES of objects, and 1/DEPOT_SHARE of memory, for a cache on a node;
  *        at most a block of order DEPOT_ORDER of pointers. Fewer than two batches: no depot.
  * Cost   a batch is one lock and a copy: two instructions an object, where a slab costs about 50.
  */
@@ -18,18 +22,20 @@
 #define DEPOT_ORDER 1u
 /* Largest batch: half of the largest stock (cpu_cache.c). */
 #define BATCH_MAX 64u
+/* Batches that a new depot has room for. */
+#define ROOM_FIRST 2u
 
-static uint32_t depot_room(const struct kmem_cache *cache)
+static uint32_t depot_limit(const struct kmem_cache *cache)
 {
 	uint64_t memory = 0;
 
 	for_every_populated_zone (zone)
 		memory += (uint64_t)zone_managed(zone) << PAGE_SHIFT;
 	uint64_t bytes = min_u64(memory / DEPOT_SHARE, DEPOT_BYTES);
-	uint64_t room = min_u64(bytes / cache->size, (PAGE_SIZE << DEPOT_ORDER) / sizeof(void *)) /
-			cache_batch(cache);
+	uint64_t limit = min_u64(bytes / cache->size, (PAGE_SIZE << DEPOT_ORDER) / sizeof(void *)) /
+			 cache_batch(cache);
 
-	return room < 2 ? 0 : (uint32_t)room;
+	return limit < 2 ? 0 : (uint32_t)limit;
 }
 
 /* One batch more or less. Return: where that batch is. Readers may look on without the lock. */
@@ -41,6 +47,32 @@ static void **depot_shift(struct slab_node *node, uint32_t batch, int step)
 	return node->depot + batch * (step > 0 ? before : after);
 }
 
+static uint8_t at_most_255(unsigned n)
+{
+	return (uint8_t)(n < 255 ? n : 255);
+}
+
+/* A batch finds no room. What lay at the bottom all the time since the last such event, nobody
+ * wanted: have less room. */
+static void spill(struct slab_node *node)
+{
+	uint32_t idle = (node->low + 1u) / 2;
+
+	if (node->room > idle)
+		node->room = (uint16_t)(node->room - idle);
+	node->low = at_most_255(node->batches < node->room ? node->batches : node->room);
+	__atomic_store_n(&node->spilled, at_most_255(node->spilled + 1u), __ATOMIC_RELAXED);
+}
+
+/* A batch is missed. If one was spilled, then with more room it were here. */
+static void miss(struct slab_node *node)
+{
+	if (!node->spilled || !node->depot)
+		return;
+	node->room = (uint16_t)(node->room + (node->room < node->limit));
+	__atomic_store_n(&node->spilled, node->spilled - 1u, __ATOMIC_RELAXED);
+}
+
 bool depot_give(struct kmem_cache *cache, unsigned nid, void *const *object)
 {
 	struct slab_node *node = &cache->node[nid];
@@ -50,8 +82,8 @@ bool depot_give(struct kmem_cache *cache, unsigned nid, void *const *object)
 
 	if (room)
 		__builtin_memcpy(depot_shift(node, batch, 1), object, batch * sizeof(*object));
-	else if (!node->depot)
-		__atomic_store_n(&node->depot_missed, true, __ATOMIC_RELAXED);
+	else
+		spill(node);
 	mm_unlock(&node->lock, irq);
 	return room;
 }
@@ -63,6 +95,23 @@ uint32_t depot_take(struct kmem_cache *cache, unsigned nid, void **out)
 	unsigned long irq = mm_lock(&node->lock);
 	bool any = node->batches;
 
+	if (any) {
+		__builtin_memcpy(out, depot_shift(node, batch, -1), batch * sizeof(*out));
+		node->low = node->batches < node->low ? (uint8_t)node->batches : node->low;
+	} else {
+		miss(node);
+	}
+	mm_unlock(&node->lock, irq);
+	return any ? batch : 0;
+}
+
+uint32_t depot_take_excess(struct kmem_cache *cache, unsigned nid, void **out)
+{
+	struct slab_node *node = &cache->node[nid];
+	uint32_t batch = cache_batch(cache);
+	unsigned long irq = mm_lock(&node->lock);
+	bool any = node->batches > node->room;
+
 	if (any)
 		__builtin_memcpy(out, depot_shift(node, batch, -1), batch * sizeof(*out));
 	mm_unlock(&node->lock, irq);
@@ -73,13 +122,15 @@ void depot_open(struct kmem_cache *cache, unsigned nid)
 {
 	struct slab_node *node = &cache->node[nid];
 
-	if (likely(!__atomic_load_n(&node->depot_missed, __ATOMIC_RELAXED)))
+	if (likely(!__atomic_load_n(&node->spilled, __ATOMIC_RELAXED)) ||
+	    __atomic_load_n(&node->depot, __ATOMIC_RELAXED))
 		return;
-	__atomic_store_n(&node->depot_missed, false, __ATOMIC_RELAXED);
+	/* Not tried again before the next spill; and room is for what comes again twice. */
+	__atomic_store_n(&node->spilled, 0, __ATOMIC_RELAXED);
 
-	uint32_t room = depot_room(cache);
-	unsigned order = get_order((size_t)room * cache_batch(cache) * sizeof(void *));
-	struct page *block = room ? alloc_pages(GFP_NOWAIT | __GFP_NOWARN, order) : NULL;
+	uint32_t limit = depot_limit(cache);
+	unsigned order = get_order((size_t)limit * cache_batch(cache) * sizeof(void *));
+	struct page *block = limit ? alloc_pages(GFP_NOWAIT | __GFP_NOWARN, order) : NULL;
 
 	if (!block)
 		return;
@@ -87,8 +138,10 @@ void depot_open(struct kmem_cache *cache, unsigned nid)
 	bool mine = !node->depot;
 
 	if (mine) {
-		node->depot = page_address(block);
-		node->room = (uint16_t)room;
+		__atomic_store_n(&node->depot, page_address(block), __ATOMIC_RELAXED);
+		node->limit = (uint16_t)limit;
+		node->room = ROOM_FIRST;
+		node->low = 0;
 	}
 	mm_unlock(&node->lock, irq);
 	if (!mine)
@@ -103,8 +156,9 @@ static bool close(struct slab_node *node)
 	bool empty = !node->batches;
 
 	if (empty) {
-		node->depot = NULL;
-		node->room = 0;
+		__atomic_store_n(&node->depot, NULL, __ATOMIC_RELAXED);
+		node->room = node->limit = 0;
+		node->low = 0;
 	}
 	mm_unlock(&node->lock, irq);
 	if (empty && depot)

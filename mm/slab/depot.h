@@ -9,13 +9,16 @@
  * Terms
  *   batch    half a stock: cache_batch() objects
  *   depot    an array of batches, the newest last, in pages of its own
+ *   room     batches that it takes at present; limit: that the array holds
+ *   spilled  batches for which there was no room and that nobody has missed yet
+ *   low      least number of batches since the last spill
  *
  * Invariants (validator: slab_check)
- *   D1  batches <= room;  room == 0 if there is no array
+ *   D1  batches, room <= limit;  room == 0 if there is no array
  *   D2  depot[0 .. batches * cache_batch) are free objects of the cache, taken from their slabs
  *
- * A depot is opened by an allocation after a free has missed it, because a free must not allocate,
- * and ends when the cache is drained.
+ * A depot is opened by an allocation that misses a batch after a free has spilled one, because a
+ * free must not allocate, and ends when the cache is drained.
  *
  * Locking  the node's lock, as for the slabs.
  */
@@ -35,6 +38,9 @@ bool depot_give(struct kmem_cache *cache, unsigned node, void *const *object)
 	QUARRY_INT(depot_give);
 /* Get a batch. Context: any but NMI. Return: how many objects: cache_batch, or 0. */
 uint32_t depot_take(struct kmem_cache *cache, unsigned node, void **out) QUARRY_INT(depot_take);
+/* The same, if there is more than there should be. */
+uint32_t depot_take_excess(struct kmem_cache *cache, unsigned node, void **out)
+	QUARRY_INT(depot_take_excess);
 /* Make a depot if one was missed and memory is at hand. Context: any but NMI, not pinned. */
 void depot_open(struct kmem_cache *cache, unsigned node) QUARRY_INT(depot_open);
 /* Give all objects to their slabs, and the arrays back. Context: any but NMI. */

@@ -87,8 +87,8 @@ struct slab_node {
 	struct slab_list partial, full, empty;
 	unsigned long slabs, pages, objects, taken;
 	void **depot; /* depot.h */
-	uint16_t batches, room;
-	bool depot_missed;
+	uint16_t batches, room, limit;
+	uint8_t spilled, low; /* at most 255 */
 };
 
 struct slab_shape {

@@ -188,10 +188,11 @@ static unsigned long check_depot(struct kmem_cache *cache, struct slab_node *nod
 	unsigned long errors = 0;
 	unsigned long irq = mm_lock(&node->lock);
 
-	CHECK(node->batches <= node->room, "depot D1: batches <= room", node, node->batches,
-	      node->room);
+	CHECK(node->batches <= node->limit, "depot D1: batches <= limit", node, node->batches,
+	      node->limit);
+	CHECK(node->room <= node->limit, "depot D1: room <= limit", node, node->room, node->limit);
 	CHECK(!node->room == !node->depot, "depot D1: room", node, node->room, node->depot);
-	for (unsigned i = 0; i < node->batches && i < node->room; i++)
+	for (unsigned i = 0; i < node->batches && i < node->limit; i++)
 		errors += check_parked(cache, node->depot + i * cache_batch(cache),
 				       cache_batch(cache));
 	mm_unlock(&node->lock, irq);

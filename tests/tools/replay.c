@@ -10,7 +10,7 @@
  *   -m  memory of the machine (1024)
  *   -p  fail if objects' memory at the peak is more than this share of what was requested
  *   -e  the same after the trace's end, when nothing was drained
- *   -v  at the end, what is wasted by which cache, largest first
+ *   -v  at the peak and the end, what is wasted by which cache, largest first
  *
  * Without a file a small history of fixed seed is played: start, bursts of files, their end.
  *
@@ -383,7 +383,8 @@ static size_t find_peak(void)
 
 /* Play all events. *peak is the state at the peak, *end that at the end. Return: highest memory of
  * any row. */
-static unsigned long play(unsigned cpus, size_t interval, struct state *peak, struct state *end)
+static unsigned long play(unsigned cpus, size_t interval, bool verbose, struct state *peak,
+			  struct state *end)
 {
 	size_t peak_at = find_peak();
 	unsigned long highest = 0;
@@ -404,6 +405,8 @@ static unsigned long play(unsigned cpus, size_t interval, struct state *peak, st
 		highest = now.memory > highest ? now.memory : highest;
 		if (i == peak_at)
 			*peak = now;
+		if (verbose && (i == peak_at || i + 1 == nr_events))
+			print_caches();
 		*end = now;
 	}
 	return highest;
@@ -463,13 +466,11 @@ int main(int argc, char **argv)
 	       "    in_slabs     large    service\n");
 	if (!interval)
 		interval = nr_events / 200 + 1;
-	unsigned long highest = play((unsigned)cpus, interval, &peak, &end);
+	unsigned long highest = play((unsigned)cpus, interval, verbose, &peak, &end);
 
 	ok = verdict("peak", &peak, limit_peak);
 	ok &= verdict("end", &end, limit_end);
 	printf("# most memory at any row: %lu; requests that failed: %lu\n", highest, failed);
-	if (verbose)
-		print_caches();
 	for (unsigned id = 0; id < nr_ids; id++)
 		release(id, 'k');
 	for (unsigned size = 0; size < MAX_SIZE; size++)

@@ -35,7 +35,7 @@ static void give_all(unsigned n)
 		kmem_cache_free(cache, object[i * 11 % n]);
 }
 
-/* After a burst has shown that a depot is wanted, the next one touches no slab. */
+/* After two bursts have shown what room is wanted, the next one touches no slab. */
 static void bursts_leave_the_slabs_alone(void **state)
 {
 	struct slab_info info;
@@ -47,6 +47,9 @@ static void bursts_leave_the_slabs_alone(void **state)
 	give_all(MANY); /* missed: there is no depot */
 	assert_int_equal(depot_count(cache), 0);
 	take_all(MANY); /* opened */
+	give_all(MANY); /* spilled, mostly */
+	assert_in_range(depot_count(cache), 1, MANY / 4);
+	take_all(MANY); /* missed: more room */
 	give_all(MANY);
 	unsigned long parked = depot_count(cache);
 	assert_true(parked > MANY / 2 && parked % cache_batch(cache) == 0);
@@ -59,6 +62,43 @@ static void bursts_leave_the_slabs_alone(void **state)
 	assert_int_equal(cache->node[0].taken, taken);
 	assert_true(depot_count(cache) <= cache->stock_cap); /* as many as the stock had */
 	give_all((unsigned)parked);
+	stop();
+}
+
+/* A burst that came again has room; when only a part of it is used, the rest of the room goes, and
+ * what lay there comes back to its slabs. */
+static void room_follows_use(void **state)
+{
+	static void *other[MANY];
+	struct slab_node *node;
+
+	(void)state;
+	start(&(struct mock_config){.bytes = 512 * MOCK_MIB}, 64);
+	node = &cache->node[0];
+	for (unsigned round = 0; round < 4; round++) {
+		take_all(MANY);
+		give_all(MANY);
+	}
+	unsigned room = node->room, few = cache->stock_cap;
+
+	assert_in_range(room * cache_batch(cache), MANY - 2 * few, MANY + 2 * few);
+	take_all(MANY);
+	for (unsigned i = 0; i < MANY; i++)
+		assert_non_null(other[i] = kmem_cache_alloc(cache, GFP_KERNEL));
+	give_all(MANY);
+	assert_true(node->batches + 2u >= room);
+	/* Fewer than a third of the objects come and go, and the depot is full each time. */
+	for (unsigned given = 0; given + few <= MANY; given += few) {
+		take_all(2 * few);
+		give_all(2 * few);
+		for (unsigned i = 0; i < few; i++)
+			kmem_cache_free(cache, other[given + i]);
+		assert_int_equal(mm_check(), 0);
+	}
+	for (unsigned i = MANY / few * few; i < MANY; i++)
+		kmem_cache_free(cache, other[i]);
+	assert_in_range(node->room, 1, room * 2 / 3);
+	assert_in_range(node->batches, 1, node->room + 1u);
 	stop();
 }
 
@@ -143,7 +183,7 @@ static void none_without_memory(void **state)
 		assert_non_null(object[i]);
 	}
 	mock_fail_site(FAULT_PAGE, 0, false);
-	assert_false(cache->node[0].depot_missed);
+	assert_int_equal(cache->node[0].spilled, 0);
 	assert_null(cache->node[0].depot);
 	give_all(cache->stock_cap + 1);
 	stop();
@@ -179,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bursts_leave_the_slabs_alone),
+		cmocka_unit_test(room_follows_use),
 		cmocka_unit_test(drained),
 		cmocka_unit_test(small_machines_have_none),
 		cmocka_unit_test(second_free_is_found_at_the_drain),
