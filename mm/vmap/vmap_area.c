@@ -339,10 +339,18 @@ void vmap_area_keep_locked(uintptr_t start, uintptr_t word)
 uintptr_t vmap_area_revive_locked(const struct vmap_info *info)
 {
 	struct vmap_chunk *chunk = shared_chunk(info->start);
-	unsigned bit = page_bit(info->start);
-	uintptr_t kept = chunk->caller[bit / 2];
+	uintptr_t kept;
 
-	chunk_record(chunk, bit, info);
+	if (likely(chunk)) {
+		kept = chunk->caller[page_bit(info->start) / 2];
+		chunk_record(chunk, page_bit(info->start), info);
+	} else {
+		struct vmap_large *large = large_at(info->start);
+
+		kept = large->info.caller;
+		large->info = *info;
+		large->claimed = false;
+	}
 	count_alloc_pages(info, true);
 	return kept;
 }
@@ -361,10 +369,14 @@ void vmap_area_mark_locked(uintptr_t start, unsigned flags)
 {
 	struct vmap_chunk *chunk = shared_chunk(start);
 
-	if (chunk)
+	if (chunk) {
 		chunk_mark(chunk, page_bit(start), flags);
-	else
-		large_at(start)->info.flags |= flags;
+	} else {
+		struct vmap_large *large = large_at(start);
+
+		large->info.flags |= flags;
+		large->info.home = 0;
+	}
 }
 
 /* ---- giving back ---- */

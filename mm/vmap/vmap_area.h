@@ -66,7 +66,7 @@ int vmap_area_claim_locked(uintptr_t start, unsigned kind, struct vmap_info *inf
 void vmap_area_claimed_locked(uintptr_t start, struct vmap_info *info)
 	QUARRY_INT(vmap_area_claimed_locked);
 void vmap_area_keep_locked(uintptr_t start, uintptr_t word) QUARRY_INT(vmap_area_keep_locked);
-/* A claimed small area is live again, as `info` describes it; its pages are the same. Return: the
+/* A claimed area is live again, as `info` describes it; its pages are the same. Return: the
  * word that was kept. */
 uintptr_t vmap_area_revive_locked(const struct vmap_info *info) QUARRY_INT(vmap_area_revive_locked);
 /* Record another size of a live area, within its pages. */

@@ -2,20 +2,24 @@
 /*
  * vmap_park.h: freed areas that stay mapped for the next request of their size.
  *
- * vfree of a small area parks it: the area is claimed, its pages stay mapped, and it lies on a list
- * for its node and number of pages, linked by the word that a claimed area keeps. The next vmalloc
- * of that size takes it over. Nothing is unmapped, so no CPU needs to flush.
+ * vfree of an area parks it: the area is claimed, its pages stay mapped, and it lies on a list for
+ * its node and number of pages, linked by the word that a claimed area keeps. The next vmalloc of
+ * that size takes it over. Nothing is unmapped, so no CPU needs to flush. There are lists for 1 to
+ * 64 pages; each longer area lies in a slot of its own.
  *
  * Invariants, checked by vmap_park_check
- *   K1  an area on a list is claimed, small, of kind VMAP_ALLOC; home and pages tell its list
- *   K2  pages = the sum of their pages; bit i of filled = list i is not empty
+ *   K1  an area on a list or in a slot is claimed, of kind VMAP_ALLOC; home and pages tell its list,
+ *       or are the key of its slot
+ *   K2  pages = the sum of their pages, for lists and for slots; bit i of filled = list i is not
+ *       empty
  *   K3  what vmap_park_leave_locked took off a list is counted as leaving until its pages and
  *       addresses wait for a flush or are free
  *
- * Bound       8 MiB, on small machines 1/64 of memory. Above it areas leave in turn.
+ * Bound       8 MiB on lists and 32 MiB in slots, each at most 1/64 of memory. Above it areas leave
+ *             in turn.
  * Locking     vmap_lock.
- * Cost        parking and taking over: a dozen words under one hold of the lock. Memory: 512 bytes
- *             a node.
+ * Cost        parking and taking over: a dozen words under one hold of the lock, above 64 pages as
+ *             many again. Memory: 512 bytes a node.
  * Start at    vmap_park_locked, vmap_unpark
  */
 #ifndef QUARRY_MM_VMAP_PARK_H
@@ -23,7 +27,8 @@
 
 #include "mm/vmap/vmap_area.h"
 
-#define PARK_PAGES_MAX 64u /* of an area: above, a flush costs less than the memory is worth */
+#define PARK_PAGES_LISTED 64u /* areas of so many pages have lists, longer ones slots */
+#define PARK_SLOTS 16u	      /* 32 MiB in areas of 2 MiB */
 
 /* Nothing is parked; nothing will be if `on` is false. */
 void vmap_park_init(bool on) QUARRY_INT(vmap_park_init);

@@ -50,6 +50,8 @@ static void fill_slot(struct slot *s)
 	*s = (struct slot){.kind = (enum kind)(1 + below(NR_KINDS - 1)),
 			   .mark = (uint8_t)below(256)};
 	s->pages = 1 + below(s->kind == VMAP || s->kind == MAP_RAM ? GIVEN : most);
+	if (s->kind == VMALLOC && below(4) == 0)
+		s->pages = 80ul << below(5); /* seen again, and parked meanwhile */
 	switch (s->kind) {
 	case VMALLOC:
 		s->p = below(2) ? vmalloc(s->pages * PAGE_SIZE)
@@ -181,6 +183,7 @@ static void random_interleavings(void **state)
 	(void)state;
 	for (unsigned way = 0; way < 4; way++) {
 		struct mock_config config = {.cpus = CPUS,
+					     .bytes = (way >> 1 ? 512 : 64) * MOCK_MIB,
 					     .flush_hook = way & 1,
 					     .park_areas = way >> 1,
 					     .protect_direct = way & 1,

@@ -2,6 +2,8 @@
 /* test_vmap_park.c: freed areas that stay mapped for the next request of their size. */
 #include "vmap_test.h"
 
+#include <quarry/set_memory.h>
+
 static const struct mock_config parking = {.park_areas = true};
 
 /* The same address, the same pages, no flush and no entry written; another size is another area. */
@@ -93,10 +95,91 @@ static void only_ordinary_requests(void **state)
 	}
 	assert_ptr_equal(__vmalloc(PAGE_SIZE, GFP_NOIO), p);
 	vfree(p);
-	p = vmalloc((PARK_PAGES_MAX + 1) * PAGE_SIZE);
+	p = vmalloc((totalram_pages() / 64 + 1) * PAGE_SIZE); /* above the bound */
 	vfree(p);
 	assert_true(mock_faults(va_of(p)));
 	assert_int_equal(vmap_parked_pages(), 1);
+	mock_stop();
+}
+
+/* Long areas that are parked may have 8 MiB. */
+static const struct mock_config roomy = {.park_areas = true, .bytes = 512 * MOCK_MIB};
+
+/* Areas of more than 64 pages, with and without a chunk to themselves, as short ones: zeroed when
+ * asked, freed once, and not parked with changed rights. */
+static void long_areas_are_taken_over(void **state)
+{
+	static const unsigned pages[] = {65, 500, 512, 1000};
+
+	(void)state;
+	mock_start(&roomy);
+	for (unsigned i = 0; i < COUNT(pages); i++) {
+		size_t size = pages[i] * PAGE_SIZE;
+		char *p = vmalloc(size), *q;
+		struct page *last = vmalloc_to_page(p + size - 1);
+
+		touch_pages(p, pages[i]);
+		vfree(p);
+		assert_int_equal(vmap_parked_pages(), pages[i]);
+		assert_int_equal(mm_check(), 0);
+		mock_expect_report(QUARRY_RULE_VMAP_UNKNOWN, 1);
+		vfree(p);
+		q = vmalloc(size - PAGE_SIZE);
+		assert_ptr_not_equal(q, p);
+		mock_hook_reset();
+		assert_ptr_equal(vzalloc(size - 10), p);
+		assert_int_equal(mock_hook_count(MOCK_PTE_WRITE), 0);
+		assert_int_equal(mock_hook_count(MOCK_FLUSH), 0);
+		assert_ptr_equal(vmalloc_to_page(p + size - 1), last);
+		assert_int_equal(vmalloc_nr_pages(), 2 * pages[i] - 1);
+		for (unsigned k = 0; k < pages[i]; k++)
+			assert_int_equal(mock_load(va_of(p) + k * PAGE_SIZE), 0);
+		assert_int_equal(mm_check(), 0);
+		assert_int_equal(set_memory_ro(va_of(p), 1), 0);
+		vfree(p);
+		assert_true(mock_faults(va_of(p)));
+		vfree(q);
+		vm_unmap_aliases();
+		assert_true(mock_faults(va_of(q)));
+	}
+	mock_stop();
+}
+
+/* Full slots give up long areas in turn, the oldest first, and leave short ones alone. */
+static void slots_take_turns(void **state)
+{
+	static void *p[PARK_SLOTS + 4];
+
+	(void)state;
+	mock_start(&roomy);
+	void *shorter = vmalloc(PAGE_SIZE);
+	vfree(shorter);
+	for (unsigned i = 0; i < COUNT(p); i++)
+		p[i] = vmalloc((65 + i) * PAGE_SIZE);
+	for (unsigned i = 0; i < COUNT(p); i++) {
+		vfree(p[i]);
+		assert_false(mock_faults(va_of(p[i])));
+		assert_int_equal(mm_check(), 0);
+	}
+	for (unsigned i = 0; i < COUNT(p); i++)
+		assert_int_equal(mock_faults(va_of(p[i])), i <= COUNT(p) - PARK_SLOTS);
+	assert_ptr_equal(vmalloc(PAGE_SIZE), shorter);
+	/* In an interrupt none can leave: the last slot stays empty. */
+	assert_ptr_equal(vmalloc(84 * PAGE_SIZE), p[19]);
+	assert_ptr_equal(vmalloc(83 * PAGE_SIZE), p[18]);
+	void *other = vmalloc(90 * PAGE_SIZE);
+	mock_set_context(QUARRY_CTX_IRQ);
+	mock_hook_reset();
+	vfree(p[19]);
+	vfree(p[18]);
+	assert_int_equal(mock_hook_count(MOCK_DEFER), 0);
+	vfree(other);
+	assert_int_equal(mock_hook_count(MOCK_DEFER), 1);
+	mock_set_context(0);
+	assert_int_equal(mock_run_deferred(), 1);
+	assert_false(mock_faults(va_of(p[18])));
+	assert_true(mock_faults(va_of(other)));
+	vfree(shorter);
 	mock_stop();
 }
 
@@ -109,7 +192,7 @@ static void bounded(void **state)
 	mock_start(&parking);
 	unsigned long limit = totalram_pages() / 64;
 	assert_true(limit > 200 && limit < 280);
-	for (unsigned pages = 1; pages <= PARK_PAGES_MAX; pages++) {
+	for (unsigned pages = 1; pages <= PARK_PAGES_LISTED; pages++) {
 		unsigned n = 600 / pages;
 
 		for (unsigned i = 0; i < n; i++)
@@ -117,7 +200,7 @@ static void bounded(void **state)
 		for (unsigned i = 0; i < n; i++) {
 			vfree(p[i]);
 			assert_true(vmap_parked_pages() <= limit);
-			assert_true(vmap_parked_pages() + PARK_PAGES_MAX > limit || i < limit);
+			assert_true(vmap_parked_pages() + PARK_PAGES_LISTED > limit || i < limit);
 		}
 		assert_int_equal(mm_check(), 0);
 	}
@@ -231,7 +314,7 @@ static void exchange(void *arg, unsigned cpu)
 	(void)arg;
 	for (unsigned i = 0; i < 400; i++) {
 		uint64_t r = mock_random(&seed);
-		unsigned long pages = 1 + (r >> 8) % 6;
+		unsigned long pages = 1 + (r >> 8) % 6 + (r >> 20) % 4 / 3 * 70;
 		char *p = vmalloc(pages * PAGE_SIZE);
 
 		if (!p)
@@ -270,6 +353,8 @@ int main(void)
 		cmocka_unit_test(parked_areas_are_not_live),
 		cmocka_unit_test(zeroed_when_asked),
 		cmocka_unit_test(only_ordinary_requests),
+		cmocka_unit_test(long_areas_are_taken_over),
+		cmocka_unit_test(slots_take_turns),
 		cmocka_unit_test(bounded),
 		cmocka_unit_test(parked_in_interrupts),
 		cmocka_unit_test(unmap_aliases_unmaps),
