@@ -85,7 +85,7 @@ struct quarry_params {
 
 	const struct quarry_os_ops *ops; /* optional duties; must stay valid */
 
-	/* vfree unmaps at once: an access to freed vmalloc memory faults. Otherwise small areas
+	/* vfree unmaps at once: an access to freed vmalloc memory faults. Otherwise areas
 	 * stay mapped for the next request of their size (quarry/vmalloc.h). For kernels that look
 	 * for such accesses; costs speed. */
 	bool vfree_unmaps;

@@ -11,9 +11,10 @@
  *     also governs page-table pages. Functions without a mask use GFP_KERNEL. Failure is NULL,
  *   reported unless __GFP_NOWARN.
  *   - Whole 2 MiB are mapped by huge leaves where blocks of 2 MiB are free.
- *   - A freed area of at most 64 pages stays mapped for the next ordinary request of its size, if
- *     it was an ordinary one: no alignment beyond a page, and a mask that names no zone, node,
- *     reserve or accounting. Up to 8 MiB, or 1/64 of memory, are kept so. An access to such an area
+ *   - A freed area stays mapped for the next ordinary request of its size, if it was an ordinary
+ *     one: no alignment beyond a page, and a mask that names no zone, node, reserve or accounting.
+ *     Up to 8 MiB of areas of at most 64 pages are kept so, and up to 32 MiB or 15 longer ones; of
+ *     each at most 1/64 of memory. An access to such an area
  *     after vfree does not fault; with quarry_params.vfree_unmaps nothing is kept, and it does.
  *     vmallocinfo does not show kept areas, vmalloc_nr_pages does not count them.
  *   - Other freed addresses and pages are reused only after every CPU has flushed its TLB; flushes

@@ -13,7 +13,7 @@
  *
  * An area that is freed in an interrupt, or a guarded one where nobody may wait, is claimed there,
  * so a second free is seen at once, and put on a list through the word that a claimed area keeps.
- * The defer hook, or the next call that may sleep, unmaps it. Small areas are not unmapped but
+ * The defer hook, or the next call that may sleep, unmaps it. Most areas are not unmapped but
  * parked (vmap_park.h), wherever they are freed.
  *
  * Locking     vmap_lock for the list; entries of an area belong to who allocated or claimed it.
@@ -74,6 +74,9 @@ static bool shrink_parked(unsigned long most)
 			vmap_park_left();
 		}
 		cpu_unpin();
+		/* Who is pinned may not wait. */
+		if (more)
+			vmap_purge_if_full();
 		any |= more;
 	} while (more);
 	return any;
@@ -129,6 +132,8 @@ void vmap_abort(struct vmap_info *info, unsigned long mapped)
 	take_down(info, mapped);
 	if (vmap_may_wait())
 		vmap_purge();
+	else
+		vmap_purge_if_full();
 }
 
 /* ---- putting off ---- */
@@ -157,8 +162,10 @@ static void free_deferred(void *unused)
 			__atomic_store_n(&vmap_state.deferred, info.caller, __ATOMIC_RELAXED);
 		}
 		mm_unlock(&vmap_lock, irq);
-		if (any)
+		if (any) {
 			take_down(&info, info.pages);
+			vmap_purge_if_full();
+		}
 	}
 }
 
@@ -199,6 +206,7 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 			mm_ops.defer(free_deferred, NULL);
 	} else {
 		take_down(&info, info.pages);
+		vmap_purge_if_full();
 		if (!context)
 			free_deferred(NULL);
 	}

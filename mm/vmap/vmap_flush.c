@@ -135,7 +135,7 @@ static void batch_flush(unsigned long irq)
 	flush.state = BATCH_FLUSHING;
 	__atomic_store_n(&flush.begun, flush.begun + 1, __ATOMIC_RELAXED);
 	flush.range = (struct flush_range){0, 0};
-	flush.waiting = 0;
+	__atomic_store_n(&flush.waiting, 0ul, __ATOMIC_RELAXED);
 	chain_splice(&flush.batch, &flush.pages);
 	set_waiting_pages();
 	vmap_area_flush_begin_locked();
@@ -237,19 +237,23 @@ static void purge_deferred(void *unused)
 void vmap_retire(const struct vmap_info *info, struct page_chain *pages)
 {
 	unsigned long irq = mm_lock(&vmap_lock);
-	bool full;
 
 	vmap_area_retire_locked(info);
 	chain_splice(&flush.pages, pages);
 	set_waiting_pages();
 	range_add(&flush.range, info->start, info->start + (info->pages << PAGE_SHIFT));
-	flush.waiting += info->pages;
-	full = flush.waiting > __atomic_load_n(&flush.limit, __ATOMIC_RELAXED);
+	__atomic_store_n(&flush.waiting, flush.waiting + info->pages, __ATOMIC_RELAXED);
 	mm_unlock(&vmap_lock, irq);
-	if (!full)
+}
+
+void vmap_purge_if_full(void)
+{
+	unsigned long limit = __atomic_load_n(&flush.limit, __ATOMIC_RELAXED);
+
+	if (__atomic_load_n(&flush.waiting, __ATOMIC_RELAXED) <= limit)
 		return;
 	if (vmap_may_wait())
-		purge_above(__atomic_load_n(&flush.limit, __ATOMIC_RELAXED));
+		purge_above(limit);
 	else if (mm_ops.defer && !__atomic_exchange_n(&flush.deferred, 1u, __ATOMIC_RELAXED))
 		mm_ops.defer(purge_deferred, NULL);
 }

@@ -13,10 +13,13 @@ void vmap_flush_set_limit(void) QUARRY_INT(vmap_flush_set_limit);
 
 /*
  * The entries of a claimed area are cleared: its addresses and `pages` (emptied; may hold none)
- * wait for the next flush. Flushes if much waits and the caller may wait.
+ * wait for the next flush. vmap_purge_if_full() follows, where the caller may wait if it ever may.
  * Context: any but NMI, no lock held.
  */
 void vmap_retire(const struct vmap_info *info, struct page_chain *pages) QUARRY_INT(vmap_retire);
+/* Purge if more waits than may; who may not wait leaves it to the OS's defer hook or the next call.
+ * Context: any but NMI, no lock held. */
+void vmap_purge_if_full(void) QUARRY_INT(vmap_purge_if_full);
 
 /*
  * Flush every CPU and free what waited. When it returns, everything that was retired before the

@@ -85,7 +85,8 @@ static bool slots_are_full_locked(void)
 	return slot_with_locked(NR_LISTED, 0) == NR_LISTS;
 }
 
-static void push(struct side *side, unsigned long i, const struct vmap_info *info)
+static QUARRY_ALWAYS_INLINE void push(struct side *side, unsigned long i,
+				      const struct vmap_info *info)
 {
 	vmap_area_keep_locked(info->start, park.list[i]);
 	__atomic_store_n(&park.list[i], info->start, __ATOMIC_RELAXED);
@@ -93,7 +94,8 @@ static void push(struct side *side, unsigned long i, const struct vmap_info *inf
 	set_pages(side, side->pages + info->pages);
 }
 /* The newest area left a list; `next` is first now. */
-static void pop(struct side *side, unsigned long i, unsigned long pages, uintptr_t next)
+static QUARRY_ALWAYS_INLINE void pop(struct side *side, unsigned long i, unsigned long pages,
+				     uintptr_t next)
 {
 	__atomic_store_n(&park.list[i], next, __ATOMIC_RELAXED);
 	if (!next)
@@ -114,7 +116,7 @@ unsigned vmap_park_home(unsigned long pages, unsigned long align, gfp_t gfp, int
 	return node_or_local(node) + 1;
 }
 
-static bool unpark_slot(struct vmap_info *info)
+static QUARRY_NOINLINE bool unpark_slot(struct vmap_info *info)
 {
 	unsigned long irq = mm_lock(&vmap_lock);
 	unsigned long i = slot_with_locked(NR_LISTED, key_of(info));
@@ -153,7 +155,7 @@ static bool is_over(const struct side *side, unsigned long more)
 	return side->pages + more > __atomic_load_n(&side->limit, __ATOMIC_RELAXED);
 }
 
-static enum park_result park_in_slot(const struct vmap_info *info, bool in_irq)
+static QUARRY_NOINLINE enum park_result park_in_slot(const struct vmap_info *info, bool in_irq)
 {
 	unsigned long i = slot_with_locked(NR_LISTED, 0);
 	bool over = is_over(&park.side[SLOTS], info->pages) ||
@@ -168,13 +170,14 @@ static enum park_result park_in_slot(const struct vmap_info *info, bool in_irq)
 
 enum park_result vmap_park_locked(const struct vmap_info *info, bool in_irq)
 {
-	bool over = is_over(&park.side[LISTS], info->pages);
+	bool over;
 
 	if (!info->home)
 		return PARK_NO;
 	MM_ASSERT(info->flags == VMAP_ALLOC);
 	if (!is_listed(info))
 		return park_in_slot(info, in_irq);
+	over = is_over(&park.side[LISTS], info->pages);
 	if (over && in_irq)
 		return PARK_NO;
 	push(&park.side[LISTS], list_of(info), info);
