@@ -372,10 +372,8 @@ void vmap_area_mark_locked(uintptr_t start, unsigned flags)
 	if (chunk) {
 		chunk_mark(chunk, page_bit(start), flags);
 	} else {
-		struct vmap_large *large = large_at(start);
-
-		large->info.flags |= flags;
-		large->info.home = 0;
+		large_at(start)->info.flags |= flags;
+		large_at(start)->info.home = 0;
 	}
 }
 
@@ -554,15 +552,6 @@ void vmap_area_exit(void)
 		edge_remove(last, &left);
 	vmap_area_free_leftover(&left);
 	dir_exit();
-}
-
-uintptr_t vmap_area_start(void)
-{
-	return vmap_dir.start;
-}
-uintptr_t vmap_area_end(void)
-{
-	return vmap_dir.end;
 }
 
 unsigned long vmap_area_alloc_pages(void)

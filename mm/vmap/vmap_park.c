@@ -9,7 +9,7 @@
  * Where. An area of up to 64 pages lies on the list of its node and size, a longer one in any of a
  * few slots, which say what is in them. A slot is a list of one area to everything but the search.
  *
- * Which leave. When too much lies on the lists, the next list in turn gives up its newest area: what
+ * Which leave. When too much lies on the lists, the next one in turn gives up its newest area: what
  * is asked for again and again refills its list at once, what is not disappears. Slots do the same
  * when too much is in them or all are full; so there is an empty one whenever nobody is about to
  * take an area down. Each side has its own bound: areas on the lists may stay for ever and keep 2

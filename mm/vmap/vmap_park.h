@@ -8,8 +8,8 @@
  * 64 pages; each longer area lies in a slot of its own.
  *
  * Invariants, checked by vmap_park_check
- *   K1  an area on a list or in a slot is claimed, of kind VMAP_ALLOC; home and pages tell its list,
- *       or are the key of its slot
+ *   K1  an area on a list or in a slot is claimed, of kind VMAP_ALLOC; home and pages tell its
+ *       list, or are the key of its slot
  *   K2  pages = the sum of their pages, for lists and for slots; bit i of filled = list i is not
  *       empty
  *   K3  what vmap_park_leave_locked took off a list is counted as leaving until its pages and

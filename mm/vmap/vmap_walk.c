@@ -93,3 +93,12 @@ bool vmap_area_next_free_locked(uintptr_t *cursor, uintptr_t *start, uintptr_t *
 	*end = *cursor = dir_address(next);
 	return next < vmap_dir.nr_chunks;
 }
+
+uintptr_t vmap_area_start(void)
+{
+	return vmap_dir.start;
+}
+uintptr_t vmap_area_end(void)
+{
+	return vmap_dir.end;
+}
