@@ -52,6 +52,8 @@ static uint8_t at_most_255(unsigned n)
 	return (uint8_t)(n < 255 ? n : 255);
 }
 
+/* `spilled` is a hint that whoever opens a depot clears without the lock: a count may get lost. */
+
 /* A batch finds no room. What lay at the bottom all the time since the last such event, nobody
  * wanted: have less room. */
 static void spill(struct slab_node *node)
@@ -61,16 +63,19 @@ static void spill(struct slab_node *node)
 	if (node->room > idle)
 		node->room = (uint16_t)(node->room - idle);
 	node->low = at_most_255(node->batches < node->room ? node->batches : node->room);
-	__atomic_store_n(&node->spilled, at_most_255(node->spilled + 1u), __ATOMIC_RELAXED);
+	unsigned spilled = __atomic_load_n(&node->spilled, __ATOMIC_RELAXED);
+	__atomic_store_n(&node->spilled, at_most_255(spilled + 1), __ATOMIC_RELAXED);
 }
 
 /* A batch is missed. If one was spilled, then with more room it were here. */
 static void miss(struct slab_node *node)
 {
-	if (!node->spilled || !node->depot)
+	unsigned spilled = __atomic_load_n(&node->spilled, __ATOMIC_RELAXED);
+
+	if (!spilled || !node->depot)
 		return;
 	node->room = (uint16_t)(node->room + (node->room < node->limit));
-	__atomic_store_n(&node->spilled, node->spilled - 1u, __ATOMIC_RELAXED);
+	__atomic_store_n(&node->spilled, (uint8_t)(spilled - 1), __ATOMIC_RELAXED);
 }
 
 bool depot_give(struct kmem_cache *cache, unsigned nid, void *const *object)
