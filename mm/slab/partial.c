@@ -247,18 +247,6 @@ unsigned long partial_detach(struct kmem_cache *cache, uint32_t *chain)
 	return left;
 }
 
-unsigned long partial_shrink(struct kmem_cache *cache)
-{
-	for (;;) {
-		uint32_t chain = 0;
-		unsigned long left = partial_detach(cache, &chain);
-
-		if (!chain)
-			return left;
-		partial_release(chain);
-	}
-}
-
 unsigned long partial_taken(struct kmem_cache *cache)
 {
 	unsigned long taken = 0;

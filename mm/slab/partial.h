@@ -26,8 +26,6 @@ void partial_give(struct kmem_cache *cache, void *const *object, unsigned n)
 unsigned long partial_detach(struct kmem_cache *cache, uint32_t *chain) QUARRY_INT(partial_detach);
 /* Give the pages of unlisted slabs back. No lock held. */
 void partial_release(uint32_t chain) QUARRY_INT(partial_release);
-/* Give the pages of all empty slabs back. Return: slabs that remain. */
-unsigned long partial_shrink(struct kmem_cache *cache) QUARRY_INT(partial_shrink);
 /* Objects taken from the slabs of all nodes. */
 unsigned long partial_taken(struct kmem_cache *cache) QUARRY_INT(partial_taken);
 

@@ -229,7 +229,7 @@ static void h042_freed_twice_after_the_slab_went(void **state)
 		kmem_cache_free(cache, object[i]);
 	assert_true(cpu_cache_drain(cache, 1));
 	depot_drain(cache);
-	assert_int_equal(partial_shrink(cache), 0);
+	assert_int_equal(cache_shrink(cache), 0);
 	mock_set_cpu(0);
 	struct object_stock *stock = stock_of(cache, 0);
 
