@@ -129,6 +129,10 @@ void zones_build_order(void)
 				}
 			}
 			publish(nodes.order[from][highest], list, length);
+			uint64_t with = 0;
+			while (length)
+				with |= 1ull << list[--length]->node;
+			__atomic_store_n(&nodes.with[highest], with, __ATOMIC_RELAXED);
 		}
 	}
 }

@@ -92,6 +92,7 @@ struct mm_nodes {
 	/* Zones that a request on [node] with highest zone [type] may use, best first, NULL at the
 	 * end (G15). */
 	struct zone *order[QUARRY_MAX_NODES][MAX_NR_ZONES][NR_ZONES + 1];
+	uint64_t with[MAX_NR_ZONES]; /* set of nodes that occur in the lists of [type] */
 	uint8_t distance[QUARRY_MAX_NODES][QUARRY_MAX_NODES];
 	uint8_t of_cpu[QUARRY_MAX_CPUS];
 };

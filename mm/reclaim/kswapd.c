@@ -13,13 +13,13 @@
  * the node is balanced, asking harder and harder. A run also ends the boost of marks that stealing
  * a part of a pageblock set (mm/phys/watermark.h).
  *
- * Locking  none: the note is three atomic words; a wake that comes while the note is taken makes
- * the
- *          next run due.
+ * Locking  none: the note is one atomic word; a wake that comes after it was taken makes the next
+ *          run due.
  * Start at: kswapd_wake, quarry_kswapd_step.
  */
 #include "mm/reclaim/kswapd.h"
 
+#include "mm/base/bits.h"
 #include "mm/base/log.h"
 #include "mm/phys/buddy.h"
 #include "mm/reclaim/collect.h"
@@ -30,20 +30,17 @@
 #define HOPELESS 16u /* runs (Linux's) */
 
 struct background {
-	unsigned due;
-	unsigned order, highest; /* largest wanted */
-	unsigned failures;	 /* runs in a row that freed nothing */
+	uint32_t wanted; /* sets of highest zones and, above them, of orders; 0: no run is due */
+	unsigned failures; /* runs in a row that freed nothing */
 	unsigned long wakes, runs;
 };
 static QUARRY_STATE struct background background[QUARRY_MAX_NODES];
 
-static void raise(unsigned *word, unsigned value)
-{
-	unsigned old = __atomic_load_n(word, __ATOMIC_RELAXED);
+_Static_assert(MAX_NR_ZONES + NR_PAGE_ORDERS <= 32, "struct background: wanted");
 
-	while (old < value && !__atomic_compare_exchange_n(word, &old, value, false,
-							   __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-	}
+static inline uint32_t wanted_of(const struct page_request *request)
+{
+	return 1u << request->highest | 1u << (MAX_NR_ZONES + request->order);
 }
 
 /* ---- waking ---- */
@@ -54,29 +51,18 @@ static void drop_boost(unsigned node)
 		__atomic_store_n(&zones[node * MAX_NR_ZONES + type].boost, 0ul, __ATOMIC_RELAXED);
 }
 
-/* Does a run that is due do what the request wants? Each word is written before `due` and taken
- * after it, so whatever is seen here is for a run that has yet to begin. */
-static bool is_noted(const struct background *b, const struct page_request *request)
-{
-	return __atomic_load_n(&b->due, __ATOMIC_RELAXED) &&
-	       __atomic_load_n(&b->order, __ATOMIC_RELAXED) >= request->order &&
-	       __atomic_load_n(&b->highest, __ATOMIC_RELAXED) >= (unsigned)request->highest;
-}
-
 static void wake_node(unsigned node, const struct page_request *request)
 {
 	struct background *b = &background[node];
+	uint32_t wanted = wanted_of(request);
 
-	if (kswapd_is_hopeless(node)) {
+	if (unlikely(kswapd_is_hopeless(node))) {
 		drop_boost(node); /* nobody will */
 		wakeup_kcompactd(node, request->order, request->highest);
 		return;
 	}
-	if (is_noted(b, request))
-		return;
-	raise(&b->order, request->order);
-	raise(&b->highest, (unsigned)request->highest);
-	if (__atomic_exchange_n(&b->due, 1u, __ATOMIC_RELEASE))
+	if (!(wanted & ~__atomic_load_n(&b->wanted, __ATOMIC_RELAXED)) ||
+	    __atomic_fetch_or(&b->wanted, wanted, __ATOMIC_RELEASE))
 		return;
 	__atomic_fetch_add(&b->wakes, 1ul, __ATOMIC_RELAXED);
 	if (mm_ops.kswapd_wake)
@@ -84,18 +70,15 @@ static void wake_node(unsigned node, const struct page_request *request)
 }
 
 /* Call fn for each node of the request's zones. */
-static void for_nodes(const struct page_request *request,
-		      void (*fn)(unsigned node, const struct page_request *request))
+static QUARRY_ALWAYS_INLINE void for_nodes(const struct page_request *request,
+					   void (*fn)(unsigned node, const struct page_request *))
 {
-	struct zone *const *place = nodes.order[request->node][request->highest];
-	uint64_t seen = 0;
+	uint64_t set = __atomic_load_n(&nodes.with[request->highest], __ATOMIC_RELAXED);
 
-	for (struct zone *zone; (zone = zone_at(place)); place++) {
-		if (seen >> zone->node & 1)
-			continue;
-		seen |= 1ull << zone->node;
-		fn(zone->node, request);
-	}
+	if (gfp_has(request->gfp, __GFP_THISNODE))
+		set &= 1ull << request->node;
+	for (; set; set &= set - 1)
+		fn(lowest_bit(set), request);
 }
 
 void kswapd_wake(const struct page_request *request)
@@ -205,12 +188,12 @@ static bool balance(unsigned node, unsigned order, unsigned highest)
 	return any;
 }
 
-/* One run, for what was noted. */
-static void run(unsigned node)
+/* One run, for the largest that was noted. */
+static void run(unsigned node, uint32_t wanted)
 {
 	struct background *b = &background[node];
-	unsigned order = __atomic_exchange_n(&b->order, 0u, __ATOMIC_RELAXED);
-	unsigned highest = __atomic_exchange_n(&b->highest, 0u, __ATOMIC_RELAXED);
+	unsigned order = highest_bit(wanted) - MAX_NR_ZONES;
+	unsigned highest = highest_bit(wanted & ((1u << MAX_NR_ZONES) - 1));
 	unsigned scope = scope_enter_reclaim();
 
 	/* there may be two kswapds, or steps */
@@ -242,12 +225,13 @@ bool quarry_kswapd_step(unsigned node)
 		return false;
 	}
 	struct background *b = &background[node];
-	if (!__atomic_load_n(&b->due, __ATOMIC_RELAXED) || scope_in_reclaim())
+	if (!__atomic_load_n(&b->wanted, __ATOMIC_RELAXED) || scope_in_reclaim())
 		return false;
-	if (!__atomic_exchange_n(&b->due, 0u, __ATOMIC_ACQUIRE))
+	uint32_t wanted = __atomic_exchange_n(&b->wanted, 0u, __ATOMIC_ACQUIRE);
+	if (!wanted)
 		return false;
-	run(node);
-	return __atomic_load_n(&b->due, __ATOMIC_RELAXED) != 0;
+	run(node, wanted);
+	return __atomic_load_n(&b->wanted, __ATOMIC_RELAXED) != 0;
 }
 
 void quarry_kswapd(unsigned node)
