@@ -57,16 +57,6 @@ static const struct {
 	{__GFP_NO_OBJ_EXT, "__GFP_NO_OBJ_EXT"},
 };
 
-enum gfp_reserve_depth gfp_reserve(gfp_t gfp)
-{
-	if (gfp_has(gfp, __GFP_MEMALLOC) && !gfp_has(gfp, __GFP_NOMEMALLOC))
-		return RESERVE_ALL;
-	if (!gfp_has(gfp, __GFP_HIGH))
-		return RESERVE_NONE;
-	/* A caller that cannot reclaim has no other way out, so it goes deeper (spec D2). */
-	return gfpflags_allow_blocking(gfp) ? RESERVE_HIGH : RESERVE_ATOMIC;
-}
-
 gfp_t gfp_legal(gfp_t gfp, const char *call, uintptr_t caller)
 {
 	const gfp_t both_mobilities = __GFP_MOVABLE | __GFP_RECLAIMABLE;

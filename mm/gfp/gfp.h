@@ -23,7 +23,15 @@ enum gfp_reserve_depth {
 	RESERVE_ALL,	/* __GFP_MEMALLOC: everything */
 	NR_RESERVE_DEPTHS
 };
-enum gfp_reserve_depth gfp_reserve(gfp_t gfp) QUARRY_INT(gfp_reserve);
+static inline enum gfp_reserve_depth gfp_reserve(gfp_t gfp)
+{
+	if (gfp_has(gfp, __GFP_MEMALLOC) && !gfp_has(gfp, __GFP_NOMEMALLOC))
+		return RESERVE_ALL;
+	if (!gfp_has(gfp, __GFP_HIGH))
+		return RESERVE_NONE;
+	/* A caller that cannot reclaim has no other way out, so it goes deeper (spec D2). */
+	return gfpflags_allow_blocking(gfp) ? RESERVE_HIGH : RESERVE_ATOMIC;
+}
 
 /* Is the combination of zone bits one of the eight legal ones? */
 static inline bool gfp_zones_legal(gfp_t gfp)

@@ -68,7 +68,7 @@ static QUARRY_NOINLINE struct page *take_slow(int node, gfp_t gfp, unsigned orde
 		.call = call,
 		.caller = caller,
 	};
-	struct page *head = freepage_take(&request, MARK_LOW, RESERVE_NONE);
+	struct page *head = freepage_take_first(&request, slowpath_below_low);
 	if (!head)
 		head = slowpath_take(&request);
 	if (!head)

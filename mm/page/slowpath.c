@@ -69,21 +69,13 @@ static void read_ladder(struct climb *climb)
 
 /* ---- wake, reserve, local ---- */
 
-/*
- * The first two rungs for a page whose mask alone says how deep it may go: all that most requests
- * need that come here, so they do not wait for the whole ladder to be worked out. One that finds
- * nothing climbs from the start; the wake is noted then. Larger blocks often find none.
- */
-static struct page *wake_and_take(const struct page_request *request)
+enum gfp_reserve_depth slowpath_below_low(const struct page_request *request)
 {
-	enum gfp_reserve_depth depth = gfp_reserve(request->gfp);
-
-	if (request->order || !mm_ops.kswapd_wake || depth == RESERVE_ALL ||
-	    scope_word() & PF_MEMALLOC)
-		return NULL;
+	if (request->order || !mm_ops.kswapd_wake || scope_word() & PF_MEMALLOC)
+		return RESERVE_ALL;
 	if (gfp_has(request->gfp, __GFP_KSWAPD_RECLAIM))
 		kswapd_wake(request);
-	return freepage_take(request, MARK_MIN, depth);
+	return gfp_reserve(request->gfp);
 }
 
 static void wake(const struct climb *climb)
@@ -340,12 +332,9 @@ static QUARRY_NOINLINE struct page *fail(const struct climb *climb)
 
 struct page *slowpath_take(const struct page_request *request)
 {
-	struct page *head = wake_and_take(request);
-
-	if (head)
-		return head;
 	struct climb climb = {.request = request};
-	head = climb_once(&climb);
+	struct page *head = climb_once(&climb);
+
 	while (!head && climb.ladder.forever) {
 		head = freepage_take(request, MARK_MIN, RESERVE_HIGH);
 		if (head)

@@ -47,17 +47,17 @@ static struct page *take_from_buddy(struct zone *zone, const struct page_request
 	return head;
 }
 
-/* The CPU is pinned; `pages` are its stocks. */
-static struct page *take_from_zone(struct page_cpu *pages, struct zone *zone,
-				   const struct page_request *request, unsigned long floor,
-				   bool atomic)
+/*
+ * The request itself may go down to the floor; what it takes along in a batch leaves as much again.
+ * The CPU is pinned; `stock` is its stock of the zone.
+ */
+static QUARRY_NOINLINE struct page *take_from_zone(struct zone *zone, struct page_stock *stock,
+						   const struct page_request *request,
+						   unsigned long floor, bool atomic)
 {
-	struct page_stock *stock = stock_of_zone(pages, zone, request->type, request->order);
 	struct page *head = stock_pop(stock);
 	unsigned long free = zone_free(zone);
 
-	/* The request itself may go down to the floor; what it takes along in a batch leaves as
-	 * much again. */
 	if (!head && free >= floor + (1ul << request->order)) {
 		unsigned long spare = (free - floor) >> request->order;
 		head = stock_refill_and_pop(zone, stock, request->order, request->type,
@@ -68,13 +68,15 @@ static struct page *take_from_zone(struct page_cpu *pages, struct zone *zone,
 	return head;
 }
 
-struct page *freepage_take(const struct page_request *request, enum zone_mark mark,
-			   enum gfp_reserve_depth depth)
+/*
+ * One pass over the zones. One that has nothing for the request is told at a glance; inlined, so
+ * that a pass at a constant mark is short.
+ */
+static QUARRY_ALWAYS_INLINE struct page *pass(struct page_cpu *pages, struct zone *const *place,
+					      const struct page_request *request,
+					      enum zone_mark mark, enum gfp_reserve_depth depth)
 {
-	struct zone *const *place = nodes.order[request->node][request->highest];
-	bool atomic = may_use_atomic(request, depth);
-	struct page_cpu *pages = page_cpus[cpu_pin()];
-	struct page *head = NULL;
+	const bool atomic = may_use_atomic(request, depth);
 
 	for (struct zone *zone; (zone = zone_at(place)); place++) {
 		if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
@@ -85,14 +87,49 @@ struct page *freepage_take(const struct page_request *request, enum zone_mark ma
 			floor += kept; /* not for this request */
 		if (request->type != MIGRATE_MOVABLE)
 			floor += __atomic_load_n(&zone->lent_free, __ATOMIC_RELAXED);
-		head = take_from_zone(pages, zone, request, floor, atomic);
+		struct page_stock *stock =
+			stock_of_zone(pages, zone, request->type, request->order);
+		if (!stock->n && zone_free(zone) < floor + (1ul << request->order))
+			continue;
+		struct page *head = take_from_zone(zone, stock, request, floor, atomic);
 		if (head)
-			break;
+			return head;
 	}
+	return NULL;
+}
+
+static inline struct zone *const *zones_for(const struct page_request *request)
+{
+	return nodes.order[request->node][request->highest];
+}
+
+static inline struct page *handed_out(struct page *head)
+{
 	cpu_unpin();
 	if (head)
 		page_hand_out(head);
 	return head;
+}
+
+struct page *freepage_take(const struct page_request *request, enum zone_mark mark,
+			   enum gfp_reserve_depth depth)
+{
+	return handed_out(pass(page_cpus[cpu_pin()], zones_for(request), request, mark, depth));
+}
+
+struct page *freepage_take_first(const struct page_request *request,
+				 enum gfp_reserve_depth (*below_low)(const struct page_request *))
+{
+	struct page_cpu *pages = page_cpus[cpu_pin()];
+	struct zone *const *place = zones_for(request);
+	struct page *head = pass(pages, place, request, MARK_LOW, RESERVE_NONE);
+
+	if (!head) {
+		enum gfp_reserve_depth depth = below_low(request);
+		if (depth != RESERVE_ALL)
+			head = pass(pages, place, request, MARK_MIN, depth);
+	}
+	return handed_out(head);
 }
 
 void freepage_give_home(struct page *head)

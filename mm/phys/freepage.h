@@ -25,6 +25,14 @@ struct page_request {
  */
 struct page *freepage_take(const struct page_request *request, enum zone_mark mark,
 			   enum gfp_reserve_depth depth) QUARRY_INT(freepage_take);
+/*
+ * What every request tries first: the low mark, without reserves. If every zone is below it,
+ * below_low() tells whom that concerns and says how deep the request may go at the minimum mark;
+ * RESERVE_ALL: let the slow path decide. The CPU is pinned when it is called.
+ */
+struct page *freepage_take_first(const struct page_request *request,
+				 enum gfp_reserve_depth (*below_low)(const struct page_request *))
+	QUARRY_INT(freepage_take_first);
 
 /* A parked head becomes the caller's: USED, reference count 1, the owner's words cleared. */
 static QUARRY_ALWAYS_INLINE void page_hand_out_as(struct page *head, uint32_t used_flags)
