@@ -122,12 +122,6 @@ static inline void count_listed(struct zone *zone, unsigned type, unsigned long 
 		count_special(zone, type, pages);
 }
 
-/* The upper one of two buddies that merge is no head any more. */
-static inline void absorb(const struct zone *zone, struct page *upper)
-{
-	page_set_flags(upper, page_state(QUARRY_PAGE_INNER, 0, 0, zone->number));
-}
-
 /* A block of pageblock size or more: the next pageblock may be a hole, or of another type. */
 static QUARRY_NOINLINE void give_large(struct zone *zone, unsigned long pfn, unsigned order,
 				       unsigned type)
@@ -145,7 +139,9 @@ static QUARRY_NOINLINE void give_large(struct zone *zone, unsigned long pfn, uns
 		if (!may_merge(type, listed))
 			break;
 		free_list_unlink(zone, buddy, order, listed);
-		absorb(zone, pfn_to_page(pfn | 1ul << order));
+		/* The upper one is no head any more. */
+		page_set_flags(pfn_to_page(pfn | 1ul << order),
+			       page_state(QUARRY_PAGE_INNER, 0, 0, zone->number));
 		pfn &= ~(1ul << order);
 		retype(pfn, order + 1, type);
 	}
@@ -155,31 +151,36 @@ static QUARRY_NOINLINE void give_large(struct zone *zone, unsigned long pfn, uns
 /*
  * Merge a block with its buddies as far as they are free, and list it. Inside a pageblock every
  * struct page is meaningful and a free block is listed under the pageblock's type, so one
- * comparison of a whole flags word tells whether the buddy can merge.
+ * comparison of a whole flags word tells whether the buddy can merge. The loop counts in bytes of
+ * the page array: struct pages are as far apart as a power of two, so what holds for the bits of
+ * frame numbers holds for those of such offsets, and nothing is converted.
  */
 static QUARRY_ALWAYS_INLINE void give(struct zone *zone, struct page *head, unsigned order,
 				      unsigned type)
 {
-	unsigned long pfn = page_to_pfn(head);
+	const uintptr_t array = (uintptr_t)quarry_page_array;
+	const uint32_t inner = page_state(QUARRY_PAGE_INNER, 0, 0, zone->number);
 	uint32_t state = page_state(QUARRY_PAGE_FREE, order, type, zone->number);
+	uintptr_t at = (uintptr_t)head - array, size = sizeof(struct page) << order;
 
-	MM_ASSERT(order <= MAX_PAGE_ORDER && !(pfn & ((1ul << order) - 1)));
+	MM_ASSERT(order <= MAX_PAGE_ORDER && !(at & (size - 1)));
 	MM_ASSERT(page_zone_number(head) == zone->number);
-	for (; order < pageblock_order; order++, state += 1u << QUARRY_PG_ORDER_SHIFT) {
-		struct page *buddy = pfn_to_page(pfn ^ 1ul << order);
+	for (; order < pageblock_order; order++, state += 1u << QUARRY_PG_ORDER_SHIFT, size *= 2) {
+		struct page *buddy = (struct page *)(array + (at ^ size));
 		uint32_t differs = page_flags(buddy) ^ state;
 		if (differs) {
+			head = (struct page *)(array + at);
 			if (differs & 0xfu << QUARRY_PG_ORDER_SHIFT)
-				free_list_push_as(zone, pfn_to_page(pfn), order, type, state);
+				free_list_push_as(zone, head, order, type, state);
 			else
-				free_list_append_as(zone, pfn_to_page(pfn), order, type, state);
+				free_list_append_as(zone, head, order, type, state);
 			return;
 		}
 		free_list_unlink(zone, buddy, order, type);
-		absorb(zone, pfn_to_page(pfn | 1ul << order));
-		pfn &= ~(1ul << order);
+		page_set_flags((struct page *)(array + (at | size)), inner); /* absorbed */
+		at &= ~size;
 	}
-	give_large(zone, pfn, order, type);
+	give_large(zone, page_to_pfn((struct page *)(array + at)), order, type);
 }
 
 void buddy_give(struct zone *zone, struct page *head, unsigned order)
@@ -196,7 +197,7 @@ void buddy_give_many(struct zone *zone, struct page *const *heads, unsigned nr, 
 	unsigned long usual = 0;
 
 	for (unsigned i = 0; i < nr; i++) {
-		unsigned type = pageblock_list(page_to_pfn(heads[i]));
+		unsigned type = page_list(heads[i]);
 		if (likely(type < MIGRATE_PCPTYPES))
 			usual++;
 		else
@@ -352,13 +353,10 @@ struct page *buddy_take(struct zone *zone, unsigned order, unsigned type)
 	return head;
 }
 
-/*
- * Order of the block to take when `need` blocks of `order` are missing: the smallest that is
- * listed, so that the fragments go first; but no larger than what holds all of them.
- */
-static unsigned order_to_cut(const struct zone *zone, unsigned order, unsigned type, unsigned need)
+/* Order of the block to take when `need` blocks of `order` are missing: the smallest that is
+ * listed, `have`, so that the fragments go first; but no larger than what holds all of them. */
+static unsigned order_to_cut(unsigned have, unsigned order, unsigned need)
 {
-	unsigned have = smallest_listed(zone, order, type);
 	unsigned most = order + (need > 1 ? highest_bit(need - 1) + 1 : 0);
 	unsigned cut = have < most ? have : most;
 
@@ -391,8 +389,11 @@ unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsig
 	unsigned got = 0;
 
 	while (got < want) {
+		unsigned have = smallest_listed(zone, order, type);
 		/* Cut up here: its parts never see a list. */
-		unsigned cut = order_to_cut(zone, order, type, want - got);
+		unsigned cut = order_to_cut(have, order, want - got);
+		if (got && have > cut)
+			break; /* the next batch starts with a whole block */
 		struct page *head = take_uncounted(zone, cut, type);
 		if (!head && cut > order)
 			head = take_uncounted(zone, cut = order, type);

@@ -20,7 +20,9 @@ struct page *buddy_take(struct zone *zone, unsigned order, unsigned type) QUARRY
 
 /*
  * Take up to `want` blocks of 2^order pages; each head is given `state`. Cheaper than as many
- * single takes: a large block is cut up at once. Return: number taken.
+ * single takes: a large block is cut up at once. Fragments go first, and with some of them in hand
+ * no block is split for the rest: its remains would be the next batch's fragments, and so for ever.
+ * Return: number taken, 0 only if there is no block.
  */
 unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsigned want,
 			 struct page **heads, uint32_t state) QUARRY_INT(buddy_take_many);

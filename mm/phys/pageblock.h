@@ -85,6 +85,16 @@ static inline unsigned pageblock_list(unsigned long pfn)
 
 	return unlikely(state & BLOCK_ISOLATED) ? MIGRATE_ISOLATE : state & BLOCK_MOBILITY;
 }
+/* The same for a page of ours, which the map has. */
+static inline unsigned page_list(const struct page *page)
+{
+	uintptr_t offset = (uintptr_t)page - pageblocks.first_page;
+	unsigned state = __atomic_load_n(
+		&pageblocks.state[offset >> (PAGE_STRUCT_SHIFT + pageblock_order)],
+		__ATOMIC_RELAXED);
+
+	return unlikely(state & BLOCK_ISOLATED) ? MIGRATE_ISOLATE : state & BLOCK_MOBILITY;
+}
 static inline void pageblock_set_mobility(unsigned long pfn, unsigned mobility)
 {
 	pageblock_set_state(pfn, (pageblock_state(pfn) & ~BLOCK_MOBILITY) | mobility);
