@@ -10,7 +10,7 @@
  *   -m  memory of the machine (1024)
  *   -p  fail if objects' memory at the peak is more than this share of what was requested
  *   -e  the same after the trace's end, when nothing was drained
- *   -v  at the peak and the end, what is wasted by which cache, largest first
+ *   -v  at the peak and the end, what is wasted by which cache and where, largest first
  *
  * Without a file a small history of fixed seed is played: start, bursts of files, their end.
  *
@@ -26,6 +26,7 @@
  *               the depots' arrays. Not P, which is replayed only to be in the way.
  *   peak        the event after which most bytes are requested
  *   single      pages of slabs in which one object lives though there is room for more
+ *   slack ...   where the rest of the memory is: exactly, or the replay fails
  *
  * Start at play.
  */
@@ -47,6 +48,8 @@
 #define MAX_IDS (1u << 26)
 #define MAX_SIZE (QUARRY_CACHE_MAX_SIZE + 1)
 #define MAX_MASKS 512u
+/* A cache has few objects in use up to this many. */
+#define FEW 8u
 
 struct event {
 	char kind;
@@ -63,9 +66,26 @@ struct holding {
 	char kind;
 };
 
+/*
+ * Where the memory is, in bytes:  memory == requested + the sum of where[]
+ */
+enum {
+	SLACK,	/* between what was asked for and the next object: classes, alignment */
+	LARGE,	/* rounding of blocks above kmalloc's largest class */
+	TAILS,	/* ends of slabs that hold no object */
+	SLABS,	/* free objects in slabs */
+	STOCKS, /* ... in the CPUs' stocks */
+	DEPOTS, /* ... in the nodes' depots */
+	OWN,	/* caches, stocks and depots themselves */
+	WHERE
+};
+static const char *const where_name[WHERE] = {"slack", "large",	 "tails", "slabs",
+					      "stocks", "depots", "own"};
+
 struct state {
 	unsigned long requested, memory, single;
-	unsigned long slack, in_stocks, in_slabs, large, service;
+	unsigned long where[WHERE];
+	unsigned long of_few[WHERE]; /* the part of it that is of caches with at most FEW in use */
 };
 
 static struct event *events;
@@ -208,41 +228,57 @@ static unsigned long single_pages(void)
 }
 
 /* The caches' own memory: not asked for by the trace. */
-static bool is_service(const struct slab_info *info)
+static bool is_service(const struct kmem_cache *cache)
 {
-	return !strncmp(info->name, "stock-", 6) || !strcmp(info->name, "kmem_cache") ||
-	       !strcmp(info->name, "cache_alias");
+	return !strncmp(cache->name, "stock-", 6) || cache == &cache_cache || cache == &alias_cache;
 }
 
-static unsigned long depot_pages(void)
-{
-	unsigned long pages = 0, irq = mm_lock(&registry.lock);
+/* What one cache has, and where. */
+struct cache_sum {
+	unsigned long pages, live, where[WHERE];
+};
 
-	for (struct kmem_cache *cache = cache_after(0); cache; cache = cache_after(cache->id))
-		for (unsigned n = 0; n < QUARRY_MAX_NODES; n++)
-			if (cache->node[n].depot)
-				pages += 1ul << page_order(virt_to_page(cache->node[n].depot));
-	mm_unlock(&registry.lock, irq);
-	return pages;
+static struct cache_sum sum_of(struct kmem_cache *cache)
+{
+	unsigned long objects = 0, taken = 0, stocks = cpu_cache_count(cache);
+	unsigned long depots = depot_count(cache);
+	struct cache_sum sum = {0};
+
+	for (unsigned n = 0; n < QUARRY_MAX_NODES; n++) {
+		struct slab_node *node = &cache->node[n];
+
+		sum.pages += node->pages;
+		objects += node->objects;
+		taken += node->taken;
+		if (node->depot)
+			sum.where[OWN] += page_size(virt_to_page(node->depot));
+	}
+	sum.live = taken - stocks - depots;
+	sum.where[TAILS] = sum.pages * PAGE_SIZE - objects * cache->size;
+	sum.where[SLABS] = (objects - taken) * cache->size;
+	sum.where[STOCKS] = stocks * cache->size;
+	sum.where[DEPOTS] = depots * cache->size;
+	return sum;
 }
 
 static struct state state_now(void)
 {
 	struct state now = {.requested = requested, .single = single_pages()};
-	struct slab_info info;
 
-	now.large = large_bytes - large_asked;
-	now.slack = slot_bytes - (requested - large_asked);
-	now.service = depot_pages() * PAGE_SIZE;
-	now.memory = large_bytes + now.service;
-	for (uint32_t cursor = 0; slab_info_next(&cursor, &info);) {
-		now.memory += info.pages * PAGE_SIZE;
-		if (is_service(&info)) {
-			now.service += info.pages * PAGE_SIZE;
-		} else {
-			now.in_stocks += info.in_stocks * info.size;
-			now.in_slabs += info.pages * PAGE_SIZE -
-					(info.active + info.in_stocks) * info.size;
+	now.where[LARGE] = large_bytes - large_asked;
+	now.where[SLACK] = slot_bytes - (requested - large_asked);
+	now.memory = large_bytes;
+	for (struct kmem_cache *cache = cache_after(0); cache; cache = cache_after(cache->id)) {
+		struct cache_sum sum = sum_of(cache);
+
+		now.memory += sum.pages * PAGE_SIZE + sum.where[OWN];
+		if (is_service(cache)) {
+			now.where[OWN] += sum.pages * PAGE_SIZE;
+			continue;
+		}
+		for (unsigned i = 0; i < WHERE; i++) {
+			now.where[i] += sum.where[i];
+			now.of_few[i] += sum.live <= FEW ? sum.where[i] : 0;
 		}
 	}
 	return now;
@@ -250,14 +286,37 @@ static struct state state_now(void)
 
 static void print_row(size_t event, const struct state *now)
 {
-	printf("%10zu %12lu %12lu %8.3f %8lu %10lu %10lu %10lu %10lu %10lu\n", event,
-	       now->requested, now->memory,
-	       now->requested ? (double)now->memory / (double)now->requested : 0, now->single,
-	       now->slack, now->in_stocks, now->in_slabs, now->large, now->service);
+	printf("%10zu %12lu %12lu %8.3f %8lu", event, now->requested, now->memory,
+	       now->requested ? (double)now->memory / (double)now->requested : 0, now->single);
+	for (unsigned i = 0; i < WHERE; i++)
+		printf(" %9lu", now->where[i]);
+	printf("\n");
+}
+
+/* What the ratio is made of. */
+static void print_where(const char *when, const struct state *now)
+{
+	unsigned long sum = now->requested;
+
+	printf("# %s: beyond the bytes requested, as a share of them; in brackets the part of"
+	       " caches with at most %u objects in use\n#  ", when, FEW);
+	for (unsigned i = 0; i < WHERE; i++) {
+		sum += now->where[i];
+		printf(" %s %.4f", where_name[i],
+		       (double)now->where[i] / (double)now->requested);
+		if (now->of_few[i])
+			printf(" (%.4f)", (double)now->of_few[i] / (double)now->requested);
+	}
+	printf("\n");
+	if (sum != now->memory) {
+		fprintf(stderr, "replay: %s: %lu bytes found\n", when, sum);
+		exit(2);
+	}
 }
 
 struct waste {
-	struct slab_info info;
+	struct kmem_cache *cache;
+	struct cache_sum sum;
 	unsigned long bytes;
 };
 static int by_waste(const void *a, const void *b)
@@ -271,17 +330,20 @@ static void print_caches(void)
 	static struct waste row[1024];
 	size_t n = 0;
 
-	for (uint32_t cursor = 0; n < 1024 && slab_info_next(&cursor, &row[n].info); n++) {
-		struct slab_info *info = &row[n].info;
-
-		row[n].bytes = info->pages * PAGE_SIZE - info->active * info->size;
+	for (struct kmem_cache *cache = cache_after(0); cache && n < 1024;
+	     cache = cache_after(cache->id)) {
+		row[n] = (struct waste){.cache = cache, .sum = sum_of(cache)};
+		row[n].bytes = row[n].sum.pages * PAGE_SIZE - row[n].sum.live * cache->size;
+		n++;
 	}
 	qsort(row, n, sizeof(row[0]), by_waste);
-	printf("# cache                   bytes idle     live in stocks    slabs    empty pages\n");
+	printf("# cache                     waste    tails    slabs   stocks   depots     live"
+	       "    pages\n");
 	for (size_t i = 0; i < n && i < 40; i++)
-		printf("# %-22s %12lu %8lu %9lu %8lu %8lu %5lu\n", row[i].info.name, row[i].bytes,
-		       row[i].info.active, row[i].info.in_stocks, row[i].info.slabs,
-		       row[i].info.empty_slabs, row[i].info.pages);
+		printf("# %-22s %8lu %8lu %8lu %8lu %8lu %8lu %8lu\n", row[i].cache->name,
+		       row[i].bytes, row[i].sum.where[TAILS], row[i].sum.where[SLABS],
+		       row[i].sum.where[STOCKS], row[i].sum.where[DEPOTS], row[i].sum.live,
+		       row[i].sum.pages);
 }
 
 /* ---- playing ---- */
@@ -420,6 +482,7 @@ static bool verdict(const char *when, const struct state *now, unsigned long lim
 	printf("# %s: %lu bytes requested, %lu of memory, ratio %.3f; %lu pages hold one object\n",
 	       when, now->requested, now->memory, (double)now->memory / (double)now->requested,
 	       now->single);
+	print_where(when, now);
 	if (!limit || percent <= limit)
 		return true;
 	printf("# %s: above %lu %%\n", when, limit);
@@ -462,8 +525,10 @@ int main(int argc, char **argv)
 		return 2;
 	mock_start(&(struct mock_config){
 		.base = MACHINE_BASE, .bytes = mib * MOCK_MIB, .cpus = (unsigned)cpus});
-	printf("# event       requested       memory    ratio   single      slack  in_stocks"
-	       "    in_slabs     large    service\n");
+	printf("# event       requested       memory    ratio   single");
+	for (unsigned i = 0; i < WHERE; i++)
+		printf(" %9s", where_name[i]);
+	printf("\n");
 	if (!interval)
 		interval = nr_events / 200 + 1;
 	unsigned long highest = play((unsigned)cpus, interval, verbose, &peak, &end);
