@@ -39,6 +39,7 @@
 #include "mm/reclaim/reclaim.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_debug.h"
+#include "mm/slab/slab_wipe.h"
 #include "mm/vmap/vmap.h"
 
 #define QUARRY_VERSION "0.1.0"
@@ -479,6 +480,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	slowpath_init();
 	failure_init();
 	slab_debug_init(own.slab_debug);
+	slab_wipe_init(own.init_on_alloc, own.init_on_free);
 	slab_init(boot.nr_cpus);
 	slab_set_merging(own.merge_caches);
 	kfree_rcu_init();

@@ -54,6 +54,7 @@ set(QUARRY_COMMON
   mm/page/contig.c
   mm/page/page_list.c
   mm/page/page_frag.c
+  mm/slab/slab_wipe.c
   mm/slab/slab_debug.c
   mm/slab/slab_page.c
   mm/slab/partial.c

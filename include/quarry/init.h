@@ -102,6 +102,12 @@ struct quarry_params {
 	/* Caches that look alike share one (quarry/slab.h: SLAB_NO_MERGE). Saves memory where many
 	 * caches have few objects; an object freed to a cache that shares is then not reported. */
 	bool merge_caches;
+
+	/* Objects of kmalloc and caches are zero when they are handed out, whatever the mask says;
+	 * are zeroed when they are freed. kmalloc's blocks of pages too; not constructed objects,
+	 * type-stable ones and poisoned ones (quarry/slab.h), nor pages and vmalloc. Either makes
+	 * requests and frees of objects take a slower way; kernels without pay nothing. */
+	bool init_on_alloc, init_on_free;
 };
 
 /* What quarry_init would take, and what it would find. Bytes; pages where it says so. */

@@ -9,6 +9,7 @@
 
 #include "mm/base/log.h"
 #include "mm/phys/pcp.h"
+#include "mm/slab/slab_wipe.h"
 #include "mm/vmap/vmap.h"
 
 struct hook {
@@ -36,6 +37,17 @@ static void print_build(quarry_write_fn write, void *ctx)
 	mm_print(write, ctx, "context lint: %s\n",
 		 on_off(QUARRY_CONTEXT_LINT && QUARRY_MAX_CPUS > 1));
 	mm_print(write, ctx, "failure injection: %s\n", on_off(QUARRY_FAULT_INJECTION));
+}
+
+static void print_objects(quarry_write_fn write, void *ctx)
+{
+	mm_print(write, ctx, "largest object: %lu KiB, of a cache of kmalloc %lu KiB\n",
+		 (unsigned long)KMALLOC_MAX_SIZE >> 10,
+		 (unsigned long)KMALLOC_MAX_CACHE_SIZE >> 10);
+	mm_print(write, ctx, "smallest object: %lu bytes, aligned to %lu\n",
+		 (unsigned long)KMALLOC_MIN_SIZE, (unsigned long)ARCH_KMALLOC_MINALIGN);
+	mm_print(write, ctx, "objects zeroed: when allocated %s, when freed %s\n",
+		 on_off(gfp_bits(wipe_choice.on_alloc)), on_off(wipe_choice.on_free));
 }
 
 static void print_zones(quarry_write_fn write, void *ctx)
@@ -144,5 +156,6 @@ void quarry_features(quarry_write_fn write, void *ctx)
 	print_build(write, ctx);
 	print_zones(write, ctx);
 	print_boot(write, ctx);
+	print_objects(write, ctx);
 	print_hooks(write, ctx);
 }

@@ -12,6 +12,7 @@
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_debug.h"
 #include "mm/slab/slab.h"
+#include "mm/slab/slab_wipe.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 /* Objects moved under one lock: bounds the time with interrupts masked. */
@@ -38,6 +39,12 @@ static size_t take_ready(struct kmem_cache *cache, size_t n, void **p)
 	return got;
 }
 
+/* Is something done to each object? */
+static bool one_by_one(const struct kmem_cache *cache)
+{
+	return slab_debugged(cache) || cache_is_closed(cache);
+}
+
 int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **p)
 {
 	size_t got = 0;
@@ -46,7 +53,7 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **
 		mm_report(BAD_ARGUMENT, "kmem_cache_alloc_bulk", cache, n, 0);
 		return 0;
 	}
-	if (likely(!gfp_has(gfp, QUARRY_SLAB_GFP_RARE) && !slab_debugged(cache)) &&
+	if (likely(!gfp_has(gfp, QUARRY_SLAB_GFP_RARE) && !one_by_one(cache)) &&
 	    !fault_at(FAULT_OBJECT, gfp, 0)) {
 		if (unlikely(!gfp_context_ok(gfp)))
 			gfp = gfp_context_report(gfp, "kmem_cache_alloc_bulk", CALLER);
@@ -90,6 +97,7 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
 		for (; end < n && end - done < BULK_STEP; end++) {
 			if (unlikely(!slab_has(cache, p[end])))
 				break;
+			slab_wipe_freed(cache, p[end]);
 			object_poison(cache, p[end]);
 		}
 		if (end > done) {

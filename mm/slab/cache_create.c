@@ -14,6 +14,7 @@
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_cache.h"
 #include "mm/slab/slab_debug.h"
+#include "mm/slab/slab_wipe.h"
 
 /* Alignment of a cache's objects. A small object of SLAB_HWCACHE_ALIGN gets the fraction of a
  * line that holds it. */
@@ -146,6 +147,7 @@ static struct kmem_cache *new_cache(const char *name, uint32_t size,
 	struct kmem_cache *cache = NULL;
 
 	flags = slab_debug_flags(name, size, align, flags);
+	flags |= slab_wipe_flags(flags, args->ctor);
 	if (registry.merge && shareable(flags, args->ctor, args->usersize))
 		cache = share(name, size, align, flags);
 	if (cache)

@@ -21,6 +21,7 @@
 #include "mm/slab/depot.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_page.h"
+#include "mm/slab/slab_wipe.h"
 
 unsigned char stock_nones[QUARRY_MAX_CPUS * STOCK_NONE_BYTES] QUARRY_STATE
 	__attribute__((aligned(QUARRY_CACHE_LINE)));
@@ -60,7 +61,7 @@ struct object_stock *stock_new(uint32_t cap)
 	if (!stock)
 		return NULL;
 	object_unpoison(from, stock);
-	stock->depth = -1;
+	stock->depth = stock->idle = -1;
 	stock->epoch = 0;
 	stock->cap = (uint8_t)cap;
 	stock->batch = (uint8_t)((cap + 1) / 2); /* cache_batch() */
@@ -84,6 +85,8 @@ void stock_install(struct kmem_cache *cache, unsigned cpu, struct object_stock *
 {
 	struct object_stock *none = STOCK_NONE(cpu);
 
+	if (cache_is_closed(cache))
+		stock->depth = stock->idle = 0;
 	if (!__atomic_compare_exchange_n(&cache->stock[cpu], &none, stock, false, __ATOMIC_RELEASE,
 					 __ATOMIC_RELAXED))
 		stock_free(stock);
@@ -92,8 +95,10 @@ void stock_install(struct kmem_cache *cache, unsigned cpu, struct object_stock *
 void cpu_cache_init(void)
 {
 	__builtin_memset(stock_nones, 0, sizeof(stock_nones));
-	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
+	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++) {
 		STOCK_NONE(cpu)->object[0] = STOCK_END;
+		STOCK_NONE(cpu)->idle = INT8_MAX;
+	}
 }
 
 void cpu_cache_none(struct kmem_cache *cache)
@@ -124,7 +129,7 @@ void cpu_cache_stop(struct kmem_cache *cache, unsigned cpu)
 		return;
 	__atomic_store_n(&cache->stock[cpu], STOCK_NONE(cpu), __ATOMIC_RELAXED);
 	partial_give(cache, stock->object, (unsigned)stock->n);
-	MM_ASSERT(stock->depth < 0);
+	MM_ASSERT(stock->depth == stock->idle);
 	stock_free(stock);
 }
 
@@ -186,7 +191,7 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 	struct object_stock *stock = stock_of(cache, cpu);
 	void *object = NULL;
 
-	if (!stock_begin(stock)) {
+	if (!stock_begin_slow(stock)) {
 		partial_take(cache, node, &object, 1);
 		return object;
 	}
@@ -223,6 +228,7 @@ static void put_making_room(struct kmem_cache *cache, struct object_stock *stock
 void cpu_cache_free_slow(struct kmem_cache *cache, void *object)
 {
 	/* Reached by a jump, in optimised builds: the caller is the public function's. */
+	slab_wipe_freed(cache, object);
 	object_poison(cache, object);
 	if (unlikely(slab_debugged(cache))) {
 		debug_cache_free(cache, object, (uintptr_t)__builtin_return_address(0));
@@ -230,7 +236,7 @@ void cpu_cache_free_slow(struct kmem_cache *cache, void *object)
 	}
 	struct object_stock *stock = stock_of(cache, cpu_pin());
 
-	if (stock_begin(stock)) {
+	if (stock_begin_slow(stock)) {
 		put_making_room(cache, stock, object);
 		stock_end(stock);
 	} else {
@@ -317,7 +323,7 @@ bool cpu_cache_drain(struct kmem_cache *cache, unsigned cpu)
 
 	if (stock == STOCK_NONE(cpu))
 		return true;
-	if (!stock_begin(stock))
+	if (!stock_begin_slow(stock))
 		return false;
 	give_oldest(cache, stock, stock_count(stock));
 	stock_end(stock);

@@ -11,6 +11,8 @@
  * (cpu_call_all), never from outside.
  *
  * A CPU without a stock has STOCK_NONE: marked for ever, so the fast path needs no test for NULL.
+ * A closed stock looks marked to the fast path, and to the slow one not: for caches whose every
+ * request must come by there (slab_wipe.h).
  *
  * Start at: object_pop, object_push.
  */
@@ -48,6 +50,17 @@ static QUARRY_ALWAYS_INLINE void stock_set_count(struct object_stock *stock, siz
 static QUARRY_ALWAYS_INLINE bool stock_begin(struct object_stock *stock)
 {
 	if (unlikely(++stock->depth)) {
+		irq_order();
+		stock->depth--;
+		return false;
+	}
+	irq_order();
+	return true;
+}
+/* The same for the slow paths, which use closed stocks too. */
+static inline bool stock_begin_slow(struct object_stock *stock)
+{
+	if (unlikely(++stock->depth != stock->idle + 1)) {
 		irq_order();
 		stock->depth--;
 		return false;

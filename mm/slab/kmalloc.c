@@ -18,6 +18,7 @@
 #include "mm/slab/slab_debug.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_cache.h"
+#include "mm/slab/slab_wipe.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 #define NR_KMALLOC_CACHES (QUARRY_NR_KMALLOC_TYPES * QUARRY_KMALLOC_CLASSES)
@@ -67,7 +68,8 @@ static QUARRY_NOINLINE void *large_alloc(size_t size, gfp_t gfp, int node, const
 		mm_report_at(QUARRY_RULE_BAD_GFP, call, NULL, gfp_bits(gfp), size, caller);
 		gfp &= ~illegal;
 	}
-	struct page *head = alloc_pages_node(node, gfp & ~__GFP_COMP, get_order(size));
+	struct page *head = alloc_pages_node(node, (gfp & ~__GFP_COMP) | wipe_choice.on_alloc,
+					     get_order(size));
 
 	if (!head)
 		return NULL;
@@ -154,6 +156,8 @@ static QUARRY_ALWAYS_INLINE void free_large(const void *p, struct page *page, ui
 		return;
 	}
 	if (likely(page_ref_count(page) == 1)) {
+		if (unlikely(wipe_choice.on_free))
+			__builtin_memset((void *)(uintptr_t)p, 0, page_size(page));
 		page_give(page);
 		return;
 	}
@@ -323,6 +327,8 @@ static void setup_kmalloc_cache(enum quarry_kmalloc_type type, unsigned cls)
 	uint32_t natural = size & -size;
 	slab_flags_t with_debug = slab_debug_flags(name, size, natural, flags[type]);
 	bool debug = with_debug & QUARRY_SLAB_DEBUG_FLAGS;
+
+	with_debug |= slab_wipe_flags(with_debug, false);
 
 	cache_setup(cache, name, size, debug ? natural : (uint32_t)ARCH_SLAB_MINALIGN, with_debug,
 		    NULL);

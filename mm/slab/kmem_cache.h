@@ -52,6 +52,7 @@
  *   I1  n <= cap;  the slots n .. cap have a STOCK_END
  *   I2  object[0 .. n) are free objects of the cache, taken from their slabs
  *   I3  object[0 .. first STOCK_END at or above n) are different
+ *   I4  depth == idle, but for the one who marks it and who interrupts him
  */
 struct object_stock {
 	unsigned long n;
@@ -59,6 +60,7 @@ struct object_stock {
 	uint8_t cap;
 	uint8_t batch; /* objects moved by one refill or drain */
 	int8_t depth;  /* how often it is marked, - 1: by its owner, and who interrupted him */
+	int8_t idle;   /* depth while nobody marks it: -1; 0: closed (cpu_cache.h) */
 #if QUARRY_HARDENING >= 1
 	/* By a hash of an object's address: where in object[] one of that hash was put last. Only
 	 * a hint: nothing is cleared when an object leaves. */

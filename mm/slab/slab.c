@@ -21,6 +21,7 @@
 #include "mm/slab/debug_cache.h"
 #include "mm/slab/depot.h"
 #include "mm/slab/partial.h"
+#include "mm/slab/slab_wipe.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 
@@ -43,8 +44,10 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 		object = partial_grow(cache, gfp, NUMA_NO_NODE);
 	if (!object)
 		object = partial_take_anywhere(cache);
-	if (object)
+	if (object) {
 		object_unpoison(cache, object);
+		slab_wipe_new(cache, object);
+	}
 	return object;
 }
 
@@ -60,8 +63,10 @@ static void *alloc_on_node(struct kmem_cache *cache, gfp_t gfp, int node, uintpt
 		object = partial_grow(cache, gfp, node);
 	if (!object && !gfp_has(gfp, __GFP_THISNODE))
 		object = partial_take_anywhere(cache);
-	if (object)
+	if (object) {
 		object_unpoison(cache, object);
+		slab_wipe_new(cache, object);
+	}
 	return object;
 }
 
@@ -100,7 +105,7 @@ void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char 
 			return NULL;
 		object = alloc_on_node(cache, gfp, node, caller);
 	}
-	if (object && zero)
+	if (object && zero && !(cache->flags & SLAB_WIPE_NEW))
 		__builtin_memset(object, 0, cache->object_size);
 	return object;
 }

@@ -17,6 +17,7 @@
 #include "mm/base/bits.h"
 #include "mm/base/cpu.h"
 #include "mm/base/log.h"
+#include "mm/slab/slab_wipe.h"
 
 /* Two slots must fit in the largest slab: 2^20 bytes (kmem_cache.h: reciprocal). */
 #define DEBUG_MAX_SLOT (512ul << 10)
@@ -312,6 +313,7 @@ void slab_debug_take(const struct kmem_cache *cache, void *object, uintptr_t cal
 	set_track(cache, object, TRACK_ALLOC, caller);
 	if (poisons(cache))
 		__builtin_memset(object, POISON_NEW, cache->object_size);
+	slab_wipe_new(cache, object);
 	close_slot(cache, object, false);
 }
 
@@ -322,6 +324,8 @@ void slab_debug_give(const struct kmem_cache *cache, void *object, uintptr_t cal
 	set_track(cache, object, TRACK_FREE, caller);
 	if (poisons(cache))
 		__builtin_memset(object, POISON_FREE, cache->object_size);
+	if (cache->flags & SLAB_WIPE_FREED)
+		__builtin_memset(object, 0, cache->object_size);
 	close_slot(cache, object, true);
 }
 
