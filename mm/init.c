@@ -386,6 +386,7 @@ int quarry_footprint(const struct quarry_params *params, struct quarry_cost *res
 static void place_tables(const struct quarry_params *params, const struct memblock_plan *plan)
 {
 	quarry_direct_offset = params->direct_map_offset;
+	direct_map_exclude(0, 0);
 	quarry_page_array =
 		(struct page *)((uintptr_t)plan->page_array + params->direct_map_offset);
 	pageblock_init(phys_to_virt(plan->block_map), pageblock_of((unsigned long)plan->lo_pfn),

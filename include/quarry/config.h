@@ -57,7 +57,8 @@
 
 /*
  * Debug level. 0: the always-on checks only (page state on free, object checks, caps).
- * 1: internal assertions too. 2: also the full structure walk after each slow step (tests).
+ * 1: internal assertions too, and virt_to_phys reports an address of vmalloc. 2: also the full
+ * structure walk after each slow step (tests).
  */
 #ifndef QUARRY_DEBUG
 #define QUARRY_DEBUG 0

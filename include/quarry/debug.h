@@ -55,6 +55,7 @@ QUARRY_BEGIN_DECLS
 	/* virtual */                                                                              \
 	X(VMAP_UNKNOWN, "the address is not the start of a mapped area")                           \
 	X(VMAP_SPACE, "the virtual range is exhausted or was not given")                           \
+	X(VMAP_DIRECT, "an address of the virtual range has no place in the direct map")           \
 	X(VMAP_TABLE, "the page table holds an entry that was not expected")                       \
 	/* consistency */                                                                          \
 	X(VALIDATE, "the validator found a broken invariant")

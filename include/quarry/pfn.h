@@ -4,7 +4,8 @@
  *
  * All conversions are O(1) arithmetic on two words of the library: the direct-map offset and the
  * page array, which is biased so that it is indexed by frame number. They do not check: pfn_valid()
- * and virt_addr_valid() do (quarry/mm.h). Context: any.
+ * and virt_addr_valid() do (quarry/mm.h); but with QUARRY_DEBUG an address of vmalloc or vmap is
+ * reported, because its pages lie elsewhere. Context: any.
  */
 #ifndef QUARRY_PFN_H
 #define QUARRY_PFN_H
@@ -38,8 +39,14 @@ static inline void *phys_to_virt(phys_addr_t phys)
 {
 	return (void *)((uintptr_t)phys + quarry_direct_offset);
 }
+/* Report an address that vmalloc or vmap may have given: what is computed from it means nothing.
+ * (G132) */
+void quarry_check_direct(const volatile void *address) QUARRY_API(check_direct);
+/* For addresses of the direct map. */
 static inline phys_addr_t virt_to_phys(const volatile void *address)
 {
+	if (QUARRY_DEBUG >= 1)
+		quarry_check_direct(address);
 	return (phys_addr_t)((uintptr_t)address - quarry_direct_offset);
 }
 static inline phys_addr_t page_to_phys(const struct page *page)
@@ -55,7 +62,7 @@ static inline void *page_address(const struct page *page)
 	return phys_to_virt(page_to_phys(page));
 }
 #define page_to_virt(page) page_address(page)
-/* Only for addresses of the direct map. */
+/* The same. */
 static inline struct page *virt_to_page(const void *address)
 {
 	return phys_to_page(virt_to_phys(address));

@@ -476,8 +476,8 @@ void kmem_cache_return_sheaf(struct kmem_cache *cache, gfp_t gfp, struct slab_sh
  * ---- kvmalloc: contiguous pages if they are easy to get, else virtually contiguous ----
  * Masks that cannot sleep, and sizes up to a page, get contiguous memory or NULL.
  * What comes is contiguous in virtual addresses only: where is_vmalloc_addr is true, virt_to_phys
- * and virt_to_page mean nothing (virt_addr_valid is false); vmalloc_to_page answers page by page.
- * (G132)
+ * and virt_to_page mean nothing (with QUARRY_DEBUG they report it; virt_addr_valid is false);
+ * vmalloc_to_page answers page by page. (G132)
  * __GFP_RETRY_MAYFAIL tries hard for contiguous memory; __GFP_NORETRY is not supported: it changes
  * nothing, and the context lint reports it. (G126-G130)
  */

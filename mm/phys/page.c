@@ -31,7 +31,7 @@ bool pfn_valid(unsigned long pfn)
 
 bool virt_addr_valid(const void *address)
 {
-	return pfn_valid((unsigned long)(virt_to_phys(address) >> PAGE_SHIFT));
+	return pfn_valid(direct_frame((uintptr_t)address));
 }
 
 struct page *compound_head(const struct page *page)

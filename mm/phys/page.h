@@ -77,6 +77,14 @@ static inline bool kind_is_used(enum quarry_page_kind kind)
 {
 	return kind == QUARRY_PAGE_USED || kind == QUARRY_PAGE_MOVABLE;
 }
+/* Frame behind an address, if the direct map holds it: of any address, silent. */
+static inline unsigned long direct_frame(uintptr_t address)
+{
+	return (address - quarry_direct_offset) >> PAGE_SHIFT;
+}
+/* Addresses that are not in the direct map, because vmalloc hands them out. */
+void direct_map_exclude(uintptr_t start, uintptr_t end) QUARRY_INT(direct_map_exclude);
+
 /* Not the head of a block: inner, or a member page of a slab. */
 static inline bool page_is_inner(const struct page *page)
 {

@@ -180,7 +180,7 @@ const char *memtest_clearing(void)
 /* Is the frame behind an address free for the page allocator, or (with `used`) handed out? */
 static bool frame_is_ours(uintptr_t address, bool used)
 {
-	unsigned long pfn = (unsigned long)(virt_to_phys((void *)address) >> PAGE_SHIFT);
+	unsigned long pfn = direct_frame(address); /* a stack may be vmalloc's: no frame of ours */
 	unsigned kind = frame_kind(pfn);
 
 	if (kind == FRAME_UNKNOWN || kind == FRAME_TABLES)

@@ -61,6 +61,8 @@ static int use_window(uintptr_t start, uintptr_t end, phys_addr_t root)
 	error = pgtable_init(root, start, end);
 	if (error)
 		vmap_area_exit();
+	else
+		direct_map_exclude(start, end);
 	return error;
 }
 
