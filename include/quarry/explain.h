@@ -73,9 +73,10 @@ struct quarry_failure {
 		enum quarry_zone_refusal refusal;
 		unsigned long free, min, boost;
 		unsigned long reserve; /* kept from requests that could use higher zones */
-		unsigned long floor;   /* what had to stay free */
+		unsigned long kept;    /* of CMA areas or for atomic requests, so not for it */
+		unsigned long floor;   /* what had to stay free, kept pages too */
 		unsigned long parked;  /* in CPUs' stocks */
-		int largest;	       /* order of the largest free block; -1: none */
+		int largest;	       /* order of the largest free block for it; -1: none */
 	} zone[QUARRY_FAILURE_ZONES];
 };
 

@@ -14,7 +14,6 @@
 #include "mm/page/failure.h"
 
 #include "mm/base/log.h"
-#include "mm/phys/fragindex.h"
 
 #define LOG_PERIOD_NS 10000000000ull /* one report in 10 s (Linux's) */
 #define LOG_MOST 10ul		     /* without a clock */
@@ -41,13 +40,11 @@ const char *quarry_fail_text(enum quarry_fail_reason reason)
 
 /* ---- recording ---- */
 
-static int largest_order(struct zone *zone)
+static int largest_order(struct zone *zone, bool lent)
 {
-	struct free_shape shape;
 	int order = MAX_PAGE_ORDER;
 
-	free_shape_of(zone, &shape);
-	while (order >= 0 && !shape.blocks[order])
+	while (order >= 0 && !zone_has_block(zone, (unsigned)order, lent))
 		order--;
 	return order;
 }
@@ -62,11 +59,13 @@ static struct quarry_failure_zone look_at(struct zone *zone, const struct page_r
 		.min = zone->mark[MARK_MIN],
 		.boost = __atomic_load_n(&zone->boost, __ATOMIC_RELAXED),
 		.reserve = zone->reserve[request->highest],
+		.kept = freepage_kept(zone, request, depth),
 		.floor = watermark_floor(zone, MARK_MIN, depth, request->highest),
 		.parked = pcp_parked(zone),
-		.largest = largest_order(zone),
+		.largest = largest_order(zone, request->type == MIGRATE_MOVABLE),
 	};
 
+	seen.floor += seen.kept;
 	if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
 		seen.refusal = QUARRY_ZONE_OTHER_NODE;
 	else if (seen.free < seen.floor + (1ul << request->order))
@@ -160,10 +159,10 @@ void quarry_print_failure(const struct quarry_failure *failure, quarry_write_fn 
 		const struct quarry_failure_zone *zone = &failure->zone[i];
 		mm_print(write, ctx,
 			 "Node %u %s free:%lukB floor:%lukB min:%lukB boost:%lukB reserve:%lukB "
-			 "parked:%lukB largest_order:%d: %s\n",
+			 "kept:%lukB parked:%lukB largest_order:%d: %s\n",
 			 zone->node, zone_name(zone->type), zone->free * 4, zone->floor * 4,
-			 zone->min * 4, zone->boost * 4, zone->reserve * 4, zone->parked * 4,
-			 zone->largest, refusal_texts[zone->refusal]);
+			 zone->min * 4, zone->boost * 4, zone->reserve * 4, zone->kept * 4,
+			 zone->parked * 4, zone->largest, refusal_texts[zone->refusal]);
 	}
 }
 

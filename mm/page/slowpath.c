@@ -191,9 +191,9 @@ static bool could_help(const struct climb *climb)
 	for (struct zone *zone; (zone = zone_at(place)); place++) {
 		if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
 			break;
-		unsigned long need = (1ul << request->order) +
-				     watermark_floor(zone, MARK_MIN, climb->ladder.depth,
-						     request->highest);
+		unsigned long need =
+			(1ul << request->order) +
+			freepage_floor(zone, request, MARK_MIN, climb->ladder.depth);
 		unsigned long free = zone_free(zone);
 		if (free >= need || climb->left >= need - free)
 			return true;

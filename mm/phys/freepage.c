@@ -20,6 +20,12 @@ static bool may_use_atomic(const struct page_request *request, enum gfp_reserve_
 	       (depth >= RESERVE_ATOMIC || gfp_reserve(request->gfp) >= RESERVE_ATOMIC);
 }
 
+unsigned long freepage_kept(const struct zone *zone, const struct page_request *request,
+			    enum gfp_reserve_depth depth)
+{
+	return zone_kept(zone, request->type == MIGRATE_MOVABLE, may_use_atomic(request, depth));
+}
+
 /* A block from the zone itself, past the stocks. */
 static struct page *take_from_buddy(struct zone *zone, const struct page_request *request,
 				    unsigned long floor, bool atomic)
@@ -81,12 +87,8 @@ static QUARRY_ALWAYS_INLINE struct page *pass(struct page_cpu *pages, struct zon
 	for (struct zone *zone; (zone = zone_at(place)); place++) {
 		if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
 			break;
-		unsigned long floor = watermark_floor(zone, mark, depth, request->highest);
-		unsigned long kept = __atomic_load_n(&zone->atomic_free, __ATOMIC_RELAXED);
-		if (unlikely(kept) && !atomic)
-			floor += kept; /* not for this request */
-		if (request->type != MIGRATE_MOVABLE)
-			floor += __atomic_load_n(&zone->lent_free, __ATOMIC_RELAXED);
+		unsigned long floor = watermark_floor(zone, mark, depth, request->highest) +
+				      zone_kept(zone, request->type == MIGRATE_MOVABLE, atomic);
 		struct page_stock *stock =
 			stock_of_zone(pages, zone, request->type, request->order);
 		if (!stock->n && zone_free(zone) < floor + (1ul << request->order))

@@ -34,6 +34,18 @@ struct page *freepage_take_first(const struct page_request *request,
 				 enum gfp_reserve_depth (*below_low)(const struct page_request *))
 	QUARRY_INT(freepage_take_first);
 
+/* Free pages of a zone that are not for the request: zone_kept() for it. */
+unsigned long freepage_kept(const struct zone *zone, const struct page_request *request,
+			    enum gfp_reserve_depth depth) QUARRY_INT(freepage_kept);
+/* It is served by a zone while free > floor, and a block for it is there. */
+static inline unsigned long freepage_floor(const struct zone *zone,
+					   const struct page_request *request, enum zone_mark mark,
+					   enum gfp_reserve_depth depth)
+{
+	return watermark_floor(zone, mark, depth, request->highest) +
+	       freepage_kept(zone, request, depth);
+}
+
 /* A parked head becomes the caller's: USED, reference count 1, the owner's words cleared. */
 static QUARRY_ALWAYS_INLINE void page_hand_out_as(struct page *head, uint32_t used_flags)
 {

@@ -29,9 +29,7 @@ static bool zone_trylock(struct zone *zone, unsigned long *irq)
 static struct page *take_from_zone(struct zone *zone, const struct page_request *request)
 {
 	unsigned long need = watermark_floor(zone, MARK_MIN, RESERVE_NONE, request->highest) +
-			     __atomic_load_n(&zone->atomic_free, __ATOMIC_RELAXED) +
-			     __atomic_load_n(&zone->lent_free, __ATOMIC_RELAXED) +
-			     (1ul << request->order);
+			     zone_kept(zone, false, false) + (1ul << request->order);
 	struct page *head = NULL;
 	unsigned long irq;
 

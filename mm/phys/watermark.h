@@ -33,6 +33,21 @@ static inline unsigned long watermark_floor(const struct zone *zone, enum zone_m
 	return floor + __atomic_load_n(&zone->reserve[highest], __ATOMIC_RELAXED);
 }
 
+/*
+ * Free pages that are not for everybody, to be added to a floor: of CMA areas, unless the request
+ * is movable (`lent`); of the reserve of atomic requests, unless it may use that (`atomic`).
+ */
+static inline unsigned long zone_kept(const struct zone *zone, bool lent, bool atomic)
+{
+	unsigned long kept = 0;
+
+	if (!lent)
+		kept = __atomic_load_n(&zone->lent_free, __ATOMIC_RELAXED);
+	if (!atomic)
+		kept += __atomic_load_n(&zone->atomic_free, __ATOMIC_RELAXED);
+	return kept;
+}
+
 /* Back to the defaults; before the first watermarks_update(). */
 void watermarks_init(void) QUARRY_INT(watermarks_init);
 /* What is in force. */

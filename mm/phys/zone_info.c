@@ -135,9 +135,7 @@ bool zone_watermark_ok(struct zone *zone, unsigned order, unsigned long mark, in
 	if (order > MAX_PAGE_ORDER || highest < 0 || highest >= MAX_NR_ZONES)
 		return false;
 	unsigned long floor = mark + __atomic_load_n(&zone->reserve[highest], __ATOMIC_RELAXED) +
-			      __atomic_load_n(&zone->atomic_free, __ATOMIC_RELAXED);
-	if (!(flags & QUARRY_COUNT_LENT))
-		floor += __atomic_load_n(&zone->lent_free, __ATOMIC_RELAXED);
+			      zone_kept(zone, flags & QUARRY_COUNT_LENT, false);
 	if (zone_free(zone) < floor + (1ul << order))
 		return false;
 	return !order || zone_has_block(zone, order, flags & QUARRY_COUNT_LENT);

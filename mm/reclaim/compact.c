@@ -100,13 +100,14 @@ enum compact_result compaction_suitable(struct zone *zone, unsigned order, enum 
 		watermark_floor(zone, costly ? MARK_LOW : MARK_MIN, RESERVE_NONE, highest);
 	struct free_shape shape;
 
-	free_shape_of(zone, &shape);
-	int index = extfrag_index(&shape, order);
-	if (index < 0)
+	if (zone_has_block(zone, order, false))
 		return COMPACT_SUCCESS;
+	free_shape_of(zone, &shape);
 	if (shape.pages < floor + (2ul << order))
 		return COMPACT_SKIPPED;
-	if (costly && index <= (int)watermarks_tunables()->extfrag_threshold)
+	/* below 0: there is such a block, but not for everybody */
+	int index = extfrag_index(&shape, order);
+	if (costly && index >= 0 && index <= (int)watermarks_tunables()->extfrag_threshold)
 		return COMPACT_NOT_SUITABLE_ZONE;
 	return COMPACT_CONTINUE;
 }

@@ -5,7 +5,7 @@
  * Terms
  *   due        a wake came and no run began since
  *   balanced   one zone of the node that the wakers may use is at its high mark and has a block of
- *              their order
+ *              their order, without what CMA areas lent and what is kept for atomic requests
  *   hopeless   16 runs in a row that freed nothing: wakes are ignored until a request's own reclaim
  *              frees something, or memory would be searched for nothing for ever
  *
@@ -21,7 +21,6 @@
 
 #include "mm/base/bits.h"
 #include "mm/base/log.h"
-#include "mm/phys/buddy.h"
 #include "mm/reclaim/collect.h"
 #include "mm/reclaim/compact.h"
 #include "mm/reclaim/pressure.h"
@@ -115,17 +114,12 @@ bool kswapd_is_hopeless(unsigned node)
 
 /* ---- a run ---- */
 
-static bool has_block(struct zone *zone, unsigned order)
+/* Pages that shall be free in a zone. Those that are not for everybody do not count: the waker may
+ * be one that cannot have them. */
+static unsigned long goal(const struct zone *zone, unsigned highest)
 {
-	bool found = !order;
-
-	if (found)
-		return true;
-	unsigned long irq = zone_lock(zone);
-	for (unsigned o = order; o < NR_PAGE_ORDERS && !found; o++)
-		found = buddy_count(zone, o) != 0;
-	zone_unlock(zone, irq);
-	return found;
+	return watermark_floor(zone, MARK_HIGH, RESERVE_NONE, (enum zone_type)highest) +
+	       zone_kept(zone, false, false);
 }
 
 static bool is_balanced(unsigned node, unsigned order, unsigned highest)
@@ -136,9 +130,8 @@ static bool is_balanced(unsigned node, unsigned order, unsigned highest)
 		struct zone *zone = &zones[node * MAX_NR_ZONES + type];
 		if (!zone_populated(zone) || !zone_managed(zone))
 			continue;
-		unsigned long floor = watermark_floor(zone, MARK_HIGH, RESERVE_NONE,
-						      (enum zone_type)highest);
-		if (zone_free(zone) >= floor && has_block(zone, order))
+		if (zone_free(zone) >= goal(zone, highest) &&
+		    (!order || zone_has_block(zone, order, false)))
 			return true;
 		any = true;
 	}
@@ -152,11 +145,9 @@ static unsigned long shortage(unsigned node, unsigned highest)
 
 	for (unsigned type = 0; type <= highest; type++) {
 		const struct zone *zone = &zones[node * MAX_NR_ZONES + type];
-		unsigned long floor = watermark_floor(zone, MARK_HIGH, RESERVE_NONE,
-						      (enum zone_type)highest);
-		unsigned long free = zone_free(zone);
-		if (zone_populated(zone) && free < floor)
-			sum += floor - free;
+		unsigned long wanted = goal(zone, highest), free = zone_free(zone);
+		if (zone_populated(zone) && free < wanted)
+			sum += wanted - free;
 	}
 	return sum ? sum : 1;
 }

@@ -7,8 +7,9 @@
  *            <------------       <------------
  *              free >= high          free >= low
  *
- * free and marks are sums over the zones. One CPU tells at a time; another that finds a change
- * meanwhile leaves a note, and the first looks again.
+ * free and marks are sums over the zones; what CMA areas lent is no help to most, so it counts as
+ * used. One CPU tells at a time; another that finds a change meanwhile leaves a note, and the first
+ * looks again.
  *
  * Locking  `busy` is a flag, not a lock: nobody waits for it but the unwatch.
  * Start at: pressure_update.
@@ -30,7 +31,8 @@ static enum quarry_pressure level_now(enum quarry_pressure old, bool exhausted)
 	for_every_populated_zone (zone) {
 		free += zone_free(zone);
 		for (unsigned m = 0; m < NR_ZONE_MARKS; m++)
-			mark[m] += __atomic_load_n(&zone->mark[m], __ATOMIC_RELAXED);
+			mark[m] += __atomic_load_n(&zone->mark[m], __ATOMIC_RELAXED) +
+				   zone_kept(zone, false, true);
 	}
 	if (exhausted || free < mark[MARK_MIN])
 		return QUARRY_PRESSURE_CRITICAL;

@@ -87,8 +87,8 @@ unsigned long reclaim_lacking(const struct page_request *request, enum gfp_reser
 	unsigned long least = ~0ul;
 
 	for (struct zone *zone; (zone = zone_at(place)); place++) {
-		unsigned long need = (1ul << request->order) +
-				     watermark_floor(zone, MARK_MIN, depth, request->highest);
+		unsigned long need =
+			(1ul << request->order) + freepage_floor(zone, request, MARK_MIN, depth);
 		unsigned long free = zone_free(zone);
 		least = (unsigned long)min_u64(least, free < need ? need - free : 0);
 	}

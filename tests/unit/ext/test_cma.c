@@ -340,6 +340,90 @@ static void areas_are_declared(void **state)
 	end();
 }
 
+/* ---- requests that may not borrow ---- */
+
+#define PLAIN GFP_NOWAIT
+
+/* All but the area is used up, and the OS holds 1000 pages that it could free. */
+static void start_lent(void)
+{
+	struct page *page;
+
+	start(false);
+	mock_reclaim()->kswapd = true;
+	mock_reclaim_changed();
+	for (unsigned i = 0; i < 1000; i++)
+		mock_reclaim_give(alloc_page(GFP_KERNEL));
+	while ((page = alloc_page(PLAIN)))
+		hold_block(page, 0);
+	assert_true(zone_of(ZONE_NORMAL)->lent_free > 1000);
+}
+
+static void stop_lent(void)
+{
+	struct mock_reclaim *r = mock_reclaim();
+
+	for (struct page *page; (page = r->chain);) {
+		r->chain = page->mapping;
+		__free_page(page);
+	}
+	stop();
+}
+
+/* G73: what is lent is no help to a request that may not borrow, so kswapd does not count it. */
+static void g073_kswapd_does_not_count_lent_pages(void **state)
+{
+	struct zone *zone;
+	(void)state;
+	start_lent();
+	assert_int_equal(mock_kswapd(), 1);
+	zone = zone_of(ZONE_NORMAL);
+	assert_true(zone->free - zone->lent_free >= zone->mark[MARK_HIGH]);
+	struct page *page = alloc_page(PLAIN);
+	assert_non_null(page);
+	hold_block(page, 0);
+	assert_int_equal(mock_kswapd(), 0);
+	stop_lent();
+}
+
+/* The record of the failure says where the free pages are. */
+static void a_failure_tells_of_lent_pages(void **state)
+{
+	struct quarry_failure failure;
+	(void)state;
+	start_lent();
+	assert_true(quarry_last_failure(&failure));
+	assert_int_equal(failure.reason, QUARRY_FAIL_NO_RECLAIM);
+	assert_int_equal(failure.zone[0].kept, zone_of(ZONE_NORMAL)->lent_free);
+	assert_int_equal(failure.zone[0].floor, failure.zone[0].min + failure.zone[0].kept);
+	assert_int_equal(failure.zone[0].refusal, QUARRY_ZONE_AT_FLOOR);
+	stop_lent();
+}
+
+/* A free block in the area does not stand for one that everybody can have. */
+static void lent_blocks_do_not_keep_compaction_away(void **state)
+{
+	unsigned n = 0;
+	(void)state;
+	start(false);
+	hold_all(ATOMIC_ALL, 0);
+	/* Pages that move take some of what the kernel could have. */
+	for (unsigned i = 0; i < 1024; i++)
+		__free_page(hold.block[--hold.nr].page);
+	while (owner_take(n, 0, GFP_HIGHUSER_MOVABLE | __GFP_MEMALLOC | __GFP_NOWARN))
+		n++;
+	for (unsigned i = 0; i < n; i++)
+		if (in_area(owner.slot[i].page) || i % 2)
+			owner_free(i);
+	assert_true(zone_has_block(zone_of(ZONE_NORMAL), 4, true));
+	assert_false(zone_has_block(zone_of(ZONE_NORMAL), 4, false));
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, 4);
+	assert_non_null(page);
+	assert_true(owner.migrated > 0);
+	__free_pages(page, 4);
+	stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +435,9 @@ int main(void)
 		page_test(random_claims),
 		page_test(wrong_releases),
 		page_test(areas_are_declared),
+		page_test(g073_kswapd_does_not_count_lent_pages),
+		page_test(a_failure_tells_of_lent_pages),
+		page_test(lent_blocks_do_not_keep_compaction_away),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
