@@ -71,12 +71,12 @@ struct quarry_failure {
 		unsigned node;
 		enum zone_type type;
 		enum quarry_zone_refusal refusal;
+		int largest; /* order of the largest free block for it; -1: none */
 		unsigned long free, min, boost;
 		unsigned long reserve; /* kept from requests that could use higher zones */
 		unsigned long kept;    /* of CMA areas or for atomic requests, so not for it */
 		unsigned long floor;   /* what had to stay free, kept pages too */
 		unsigned long parked;  /* in CPUs' stocks */
-		int largest;	       /* order of the largest free block for it; -1: none */
 	} zone[QUARRY_FAILURE_ZONES];
 };
 
@@ -88,8 +88,8 @@ void quarry_print_failure(const struct quarry_failure *failure, quarry_write_fn 
 
 /*
  * Print what a request may do, without doing it: zones, mobility, floors, rungs, and what it would
- * be told if it failed. `context` is QUARRY_CTX_* bits of the place that would make it; in task
- * context the calling task's scopes count.
+ * be told if it failed. `context` is QUARRY_CTX_* bits of the place that would make it; unless that
+ * is an interrupt, the calling task's scopes count.
  * Context: any.
  */
 void gfp_explain(gfp_t gfp, unsigned order, unsigned context, quarry_write_fn write, void *ctx)

@@ -37,7 +37,7 @@
 #define __GFP_NOFAIL QUARRY_GFP(11)        /* never fail; needs DIRECT_RECLAIM */
 #define __GFP_NORETRY QUARRY_GFP(12)       /* one round of reclaim, then fail */
 #define __GFP_MEMALLOC QUARRY_GFP(13)      /* all reserves: the caller frees more than it takes */
-#define __GFP_NOMEMALLOC QUARRY_GFP(14)    /* no reserves at all; wins over MEMALLOC */
+#define __GFP_NOMEMALLOC QUARRY_GFP(14)    /* no rights of the task's; MEMALLOC has no effect */
 
 /* ---- what to do with the result ---- */
 #define __GFP_NOWARN QUARRY_GFP(15)     /* no report if the request fails */

@@ -67,8 +67,7 @@ gfp_t gfp_in_task(gfp_t gfp, unsigned order, const char *call, uintptr_t caller)
 	gfp = scope_apply(gfp, word);
 	if (unlikely(gfp_reenters(gfp, word)))
 		lint_report(QUARRY_RULE_REENTRY, call, gfp, word & 0xffff, caller);
-	if (unlikely(gfp_has(gfp, __GFP_NOFAIL)) &&
-	    (order > 1 || !gfpflags_allow_blocking(gfp) || word & SCOPE_IN_RECLAIM))
+	if (gfp_nofail_misused(gfp, order, word))
 		lint_report(QUARRY_RULE_NOFAIL, call, gfp, order, caller);
 	return gfp;
 }

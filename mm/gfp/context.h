@@ -26,6 +26,13 @@ static inline bool gfp_reenters(gfp_t gfp, unsigned long word)
 		(scope_io_held(word) && gfp_has(gfp, __GFP_IO)));
 }
 
+/* Can __GFP_NOFAIL not be promised here, or not for that much? */
+static inline bool gfp_nofail_misused(gfp_t gfp, unsigned order, unsigned long word)
+{
+	return unlikely(gfp_has(gfp, __GFP_NOFAIL)) &&
+	       (order > 1 || !gfpflags_allow_blocking(gfp) || word & SCOPE_IN_RECLAIM);
+}
+
 /*
  * The task's scopes applied to a mask, and the lint of what is left of it: locks that reclaim
  * takes, __GFP_NOFAIL where it cannot be promised.

@@ -57,7 +57,7 @@ static const struct {
 	{__GFP_NO_OBJ_EXT, "__GFP_NO_OBJ_EXT"},
 };
 
-gfp_t gfp_legal(gfp_t gfp, const char *call, uintptr_t caller)
+gfp_t gfp_known(gfp_t gfp)
 {
 	const gfp_t both_mobilities = __GFP_MOVABLE | __GFP_RECLAIMABLE;
 	gfp_t legal = gfp & __GFP_BITS_MASK;
@@ -66,6 +66,13 @@ gfp_t gfp_legal(gfp_t gfp, const char *call, uintptr_t caller)
 		legal &= ~GFP_ZONEMASK;
 	if ((legal & both_mobilities) == both_mobilities)
 		legal &= ~__GFP_RECLAIMABLE;
+	return legal;
+}
+
+gfp_t gfp_legal(gfp_t gfp, const char *call, uintptr_t caller)
+{
+	gfp_t legal = gfp_known(gfp);
+
 	if (legal != gfp)
 		mm_report_at(QUARRY_RULE_BAD_GFP, call, NULL, gfp_bits(gfp), gfp_bits(legal),
 			     caller);

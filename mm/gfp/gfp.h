@@ -39,10 +39,9 @@ static inline bool gfp_zones_legal(gfp_t gfp)
 	return !(QUARRY_ZONE_ILLEGAL >> gfp_bits(gfp & GFP_ZONEMASK) & 1u);
 }
 
-/*
- * The mask without unknown bits, illegal zone combinations and mobility pairs; each is reported
- * once a call (G11, G17).
- */
+/* The mask without unknown bits, illegal zone combinations and mobility pairs (G11, G17). */
+gfp_t gfp_known(gfp_t gfp) QUARRY_INT(gfp_known);
+/* That, and what the stage allows; what made no sense is reported. */
 gfp_t gfp_legal(gfp_t gfp, const char *call, uintptr_t caller) QUARRY_INT(gfp_legal);
 
 /* May a request with this mask be made here? One test and one hook on the fast path. */

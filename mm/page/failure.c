@@ -75,19 +75,23 @@ static struct quarry_failure_zone look_at(struct zone *zone, const struct page_r
 	return seen;
 }
 
-static enum quarry_fail_reason reason_of(const struct quarry_failure *failure,
-					 const struct ladder *ladder)
+enum quarry_fail_reason failure_at_end(const struct ladder *ladder)
 {
 	bool early = !gfp_has(gfp_allowed_mask, __GFP_DIRECT_RECLAIM);
 
-	if (!failure->nr_zones)
-		return QUARRY_FAIL_NO_ZONE;
+	if (early && ladder->last == QUARRY_FAIL_NO_RECLAIM)
+		return QUARRY_FAIL_EARLY;
+	/* Who may have nobody killed waits, and ends when nothing moves any more. */
+	return ladder->oom == OOM_ASK && mm_ops.oom ? QUARRY_FAIL_NO_KILL : ladder->last;
+}
+
+static enum quarry_fail_reason reason_of(const struct quarry_failure *failure,
+					 const struct ladder *ladder)
+{
 	for (unsigned i = 0; i < failure->nr_zones; i++)
 		if (failure->zone[i].refusal == QUARRY_ZONE_NO_BLOCK)
 			return QUARRY_FAIL_FRAGMENTED;
-	if (early && ladder->last == QUARRY_FAIL_NO_RECLAIM)
-		return QUARRY_FAIL_EARLY;
-	return ladder->last;
+	return failure_at_end(ladder);
 }
 
 static void keep(struct quarry_failure *failure)
@@ -113,7 +117,8 @@ void failure_record(const struct page_request *request, const struct ladder *lad
 		if (failure->nr_zones < QUARRY_FAILURE_ZONES)
 			failure->zone[failure->nr_zones++] =
 				look_at(zone, request, ladder->depth);
-	failure->reason = reason_of(failure, ladder);
+	failure->reason = freepage_first_zone(request) ? reason_of(failure, ladder)
+						       : QUARRY_FAIL_NO_ZONE;
 	keep(failure);
 }
 

@@ -8,6 +8,8 @@
 #include "mm/gfp/ladder.h"
 #include "mm/phys/freepage.h"
 
+/* The reason to fail at the end of a ladder, if no nearer one is true. */
+enum quarry_fail_reason failure_at_end(const struct ladder *ladder) QUARRY_INT(failure_at_end);
 /* What the climb did; the zones are looked at now. `failure` has the rungs. Context: any. */
 void failure_record(const struct page_request *request, const struct ladder *ladder,
 		    struct quarry_failure *failure) QUARRY_INT(failure_record);

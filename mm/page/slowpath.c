@@ -65,6 +65,8 @@ static void read_ladder(struct climb *climb)
 
 	climb->ladder = ladder_of(request->gfp, request->order, request->highest,
 				  task ? scope_word() : 0, task && oom_is_victim());
+	if (!freepage_first_zone(request))
+		climb->ladder.forever = false; /* nothing to wait for */
 }
 
 /* ---- wake, reserve, local ---- */
@@ -251,10 +253,8 @@ static bool try_oom(struct climb *climb, struct page **head)
 	climb->ooms++;
 	if (result == QUARRY_OOM_CANNOT)
 		return false;
-	if (is_stuck(climb)) {
-		climb->ladder.last = QUARRY_FAIL_NO_KILL;
+	if (is_stuck(climb))
 		return false;
-	}
 	read_ladder(climb); /* the victim may be this task */
 	if (climb->ladder.forever)
 		*head = freepage_take(request, MARK_MIN, RESERVE_ALL); /* G102 */

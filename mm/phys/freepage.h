@@ -34,6 +34,14 @@ struct page *freepage_take_first(const struct page_request *request,
 				 enum gfp_reserve_depth (*below_low)(const struct page_request *))
 	QUARRY_INT(freepage_take_first);
 
+/* The first zone that a request may use; NULL: none has memory. */
+static inline struct zone *freepage_first_zone(const struct page_request *request)
+{
+	struct zone *zone = zone_at(nodes.order[request->node][request->highest]);
+	bool other = zone && zone->node != request->node;
+
+	return other && gfp_has(request->gfp, __GFP_THISNODE) ? NULL : zone;
+}
 /* Free pages of a zone that are not for the request: zone_kept() for it. */
 unsigned long freepage_kept(const struct zone *zone, const struct page_request *request,
 			    enum gfp_reserve_depth depth) QUARRY_INT(freepage_kept);

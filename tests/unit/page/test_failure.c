@@ -12,6 +12,13 @@ static void collect_text(void *ctx, const char *piece)
 	strcat(text, piece);
 }
 
+static const char *explain(gfp_t gfp, unsigned order, unsigned context)
+{
+	text[0] = 0;
+	gfp_explain(gfp, order, context, collect_text, NULL);
+	return text;
+}
+
 static struct quarry_failure last(void)
 {
 	struct quarry_failure failure;
@@ -117,6 +124,19 @@ static void low_zones_early_and_absent_zones(void **state)
 	stop_pressure();
 }
 
+/* Nobody can wait for a zone that is not there: not even who must not fail. */
+static void nofail_without_a_zone_fails(void **state)
+{
+	(void)state;
+	start_at(900, 0);
+	assert_false(ask(GFP_KERNEL | GFP_DMA | __GFP_NOFAIL).page);
+	assert_int_equal(last().reason, QUARRY_FAIL_NO_ZONE);
+	assert_non_null(strstr(explain(GFP_KERNEL | GFP_DMA | __GFP_NOFAIL, 0, 0),
+			       quarry_fail_text(QUARRY_FAIL_NO_ZONE)));
+	assert_null(strstr(text, "start anew"));
+	stop_pressure();
+}
+
 static void injected_failures_say_so(void **state)
 {
 	(void)state;
@@ -164,19 +184,15 @@ static void g028_one_block_in_ten_seconds(void **state)
 	stop_pressure();
 }
 
-static const char *explain(gfp_t gfp, unsigned order, unsigned context)
-{
-	text[0] = 0;
-	gfp_explain(gfp, order, context, collect_text, NULL);
-	return text;
-}
-
 static void explained_without_doing_it(void **state)
 {
 	(void)state;
 	start_at(512, 1000);
 	mock_hook_reset();
 	unsigned long free = nr_free_pages();
+	assert_non_null(strstr(explain(GFP_KERNEL, 0, 0), "rung: OOM, but there is nobody to ask"));
+	mock_reclaim()->oom = cannot;
+	mock_reclaim_changed();
 	assert_non_null(strstr(explain(GFP_KERNEL, 0, 0), "rung: OOM, somebody may be killed"));
 	assert_non_null(strstr(text, "at once above 640, then above 512"));
 	assert_null(strstr(text, "move pages"));
@@ -189,8 +205,13 @@ static void explained_without_doing_it(void **state)
 	assert_non_null(strstr(explain(__GFP_DMA | __GFP_DMA32, 0, 0), "refused"));
 	assert_non_null(strstr(explain(GFP_ATOMIC, 0, QUARRY_CTX_NMI), "nolock"));
 	assert_non_null(strstr(explain(GFP_KERNEL | __GFP_NOFAIL, 0, 0), "start anew"));
+	assert_non_null(strstr(explain(GFP_NOWAIT | __GFP_NOFAIL, 0, 0), "reported: it cannot"));
+	assert_non_null(strstr(explain(__GFP_MOVABLE | __GFP_RECLAIMABLE, 0, 0), "no sense"));
 	unsigned scope = memalloc_nofs_save();
+	fs_reclaim_acquire(GFP_KERNEL);
 	assert_non_null(strstr(explain(GFP_KERNEL, 0, 0), "scopes: leave"));
+	assert_null(strstr(text, "lock that is held"));
+	fs_reclaim_release(GFP_KERNEL);
 	memalloc_nofs_restore(scope);
 	assert_int_equal(nr_free_pages(), free);
 	assert_int_equal(mock_hook_count(MOCK_KSWAPD_WAKE) + mock_hook_count(MOCK_RECLAIM), 0);
@@ -203,6 +224,7 @@ int main(void)
 		page_test(reasons_name_the_last_rung),
 		page_test(fragmented_is_told_from_exhausted),
 		page_test(low_zones_early_and_absent_zones),
+		page_test(nofail_without_a_zone_fails),
 		page_test(injected_failures_say_so),
 		page_test(the_sentence),
 		page_test(g028_one_block_in_ten_seconds),
