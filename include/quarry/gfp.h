@@ -79,9 +79,11 @@ struct page *quarry_alloc_pages_atomic(gfp_t gfp, unsigned order)
 	QUARRY_API_CHECK(alloc_pages_atomic);
 struct page *quarry_alloc_pages_zeroed(gfp_t gfp, unsigned order)
 	QUARRY_API_CHECK(alloc_pages_zeroed);
-/* Bits that leave something to do when a block was found, and bits that must not be there. */
+/* Bits that leave something to do when a block was found, bits that the context lint judges, and
+ * bits that must not be there. */
 #define QUARRY_PAGE_GFP_RARE                                                                       \
-	(__GFP_ZERO | __GFP_COMP | __GFP_THISNODE | __GFP_MOVABLE | ~__GFP_BITS_MASK)
+	(__GFP_ZERO | __GFP_COMP | __GFP_THISNODE | __GFP_MOVABLE | __GFP_NOFAIL |                 \
+	 ~__GFP_BITS_MASK)
 
 /* Request a block. Return: its first page with reference count 1, or NULL. (G4) */
 static QUARRY_ALWAYS_INLINE QUARRY_MUST_CHECK struct page *alloc_pages(gfp_t gfp, unsigned order)

@@ -97,8 +97,11 @@ static QUARRY_NOINLINE struct page *finish_checked(struct page *head, gfp_t gfp,
 		freepage_give(head, page_flags(head));
 		return take_slow(NUMA_NO_NODE, gfp, order, "alloc_pages", caller);
 	}
+	gfp = gfp_legal(gfp, "alloc_pages", caller);
+	if (gfp_has(gfp, __GFP_NOFAIL)) /* misuse is told where memory is plentiful, too */
+		gfp_in_task(gfp, order, "alloc_pages", caller);
 	arch_mem_unpoison(page_address(head), PAGE_SIZE << order);
-	return finish(head, gfp_legal(gfp, "alloc_pages", caller), order);
+	return finish(head, gfp, order);
 }
 
 /* Silent, unlike a real failure, but recorded; requests that never fail are left alone (G104). */

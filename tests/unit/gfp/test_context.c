@@ -123,13 +123,16 @@ static void might_alloc_judges_without_a_request(void **state)
 static void g103_nofail_misuse(void **state)
 {
 	(void)state;
-	mock_start(&(struct mock_config){.extra = {.no_parking = true}});
-	ask_from_one_place(GFP_KERNEL | __GFP_NOFAIL);
-	__free_pages(alloc_pages(GFP_KERNEL | __GFP_NOFAIL, 1), 1);
-	mock_expect_report(QUARRY_RULE_NOFAIL, 2);
-	__free_pages(alloc_pages(GFP_KERNEL | __GFP_NOFAIL, 4), 4);
-	ask_from_one_place(GFP_NOWAIT | __GFP_NOFAIL);
-	mock_stop();
+	for (unsigned parked = 0; parked < 2; parked++) {
+		mock_start(&(struct mock_config){.extra = {.no_parking = !parked}});
+		__free_pages(alloc_pages(GFP_KERNEL, 4), 4);
+		ask_from_one_place(GFP_KERNEL | __GFP_NOFAIL);
+		__free_pages(alloc_pages(GFP_KERNEL | __GFP_NOFAIL, 1), 1);
+		mock_expect_report(QUARRY_RULE_NOFAIL, 2);
+		__free_pages(alloc_pages(GFP_KERNEL | __GFP_NOFAIL, 4), 4);
+		ask_from_one_place(GFP_NOWAIT | __GFP_NOFAIL);
+		mock_stop();
+	}
 }
 
 static void waiting_to_ask_again(void **state)
