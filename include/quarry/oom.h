@@ -24,9 +24,11 @@ struct notifier_block {
 	struct notifier_block *next; /* the library's */
 	int priority;                /* higher ones are called first */
 };
-/* Context: task. Not from inside a notifier. Return: 0. */
+/* Context: task, may sleep; not from inside reclaim. Return: 0, -EINVAL (a wrong place, no
+ * function, registered already; reported). */
 int register_oom_notifier(struct notifier_block *block) QUARRY_API(register_oom_notifier);
-/* Waits until no call is under way. Return: 0, -ENOENT (not registered). */
+/* Waits until no call is under way. Context: as above. Return: 0, -ENOENT (not registered),
+ * -EINVAL (a wrong place; reported). */
 int unregister_oom_notifier(struct notifier_block *block) QUARRY_API(unregister_oom_notifier);
 
 /*
@@ -43,7 +45,8 @@ struct quarry_pressure_watch {
 	void (*changed)(struct quarry_pressure_watch *watch, enum quarry_pressure level);
 	struct quarry_pressure_watch *next; /* the library's */
 };
-/* Context: task; not from inside a callback. The unwatch waits until no call is under way. */
+/* Context: task, may sleep; not from inside reclaim. A wrong place, no function and a second watch
+ * of the same are reported, and nothing is done. The unwatch waits until no call is under way. */
 void quarry_watch_pressure(struct quarry_pressure_watch *watch) QUARRY_API(watch_pressure);
 void quarry_unwatch_pressure(struct quarry_pressure_watch *watch) QUARRY_API(unwatch_pressure);
 /* The level as it was last found. Context: any. */

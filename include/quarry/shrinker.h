@@ -33,7 +33,8 @@ struct shrink_control {
 };
 
 struct shrinker {
-	/* How many objects could be freed: cheap, better without a lock. */
+	/* How many objects could be freed: cheap, better without a lock. An error code is reported
+	 * and counts as 0. */
 	unsigned long (*count_objects)(struct shrinker *shrinker, struct shrink_control *control);
 	/* Look at nr_to_scan objects and free what can go. Return: objects freed, or SHRINK_STOP.
 	 * */

@@ -177,8 +177,10 @@ static struct zone *zone_of_node(unsigned node, unsigned type)
 
 void quarry_compact_node(int node)
 {
-	if (cpu_context()) {
-		mm_report(BAD_CONTEXT, "quarry_compact_node", NULL, cpu_context(), 0);
+	if (cpu_context() || node >= QUARRY_MAX_NODES) {
+		mm_report_at(cpu_context() ? QUARRY_RULE_BAD_CONTEXT : QUARRY_RULE_BAD_ARGUMENT,
+			     "quarry_compact_node", NULL, (unsigned long)node, cpu_context(),
+			     (uintptr_t)__builtin_return_address(0));
 		return;
 	}
 	pcp_drain_all();

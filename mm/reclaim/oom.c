@@ -86,31 +86,55 @@ unsigned long oom_kills(void)
 	return __atomic_load_n(&oom.kills, __ATOMIC_RELAXED);
 }
 
-/* The chain changes while no task asks. */
-static void claim(void)
+/* The chain changes while no task asks. A caller that is asked would wait for itself. */
+static bool claim(const struct notifier_block *block, const char *call)
 {
+	if (!block || cpu_context() || scope_in_reclaim()) {
+		mm_report_at(block ? QUARRY_RULE_BAD_CONTEXT : QUARRY_RULE_BAD_ARGUMENT, call,
+			     block, cpu_context(), 0, (uintptr_t)__builtin_return_address(0));
+		return false;
+	}
 	while (!oom_begin())
 		cpu_wait();
+	return true;
+}
+
+/* Where the chain leads to the block; its end if it does not. */
+static struct notifier_block **link_to(const struct notifier_block *block)
+{
+	struct notifier_block **link = &oom.first;
+
+	while (*link && *link != block)
+		link = &(*link)->next;
+	return link;
 }
 
 int register_oom_notifier(struct notifier_block *block)
 {
-	claim();
-	struct notifier_block **link = &oom.first;
-	while (*link && (*link)->priority >= block->priority)
-		link = &(*link)->next;
-	block->next = *link;
-	*link = block;
+	static const char call[] = "register_oom_notifier";
+
+	if (!claim(block, call))
+		return -QUARRY_EINVAL;
+	bool there = *link_to(block), callable = block->notifier_call;
+	if (!there && callable) {
+		struct notifier_block **link = &oom.first;
+		while (*link && (*link)->priority >= block->priority)
+			link = &(*link)->next;
+		block->next = *link;
+		*link = block;
+	}
 	oom_end();
-	return 0;
+	if (!there && callable)
+		return 0;
+	mm_report(BAD_ARGUMENT, call, block, there, callable);
+	return -QUARRY_EINVAL;
 }
 
 int unregister_oom_notifier(struct notifier_block *block)
 {
-	claim();
-	struct notifier_block **link = &oom.first;
-	while (*link && *link != block)
-		link = &(*link)->next;
+	if (!claim(block, "unregister_oom_notifier"))
+		return -QUARRY_EINVAL;
+	struct notifier_block **link = link_to(block);
 	bool found = *link;
 	if (found)
 		*link = block->next;

@@ -16,6 +16,8 @@
  */
 #include "mm/reclaim/pressure.h"
 
+#include "mm/base/log.h"
+#include "mm/gfp/scope.h"
 #include "mm/phys/watermark.h"
 
 static QUARRY_STATE struct {
@@ -68,27 +70,50 @@ void pressure_update(bool exhausted)
 	__atomic_store_n(&pressure.busy, 0u, __ATOMIC_RELEASE);
 }
 
-/* The chain changes while nobody tells. */
-static void claim(void)
+/* The chain changes while nobody tells. A caller that is told would wait for itself. */
+static bool claim(const struct quarry_pressure_watch *watch, const char *call)
 {
+	if (!watch || cpu_context() || scope_in_reclaim()) {
+		mm_report_at(watch ? QUARRY_RULE_BAD_CONTEXT : QUARRY_RULE_BAD_ARGUMENT, call,
+			     watch, cpu_context(), 0, (uintptr_t)__builtin_return_address(0));
+		return false;
+	}
 	while (__atomic_exchange_n(&pressure.busy, 1u, __ATOMIC_ACQUIRE))
 		cpu_wait();
+	return true;
+}
+
+/* Where the chain leads to the watch; its end if it does not. */
+static struct quarry_pressure_watch **link_to(const struct quarry_pressure_watch *watch)
+{
+	struct quarry_pressure_watch **link = &pressure.first;
+
+	while (*link && *link != watch)
+		link = &(*link)->next;
+	return link;
 }
 
 void quarry_watch_pressure(struct quarry_pressure_watch *watch)
 {
-	claim();
-	watch->next = pressure.first;
-	pressure.first = watch;
+	static const char call[] = "quarry_watch_pressure";
+
+	if (!claim(watch, call))
+		return;
+	bool there = *link_to(watch), callable = watch->changed;
+	if (!there && callable) {
+		watch->next = pressure.first;
+		pressure.first = watch;
+	}
 	__atomic_store_n(&pressure.busy, 0u, __ATOMIC_RELEASE);
+	if (there || !callable)
+		mm_report(BAD_ARGUMENT, call, watch, there, callable);
 }
 
 void quarry_unwatch_pressure(struct quarry_pressure_watch *watch)
 {
-	claim();
-	struct quarry_pressure_watch **link = &pressure.first;
-	while (*link && *link != watch)
-		link = &(*link)->next;
+	if (!claim(watch, "quarry_unwatch_pressure"))
+		return;
+	struct quarry_pressure_watch **link = link_to(watch);
 	if (*link)
 		*link = watch->next;
 	__atomic_store_n(&pressure.busy, 0u, __ATOMIC_RELEASE);

@@ -77,11 +77,15 @@ static struct shrink_result shrink_one(struct shrinker *shrinker, gfp_t gfp, uns
 	unsigned long count = shrinker->count_objects(shrinker, &control);
 	if (!count || count >= SHRINK_EMPTY)
 		return result;
+	if (count > ~0ul / 2) { /* an error code: asking for that many would take for ever */
+		mm_report(BAD_ARGUMENT, "count_objects", shrinker, count, node);
+		return result;
+	}
 
 	unsigned long late =
 		__atomic_exchange_n(&shrinker->nr_deferred[node], 0ul, __ATOMIC_RELAXED);
 	unsigned long due = due_of(shrinker, count, priority);
-	unsigned long most = count <= ~0ul / 2 ? 2 * count : ~0ul;
+	unsigned long most = 2 * count;
 	unsigned long todo = (unsigned long)min_u64((late >> priority) + due, most);
 	unsigned long scanned = scan(shrinker, &control, todo, count, &result.freed);
 	unsigned long later = late + due > scanned ? late + due - scanned : 0;
@@ -200,6 +204,10 @@ unsigned long shrink_slab(gfp_t gfp, int nid, int priority)
 {
 	if (nid < 0 || nid >= QUARRY_MAX_NODES || priority < 0 || priority > RECLAIM_PRIORITY) {
 		mm_report(BAD_ARGUMENT, "shrink_slab", NULL, nid, priority);
+		return 0;
+	}
+	if (cpu_context()) {
+		mm_report(BAD_CONTEXT, "shrink_slab", NULL, cpu_context(), priority);
 		return 0;
 	}
 	if (scope_in_reclaim())

@@ -10,7 +10,7 @@
 #include <quarry/explain.h>
 #include <stdio.h>
 
-#define WORLDS 5u
+#define WORLDS 3u
 #define REQUESTS 100u /* in each */
 
 static const struct quarry_mem_range two_nodes[] = {

@@ -196,6 +196,44 @@ static void a_scan_of_nothing_ends(void **state)
 	mock_stop();
 }
 
+static unsigned long count_fails(struct shrinker *shrinker, struct shrink_control *control)
+{
+	(void)shrinker;
+	(void)control;
+	return (unsigned long)-QUARRY_ENOMEM;
+}
+
+/* An error code is no count: nobody scans for the end of time. */
+static void a_count_that_is_an_error(void **state)
+{
+	struct fake fake = {.have = 0};
+	(void)state;
+	mock_start(NULL);
+	add(&fake, 1000);
+	fake.shrinker.count_objects = count_fails;
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 1);
+	assert_int_equal(shrink_slab(GFP_KERNEL, 0, 0), 0);
+	assert_int_equal(fake.scans, 0);
+	unregister_shrinker(&fake.shrinker);
+	mock_stop();
+}
+
+/* Shrinkers may sleep: they are called in no interrupt. */
+static void asked_in_the_wrong_place(void **state)
+{
+	struct fake fake = {.have = 0};
+	(void)state;
+	mock_start(NULL);
+	add(&fake, 1000);
+	mock_set_context(QUARRY_CTX_IRQ);
+	mock_expect_report(QUARRY_RULE_BAD_CONTEXT, 1);
+	assert_int_equal(shrink_slab(GFP_KERNEL, 0, 0), 0);
+	mock_set_context(0);
+	assert_int_equal(fake.counts, 0);
+	unregister_shrinker(&fake.shrinker);
+	mock_stop();
+}
+
 static void the_allocated_form(void **state)
 {
 	(void)state;
@@ -297,6 +335,8 @@ int main(void)
 		cmocka_unit_test(scopes_reach_shrinkers),
 		cmocka_unit_test(batches_and_lies),
 		cmocka_unit_test(a_scan_of_nothing_ends),
+		cmocka_unit_test(a_count_that_is_an_error),
+		cmocka_unit_test(asked_in_the_wrong_place),
 		cmocka_unit_test(the_allocated_form),
 		cmocka_unit_test(leaving_from_inside_is_refused),
 		cmocka_unit_test(drop_slab_takes_everything),
