@@ -22,6 +22,8 @@
 #include "mm/boot/memblock.h"
 #include "mm/ext/cma.h"
 #include "mm/ext/kfree_rcu.h"
+#include "mm/ext/kmemdup.h"
+#include "mm/ext/memdup_user.h"
 #include "mm/gfp/context.h"
 #include "mm/page/contig.h"
 #include "mm/page/failure.h"
@@ -491,6 +493,8 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	/* Without it the rest works: quarry_features tells why it is off. */
 	vmap_park_init(!own.no_parking && !own.vfree_unmaps);
 	vmap_init(own.vmalloc_start, own.vmalloc_end, own.page_table_root);
+	kstrdup_const_init(own.rodata_start, own.rodata_end);
+	memdup_user_init();
 	memblock_close();
 	return 0;
 }

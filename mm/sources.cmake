@@ -86,7 +86,9 @@ set(QUARRY_COMMON
   mm/vmap/execmem.c
   mm/vmap/kvmalloc.c
   mm/ext/kmemdup.c
+  mm/ext/kasprintf.c
   mm/ext/buckets.c
+  mm/ext/memdup_user.c
   mm/ext/kfree_rcu.c
   mm/ext/usercopy.c
   mm/ext/cma.c

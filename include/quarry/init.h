@@ -108,6 +108,10 @@ struct quarry_params {
 	 * type-stable ones and poisoned ones (quarry/slab.h), nor pages and vmalloc. Either makes
 	 * requests and frees of objects take a slower way; kernels without pay nothing. */
 	bool init_on_alloc, init_on_free;
+
+	/* The kernel's constants, [rodata_start, rodata_end): kstrdup_const does not copy strings
+	 * that lie there. Both 0: it copies all. */
+	uintptr_t rodata_start, rodata_end;
 };
 
 /* What quarry_init would take, and what it would find. Bytes; pages where it says so. */

@@ -255,6 +255,11 @@ struct quarry_os_ops {
 	 * machine. Context of the copy. If it returns, so does check_object_size. Default:
 	 * panic. */
 	void (*usercopy_abort)(const void *p, size_t n, bool to_user);
+
+	/* Copy n bytes from a user's address, which may be any. Task context, no lock of ours held;
+	 * may sleep and allocate. Return: bytes that were not copied. Default: memdup_user and its
+	 * family (quarry/string.h) fail. */
+	unsigned long (*copy_from_user)(void *to, const void *from, unsigned long n);
 };
 
 QUARRY_END_DECLS

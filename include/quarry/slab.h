@@ -33,6 +33,10 @@ QUARRY_BEGIN_DECLS
 #define ZERO_OR_NULL_PTR(p) ((uintptr_t)(p) <= (uintptr_t)ZERO_SIZE_PTR)
 
 #define ARCH_SLAB_MINALIGN 8ul
+/* Memory for devices is aligned to this: kmalloc's is. */
+#ifndef ARCH_DMA_MINALIGN
+#define ARCH_DMA_MINALIGN ARCH_KMALLOC_MINALIGN
+#endif
 #define KMALLOC_MIN_SIZE                                                                           \
 	(ARCH_KMALLOC_MINALIGN > QUARRY_KMALLOC_MIN_SIZE ? ARCH_KMALLOC_MINALIGN                   \
 							 : (size_t)QUARRY_KMALLOC_MIN_SIZE)
@@ -489,6 +493,11 @@ void *kvrealloc(const void *p, size_t size, gfp_t gfp) QUARRY_API_CHECK(kvreallo
 /* Free memory of kmalloc, vmalloc or kvmalloc. Context: any but NMI. */
 void kvfree(const void *p) QUARRY_API(kvfree);
 void kvfree_sensitive(const void *p, size_t size) QUARRY_API(kvfree_sensitive);
+/* kvfree() may be called in interrupts anyway. */
+static inline void kvfree_atomic(const void *p)
+{
+	kvfree(p);
+}
 
 static inline void *kvmalloc(size_t size, gfp_t gfp)
 {

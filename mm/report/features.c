@@ -130,6 +130,7 @@ static void print_hooks(quarry_write_fn write, void *ctx)
 		{ "fault", mm_ops.fault, "no failure is injected" },
 		{ "call_rcu", mm_ops.call_rcu, "kfree_rcu cannot free" },
 		{ "usercopy_abort", mm_ops.usercopy_abort, "a bad user copy stops the machine" },
+		{ "copy_from_user", mm_ops.copy_from_user, "memdup_user and its family fail" },
 		{ "sleep_ns", mm_ops.sleep_ns, "requests that wait for memory spin" },
 		{ "reclaim", mm_ops.reclaim && mm_ops.reclaimable,
 		  "only shrinkers give memory back" },

@@ -323,6 +323,19 @@ static void usercopy_abort(const void *p, size_t n, bool to_user)
 	mock_world.usercopy_aborts++;
 }
 
+static unsigned long copy_from_user(void *to, const void *from, unsigned long n)
+{
+	const struct mock_state *now = &mock_self.now;
+	size_t at = (uintptr_t)from - mock_world.user_start;
+	size_t room = at < mock_world.user_bytes ? mock_world.user_bytes - at : 0;
+
+	mock_point(MOCK_NR_HOOKS, "copy_from_user", (uint64_t)(uintptr_t)from, n);
+	if (now->masked || now->handler || now->context || now->pins)
+		mock_fail("copy_from_user: not in task context with interrupts on and no pin");
+	memcpy(to, from, n < room ? n : room);
+	return n < room ? 0 : n - room;
+}
+
 unsigned mock_usercopy_aborts(void)
 {
 	return mock_world.usercopy_aborts;
@@ -453,6 +466,10 @@ void mock_hooks_fill(const struct mock_config *config)
 		ops->usercopy_abort = usercopy_abort;
 		ops->cpu_node = config->cpu_node ? config->cpu_node : cpu_node_0;
 	}
+	mock_world.user_start = (uintptr_t)config->user_start;
+	mock_world.user_bytes = config->user_bytes;
+	if (config->user_bytes)
+		ops->copy_from_user = copy_from_user;
 	if (config->protect_direct)
 		ops->protect_direct_map = mock_protect_direct;
 #if QUARRY_MAX_CPUS > 1

@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include <quarry/string.h>
+
 #include "world.h"
 
 #define LOG_SIZE 65536u
@@ -296,6 +298,14 @@ static void bring_up_cpus(void)
 	mock_set_cpu(0);
 }
 
+/* The caches for users' copies live as long as the world, and so do their stocks, which are made
+ * when they are first used. */
+static void warm_buckets(const struct mock_config *config)
+{
+	for (size_t size = 8; size <= 8192 && size <= config->user_bytes; size += 8)
+		kfree(memdup_user(config->user_start, size));
+}
+
 int mock_try_start(const struct mock_config *config)
 {
 	static const struct mock_config defaults;
@@ -338,6 +348,7 @@ int mock_try_start(const struct mock_config *config)
 	bring_up_cpus();
 	if (!c->no_sleep)
 		quarry_sleeping_works();
+	warm_buckets(c);
 	mock_world.baseline = mock_free_pages();
 	mock_world.migrate = c->migrate;
 	return 0;

@@ -72,6 +72,8 @@ struct mock_config {
 	bool migrate;          /* one host thread: each pin that is not nested may move the task */
 	bool dirty_memory;     /* memory starts as garbage, not zeros (small machines only) */
 	bool unmap_free;       /* free frames are not mapped: any access fails (small machines) */
+	const void *user_start; /* offer copy_from_user, which can read this, and no more: */
+	size_t user_bytes;
 	unsigned (*cpu_node)(unsigned cpu);
 	/* Fields that are not map, direct map, vmalloc, cpus, ops are taken over; so is a
 	 * direct_map_limit below MOCK_DIRECT_SIZE. */

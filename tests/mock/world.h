@@ -154,6 +154,8 @@ struct mock_world {
 	unsigned nr_deferred;
 	struct quarry_rcu_head *graces; /* linked by os[0] */
 	unsigned usercopy_aborts;
+	uintptr_t user_start;
+	size_t user_bytes;
 	uint64_t clock, random;
 	unsigned long count[MOCK_NR_HOOKS]; /* of CPU threads that ended */
 	struct mock_reclaim reclaim;

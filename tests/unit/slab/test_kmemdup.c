@@ -39,6 +39,34 @@ static void copies(void **state)
 	mock_stop();
 }
 
+/* Constants are not copied, and not freed; everything else is. */
+static void api23_constants(void **state)
+{
+	static const char constant[] = "constant";
+	char text[] = "text";
+
+	(void)state;
+	mock_start(&(struct mock_config){
+		.extra = {.rodata_start = (uintptr_t)constant,
+			  .rodata_end = (uintptr_t)constant + sizeof(constant)}});
+	assert_ptr_equal(kstrdup_const(constant, GFP_KERNEL), constant);
+	assert_ptr_equal(kstrdup_const(constant + 8, GFP_KERNEL), constant + 8);
+	const char *copy = kstrdup_const(text, GFP_KERNEL);
+
+	assert_ptr_not_equal(copy, text);
+	assert_string_equal(copy, text);
+	kfree_const(copy);
+	kfree_const(constant);
+	kfree_const(NULL);
+	assert_null(kstrdup_const(NULL, GFP_KERNEL));
+	mock_stop();
+	mock_start(NULL);
+	copy = kstrdup_const(constant, GFP_KERNEL);
+	assert_ptr_not_equal(copy, constant);
+	kfree_const(copy);
+	mock_stop();
+}
+
 struct flexible {
 	int n;
 	int item[];
@@ -121,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copies),
+		cmocka_unit_test(api23_constants),
 		cmocka_unit_test(g111_sizes_saturate),
 		cmocka_unit_test(g112_array_size),
 		cmocka_unit_test(g113_array3_size),
