@@ -41,6 +41,7 @@
 #include "mm/reclaim/reclaim.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_debug.h"
+#include "mm/slab/slab_guard.h"
 #include "mm/slab/slab_wipe.h"
 #include "mm/vmap/vmap.h"
 
@@ -435,6 +436,18 @@ static void register_holders(void)
 		collect_register(&boot.holders[i]);
 }
 
+/* A pool for the sampling guard: single pages of one block. */
+static void start_guard(unsigned every)
+{
+	struct page *pool = NULL;
+
+	if (every && mm_ops.guard_page)
+		pool = alloc_pages(GFP_KERNEL | __GFP_NOWARN, GUARD_ORDER);
+	if (pool)
+		split_page(pool, GUARD_ORDER);
+	slab_guard_init(pool ? page_address(pool) : NULL, every);
+}
+
 /* The base layer: from here on reports reach the OS. */
 static void start_base(const struct quarry_os_ops *ops)
 {
@@ -493,6 +506,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	/* Without it the rest works: quarry_features tells why it is off. */
 	vmap_park_init(!own.no_parking && !own.vfree_unmaps);
 	vmap_init(own.vmalloc_start, own.vmalloc_end, own.page_table_root);
+	start_guard(own.guard_every);
 	kstrdup_const_init(own.rodata_start, own.rodata_end);
 	memdup_user_init();
 	memblock_close();

@@ -56,6 +56,7 @@ set(QUARRY_COMMON
   mm/page/page_frag.c
   mm/slab/slab_wipe.c
   mm/slab/slab_debug.c
+  mm/slab/slab_guard.c
   mm/slab/slab_page.c
   mm/slab/partial.c
   mm/slab/debug_cache.c

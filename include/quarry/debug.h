@@ -47,6 +47,8 @@ QUARRY_BEGIN_DECLS
 	X(OBJECT_TWICE, "the object is already free")                                              \
 	X(OBJECT_POISON, "a freed object was written to")                                          \
 	X(OBJECT_ZONE, "memory before or after an object was written to")                          \
+	X(OBJECT_BOUNDS, "an access beyond an object")                                             \
+	X(OBJECT_FREED, "an access to a freed object")                                             \
 	X(CACHE_ARGUMENT, "the cache's name, size, alignment or flags are illegal")                \
 	X(CACHE_BUSY, "the cache is destroyed while objects live")                                 \
 	X(OBJECT_CTOR_ZERO, "zeroing asked from a cache with a constructor")                       \
@@ -88,6 +90,16 @@ unsigned long quarry_report_count(enum quarry_rule rule) QUARRY_API(report_count
  * Return: the number of broken invariants (0: consistent).
  */
 unsigned long mm_check(void) QUARRY_API(mm_check);
+
+/*
+ * For the kernel's page-fault handler: is a fault at `va` one of the sampling guard's
+ * (quarry_params.guard_every)? Then it was reported: OBJECT_BOUNDS or OBJECT_FREED, with the object
+ * as subject, a: the byte counted from its start, b: the cache's name, caller: `pc`, where the
+ * access was; lines of the log tell who took and freed the object. The page allows access from now
+ * on, until it is used again: drop this CPU's translation of `va` and retry.
+ * Context: the fault handler, any but NMI. Return: false: a real fault.
+ */
+bool quarry_guard_fault(uintptr_t va, bool write, uintptr_t pc) QUARRY_API(guard_fault);
 
 /*
  * Find wrong hooks at boot: one line per check through `write`, "name: pass" or "name: FAIL (why)".

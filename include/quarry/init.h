@@ -112,6 +112,11 @@ struct quarry_params {
 	/* The kernel's constants, [rodata_start, rodata_end): kstrdup_const does not copy strings
 	 * that lie there. Both 0: it copies all. */
 	uintptr_t rodata_start, rodata_end;
+
+	/* Guard about each nth object (docs/debugging.md): it lies alone between pages that nobody
+	 * can access. Takes 512 KiB, the hook guard_page, and a line in the page-fault handler
+	 * (quarry_guard_fault); 1000 costs next to nothing. 0: none. */
+	unsigned guard_every;
 };
 
 /* What quarry_init would take, and what it would find. Bytes; pages where it says so. */

@@ -260,6 +260,13 @@ struct quarry_os_ops {
 	 * may sleep and allocate. Return: bytes that were not copied. Default: memdup_user and its
 	 * family (quarry/string.h) fail. */
 	unsigned long (*copy_from_user)(void *to, const void *from, unsigned long n);
+
+	/* Allow or deny every access to one page of the direct map, on this CPU at once; other CPUs
+	 * may have its translation for a while: nobody waits for them. Any context but NMI, irqs
+	 * masked, a lock of ours held; must not sleep, allocate, or call us. quarry_init calls it
+	 * for each page of the sampling guard's pool (2^19 bytes, aligned so), where a huge leaf
+	 * may have to be split. Default: quarry_params.guard_every has no effect. */
+	void (*guard_page)(void *page, bool accessible);
 };
 
 QUARRY_END_DECLS

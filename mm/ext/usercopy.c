@@ -6,6 +6,7 @@
  *   running stack  the stack                                       the `stack` hook
  *   vmalloc        the area, without its guard page                vmap_info_at
  *   slab object    the window of its cache                         struct kmem_cache
+ *   guarded one    the same                                        slab_guard_view
  *   other pages    the block whose head is found by its number     struct page
  *   elsewhere      not ours: not judged
  *
@@ -19,6 +20,7 @@
 #include "mm/base/log.h"
 #include "mm/phys/page.h"
 #include "mm/slab/slab.h"
+#include "mm/slab/slab_guard.h"
 #include "mm/vmap/vmap.h"
 #include "mm/vmap/vmap_dir.h"
 
@@ -56,6 +58,19 @@ static struct bounds bounds_of_object(struct page *page, uintptr_t p)
 			       .known = true};
 }
 
+static struct bounds bounds_of_guarded(uintptr_t p)
+{
+	struct guard_view view;
+
+	slab_guard_view((const void *)p, &view);
+	if (!view.live || !view.inside)
+		return whole(p, 0);
+	return (struct bounds){.start = (uintptr_t)view.start,
+			       .window = view.cache->useroffset,
+			       .bytes = view.cache->usersize,
+			       .known = true};
+}
+
 static struct bounds bounds_of_pages(struct page *page)
 {
 	struct page *head = page_kind(page) == QUARRY_PAGE_INNER ? compound_head(page) : page;
@@ -79,6 +94,8 @@ static struct bounds bounds_of(uintptr_t p)
 	struct page *page = page_of_address((const void *)p);
 	struct vmap_info info;
 
+	if (slab_guard_covers((const void *)p))
+		return bounds_of_guarded(p);
 	if (vmap_dir_covers(p))
 		return vmap_info_at((const void *)p, &info)
 			       ? whole(info.start, info.pages << PAGE_SHIFT)

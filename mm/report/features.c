@@ -9,7 +9,7 @@
 
 #include "mm/base/log.h"
 #include "mm/phys/pcp.h"
-#include "mm/slab/slab_wipe.h"
+#include "mm/slab/slab_guard.h"
 #include "mm/vmap/vmap.h"
 
 struct hook {
@@ -48,6 +48,13 @@ static void print_objects(quarry_write_fn write, void *ctx)
 		 (unsigned long)KMALLOC_MIN_SIZE, (unsigned long)ARCH_KMALLOC_MINALIGN);
 	mm_print(write, ctx, "objects zeroed: when allocated %s, when freed %s\n",
 		 on_off(gfp_bits(wipe_choice.on_alloc)), on_off(wipe_choice.on_free));
+	if (guard.every)
+		mm_print(write, ctx, "sampling guard: about one in %u objects, %u at a time\n",
+			 (unsigned)guard.every, GUARD_SLOTS);
+	else
+		mm_print(write, ctx, "sampling guard: off (%s)\n",
+			 mm_ops.guard_page ? "by quarry_init, or no memory for it"
+					   : "there is no hook guard_page");
 }
 
 static void print_zones(quarry_write_fn write, void *ctx)

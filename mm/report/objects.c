@@ -13,6 +13,7 @@
 
 #include "mm/base/log.h"
 #include "mm/report/frame.h"
+#include "mm/slab/slab_guard.h"
 #include "mm/slab/slab_sites.h"
 #include "mm/vmap/vmap.h"
 #include "mm/vmap/vmap_dir.h"
@@ -147,6 +148,20 @@ static void describe_object(quarry_write_fn write, void *ctx, const void *p,
 	}
 }
 
+static void describe_guarded(quarry_write_fn write, void *ctx, const void *p,
+			     const struct guard_view *view)
+{
+	if (!view->start) {
+		mm_print(write, ctx, "%p: in the sampling guard's pool, at no object\n", p);
+		return;
+	}
+	mm_print(write, ctx, "%p: %s guarded object %p of cache %s, byte %ld of %u\n", p,
+		 view->live ? "live" : "free", (const void *)view->start, view->name,
+		 (long)((uintptr_t)p - (uintptr_t)view->start), view->size);
+	track_line(write, ctx, "allocated", &view->track[TRACK_ALLOC]);
+	track_line(write, ctx, "freed", &view->track[TRACK_FREE]);
+}
+
 static void describe_area(quarry_write_fn write, void *ctx, const void *p)
 {
 	struct vmap_info area;
@@ -200,11 +215,14 @@ static void describe_page(quarry_write_fn write, void *ctx, const void *p)
 void quarry_report_object(quarry_write_fn write, void *ctx, const void *p)
 {
 	struct slab_object object;
+	struct guard_view view;
 
 	if (ZERO_OR_NULL_PTR(p))
 		mm_print(write, ctx, "%p: %s\n", p, p ? "ZERO_SIZE_PTR" : "NULL");
 	else if (vmap_dir_covers((uintptr_t)p))
 		describe_area(write, ctx, p);
+	else if (slab_guard_view(p, &view))
+		describe_guarded(write, ctx, p, &view);
 	else if (slab_describe(p, &object))
 		describe_object(write, ctx, p, &object);
 	else
@@ -242,9 +260,12 @@ void kmem_dump_obj(const void *p)
 bool kmem_valid_obj(const void *p)
 {
 	struct slab_object object;
+	struct guard_view view;
 
 	if (ZERO_OR_NULL_PTR(p) || vmap_dir_covers((uintptr_t)p))
 		return false;
+	if (slab_guard_view(p, &view))
+		return view.live && view.inside;
 	if (slab_describe(p, &object))
 		return object.start && !object.is_free;
 	struct page *page = page_of_address(p);

@@ -12,6 +12,7 @@
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_debug.h"
 #include "mm/slab/slab.h"
+#include "mm/slab/slab_guard.h"
 #include "mm/slab/slab_wipe.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
@@ -75,6 +76,8 @@ static void free_odd(struct kmem_cache *cache, void *object, uintptr_t caller)
 {
 	struct page *page = page_of_address(object);
 
+	if (slab_guard_free(cache, object, "kmem_cache_free_bulk", caller))
+		return;
 	if (page && page->mapping == cache)
 		slab_free_checked(cache, page, object, "kmem_cache_free_bulk", caller);
 	else

@@ -14,6 +14,7 @@
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_cache.h"
 #include "mm/slab/slab_debug.h"
+#include "mm/slab/slab_guard.h"
 #include "mm/slab/slab_wipe.h"
 
 /* Alignment of a cache's objects. A small object of SLAB_HWCACHE_ALIGN gets the fraction of a
@@ -220,7 +221,7 @@ void kmem_cache_destroy(struct kmem_cache *cache)
 	if (__atomic_load_n(&cache->stocked, __ATOMIC_RELAXED))
 		cache_drain(cache);
 
-	unsigned long live = partial_taken(cache);
+	unsigned long live = partial_taken(cache) + slab_guard_count(cache);
 
 	if (live) {
 		mm_report(CACHE_BUSY, "kmem_cache_destroy", cache, live, cache->name);

@@ -16,6 +16,7 @@
 #include "mm/slab/class_hint.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_debug.h"
+#include "mm/slab/slab_guard.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_cache.h"
 #include "mm/slab/slab_wipe.h"
@@ -127,7 +128,7 @@ void *__kmalloc_node(size_t size, gfp_t gfp, int node)
 /* Free what is in no slab and no large block: nothing, or a mistake, which is reported. */
 static QUARRY_NOINLINE void free_other(const void *p, struct page *page, uintptr_t caller)
 {
-	if (ZERO_OR_NULL_PTR(p))
+	if (ZERO_OR_NULL_PTR(p) || slab_guard_free(NULL, p, "kfree", caller))
 		return;
 	if (!page) {
 		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, "kfree", p, 0, 0, caller);
@@ -211,6 +212,8 @@ static size_t object_bytes(const void *p, size_t *used)
 	} else if (page && page_kind(page) == QUARRY_PAGE_LARGE && page_address(page) == p) {
 		bytes = page_size(page);
 		*used = page->private_;
+	} else {
+		*used = bytes = slab_guard_size(p);
 	}
 	return bytes;
 }

@@ -21,6 +21,7 @@
 #include "mm/slab/debug_cache.h"
 #include "mm/slab/depot.h"
 #include "mm/slab/partial.h"
+#include "mm/slab/slab_guard.h"
 #include "mm/slab/slab_wipe.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
@@ -31,13 +32,19 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 	if (unlikely(slab_debugged(cache)))
 		return debug_cache_alloc(cache, gfp, NUMA_NO_NODE, CALLER);
 
+	void *object = slab_guard_due(cache) ? slab_guard_alloc(cache, CALLER) : NULL;
+
+	if (unlikely(object)) {
+		slab_wipe_new(cache, object);
+		return object;
+	}
 	unsigned cpu = (unsigned)cpu_pin();
 
 	if (stock_of(cache, cpu) == STOCK_NONE(cpu) && cache->stock_cap)
 		cpu_cache_start(cache);
 	unsigned node = node_or_local(NUMA_NO_NODE);
-	void *object = cpu_cache_refill(cache, cpu, node);
 
+	object = cpu_cache_refill(cache, cpu, node);
 	cpu_unpin();
 	depot_open(cache, node);
 	if (!object)
@@ -187,7 +194,8 @@ void slab_free_checked(struct kmem_cache *cache, struct page *page, void *object
 /* The CPU's stock refused it. */
 static QUARRY_NOINLINE void free_other(struct kmem_cache *cache, void *object, uintptr_t caller)
 {
-	if (unlikely(ZERO_OR_NULL_PTR(object)))
+	if (unlikely(ZERO_OR_NULL_PTR(object)) ||
+	    slab_guard_free(cache, object, "kmem_cache_free", caller))
 		return;
 	struct page *page = page_of_address(object);
 

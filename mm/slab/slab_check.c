@@ -13,6 +13,7 @@
 #include "mm/slab/depot.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_cache.h"
+#include "mm/slab/slab_guard.h"
 
 /* ---- slabinfo ---- */
 
@@ -48,8 +49,12 @@ bool slab_info_next(uint32_t *cursor, struct slab_info *info)
 		info->empty_slabs += node->empties;
 		mm_unlock(&node->lock, node_irq);
 	}
+	unsigned long guarded = slab_guard_count(cache);
+
 	mm_unlock(&registry.lock, irq);
 	info->active -= info->in_stocks < info->active ? info->in_stocks : info->active;
+	info->active += guarded;
+	info->total += guarded;
 	return true;
 }
 

@@ -15,6 +15,7 @@
 #include "mm/slab/depot.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_cache.h"
+#include "mm/slab/slab_guard.h"
 
 struct search {
 	const struct kmem_cache *cache;
@@ -52,7 +53,7 @@ static unsigned long in_use(struct kmem_cache *cache)
 		taken += cache->node[i].taken;
 		mm_unlock(&cache->node[i].lock, irq);
 	}
-	return taken > kept ? taken - kept : 0;
+	return (taken > kept ? taken - kept : 0) + slab_guard_count(cache);
 }
 
 static bool is_kmalloc(const struct kmem_cache *cache)

@@ -470,6 +470,8 @@ void mock_hooks_fill(const struct mock_config *config)
 	mock_world.user_bytes = config->user_bytes;
 	if (config->user_bytes)
 		ops->copy_from_user = copy_from_user;
+	if (config->guard_pages)
+		ops->guard_page = mock_guard_page;
 	if (config->protect_direct)
 		ops->protect_direct_map = mock_protect_direct;
 #if QUARRY_MAX_CPUS > 1

@@ -162,12 +162,16 @@ const char *mock_failure_of(mock_fn fn, void *arg)
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
 	bool write = false;
+	uintptr_t pc = 0;
 
 #ifdef __x86_64__
 	write = ((const ucontext_t *)context)->uc_mcontext.gregs[REG_ERR] & 2;
+	pc = (uintptr_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
 #else
 	(void)context;
 #endif
+	if (mock_world.ops.guard_page && quarry_guard_fault((uintptr_t)info->si_addr, write, pc))
+		return;
 	/* Not ours: let the previous handler see the same fault. */
 	if (!mock_page_fault((uintptr_t)info->si_addr, write))
 		sigaction(signal, signal == SIGSEGV ? &host.old_segv : &host.old_bus, NULL);

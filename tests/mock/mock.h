@@ -72,6 +72,7 @@ struct mock_config {
 	bool migrate;          /* one host thread: each pin that is not nested may move the task */
 	bool dirty_memory;     /* memory starts as garbage, not zeros (small machines only) */
 	bool unmap_free;       /* free frames are not mapped: any access fails (small machines) */
+	bool guard_pages; /* offer guard_page; its faults are told to the library */
 	const void *user_start; /* offer copy_from_user, which can read this, and no more: */
 	size_t user_bytes;
 	unsigned (*cpu_node)(unsigned cpu);

@@ -22,6 +22,7 @@ static struct {
 	uint8_t *prot; /* by frame; 0: as usual */
 	unsigned long restricted;
 	unsigned long fail_in;
+	uintptr_t guarded_start, guarded_end; /* end 0: none */
 } direct;
 
 int mock_protect_direct(void *start, size_t bytes, unsigned prot)
@@ -55,6 +56,22 @@ int mock_protect_direct(void *start, size_t bytes, unsigned prot)
 	return fail ? -QUARRY_ENOMEM : 0;
 }
 
+/* The host's own protection stands for the page table entry; a page once denied is put back when
+ * the world ends. */
+void mock_guard_page(void *page, bool accessible)
+{
+	uintptr_t at = (uintptr_t)page;
+
+	if (at % PAGE_SIZE || !mock_backed(at - MOCK_DIRECT))
+		mock_fail("guard_page: %p is no page of the direct map", page);
+	if (!direct.guarded_end)
+		direct.guarded_start = at;
+	direct.guarded_start = at < direct.guarded_start ? at : direct.guarded_start;
+	direct.guarded_end = at + PAGE_SIZE > direct.guarded_end ? at + PAGE_SIZE
+								 : direct.guarded_end;
+	syscall(SYS_mprotect, page, PAGE_SIZE, (long)(accessible ? PROT_READ | PROT_WRITE : 0));
+}
+
 void mock_fail_protect(unsigned long n)
 {
 	direct.fail_in = n;
@@ -78,4 +95,8 @@ void mock_protect_reset(void)
 		syscall(SYS_madvise, direct.prot, NR_FRAMES, (long)MADV_DONTNEED);
 	direct.restricted = 0;
 	direct.fail_in = 0;
+	if (direct.guarded_end)
+		syscall(SYS_mprotect, direct.guarded_start,
+			direct.guarded_end - direct.guarded_start, (long)(PROT_READ | PROT_WRITE));
+	direct.guarded_end = 0;
 }

@@ -216,6 +216,7 @@ void mock_check_handed_out(uintptr_t start, size_t bytes);
 
 /* ---- protect.c ---- */
 int mock_protect_direct(void *start, size_t bytes, unsigned prot);
+void mock_guard_page(void *page, bool accessible);
 /* Pages of the direct map that are not as usual. */
 unsigned long mock_direct_restricted(void);
 void mock_protect_reset(void);
