@@ -3,7 +3,7 @@
  * memdup_user.c: copies of a user's memory in new objects.
  *
  * Size and contents are the user's choice, so they lie in buckets of their own
- * (kmem_buckets_create), apart from the kernel's objects.
+ * (kmem_buckets_create), apart from the kernel's objects. The first copy makes them.
  *
  * The user's memory may change at any time: a string is measured first and copied then, and what
  * was copied is ended here, whatever it is by then.
@@ -22,7 +22,7 @@
 #define PIECE 64u
 
 static struct {
-	struct kmem_buckets *buckets; /* NULL: kmalloc's caches */
+	struct kmem_buckets *buckets;
 } user QUARRY_STATE;
 
 static void *error(int number)
@@ -32,9 +32,23 @@ static void *error(int number)
 
 void memdup_user_init(void)
 {
-	user.buckets = mm_ops.copy_from_user
-			       ? kmem_buckets_create("memdup_user", 0, 0, UINT32_MAX, NULL)
-			       : NULL;
+	user.buckets = NULL;
+}
+
+/* NULL, which stands for kmalloc's caches, without memory. */
+static struct kmem_buckets *buckets(void)
+{
+	struct kmem_buckets *have = __atomic_load_n(&user.buckets, __ATOMIC_ACQUIRE);
+
+	if (have)
+		return have;
+	struct kmem_buckets *made = kmem_buckets_create("memdup_user", 0, 0, UINT32_MAX, NULL);
+
+	if (__atomic_compare_exchange_n(&user.buckets, &have, made, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return made;
+	kmem_buckets_destroy(made);
+	return have;
 }
 
 /* Fill a new object of at least `size` bytes; kvfree frees it. */
@@ -52,23 +66,23 @@ void *memdup_user(const void *src, size_t size)
 {
 	if (!mm_ops.copy_from_user)
 		return error(QUARRY_ENOSYS);
-	return filled(kmem_buckets_alloc(user.buckets, size, GFP_USER | __GFP_NOWARN), src, size);
+	return filled(kmem_buckets_alloc(buckets(), size, GFP_USER | __GFP_NOWARN), src, size);
 }
 
 void *vmemdup_user(const void *src, size_t size)
 {
 	if (!mm_ops.copy_from_user)
 		return error(QUARRY_ENOSYS);
-	return filled(kmem_buckets_valloc(user.buckets, size, GFP_USER | __GFP_NOWARN), src, size);
+	return filled(kmem_buckets_valloc(buckets(), size, GFP_USER | __GFP_NOWARN), src, size);
 }
 
 void *memdup_user_nul(const void *src, size_t size)
 {
 	if (!mm_ops.copy_from_user)
 		return error(QUARRY_ENOSYS);
-	char *copy = filled(kmem_buckets_alloc(user.buckets, size_add(size, 1),
-					       GFP_USER | __GFP_NOWARN),
-			    src, size);
+	char *copy = filled(
+		kmem_buckets_alloc(buckets(), size_add(size, 1), GFP_USER | __GFP_NOWARN), src,
+		size);
 
 	if (!quarry_is_error_ptr(copy))
 		copy[size] = '\0';

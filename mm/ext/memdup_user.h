@@ -5,7 +5,7 @@
 
 #include <quarry/types.h>
 
-/* Make the buckets, if the OS can copy from users. The object layer works; may allocate. */
+/* There are no buckets yet. */
 void memdup_user_init(void) QUARRY_INT(memdup_user_init);
 
 #endif
