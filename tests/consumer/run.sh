@@ -95,7 +95,7 @@ cxx)
 			-c "$here/cxx/all.cpp" -o "$out/all.o"
 		mkdir -p "$out/$cxx"
 		# Called from the C kernel: the two languages see the same symbols.
-		EXTRA=$out/all.o sh "$here/loop/build.sh" "$quarry" x86_64 gcc "$out/$cxx" -O1 \
+		EXTRA=$out/all.o sh "$here/loop/build.sh" "$quarry" x86_64 gcc "$out/$cxx" -O0 \
 			"$header" -DCONSUMER_CXX
 		runs "$out/$cxx/kernel"
 	done

@@ -35,9 +35,9 @@ def link(cpu, inputs, folder, name):
 
 def main():
     problems = []
-    for cpu, flags in (("x86_64", ["-O0"]), ("riscv64", ["-O0", "-march=rv64gc", "-mabi=lp64d"])):
+    for cpu, flags in tree.O0.items():
         with tree.workdir() as folder:
-            objects = tree.build(cpu, "gcc", flags, folder)
+            objects = tree.build(cpu, "gcc", flags)
             names = sorted((set(NAMES) | symbols.declared_public()) -
                            tree.SMP_HOOKS - tree.MEM_CALLS)
             assembly = "".join(f".globl {n}\n{n}: .byte 0\n" for n in names)
@@ -51,12 +51,11 @@ def main():
                 problems.append(f"N1 the library takes `{name}` from the kernel ({cpu})")
             print(f"{cpu}: linked with {len(names)} clashing names")
 
-            second = tree.workdir()
-            others = tree.build(cpu, "gcc", flags + ["-DQUARRY_SYMBOL_PREFIX=other_"], second.name)
+            others = tree.build(cpu, "gcc", flags + ["-DQUARRY_SYMBOL_PREFIX=other_"])
+            problems += symbols.check(others, prefix="other_")
             both = link(cpu, [*objects.values(), *others.values()], folder, "both")
             for name in sorted(both.undefined() ^ alone.undefined()):
                 problems.append(f"N2 two copies need `{name}` otherwise than one ({cpu})")
-            second.cleanup()
     tree.finish(problems, "clash")
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The lints find what they are for: damage a copy of the tree and look for the rule in their output."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -61,6 +62,7 @@ FEW = "QUARRY_COMMON := mm/base/log.c mm/base/cpu.c\nQUARRY_ARCH_x86_64 := arch/
 
 def main():
     problems = []
+    environment = {k: v for k, v in os.environ.items() if k != "QUARRY_LINT_OBJECTS"}
     for lint, (files, rules) in DAMAGE.items():
         with tree.workdir() as folder:
             root = f"{folder}/tree"
@@ -77,7 +79,7 @@ def main():
                 with open(f"{root}/{name}", "a", encoding="utf-8") as file:
                     file.write(text)
             done = subprocess.run([sys.executable, f"{root}/tests/lint/{lint}.py",
-                                   *QUICK.get(lint, [])],
+                                   *QUICK.get(lint, [])], env=environment,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                   check=False)
             if done.returncode == 0:

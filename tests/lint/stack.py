@@ -13,13 +13,12 @@ import re
 import tree
 
 LIMIT = 3072
-CONFIGS = (("x86_64", ["-O2"]), ("riscv64", ["-O2", "-march=rv64gc", "-mabi=lp64d"]))
 
 
-def graph(cpu, flags, folder, problems):
+def graph(cpu, problems):
     """Return: {function: frame}, {function: called functions}. File-local names carry their file."""
     frames, calls = {}, {}
-    objects = tree.build(cpu, "gcc", flags + ["-fcallgraph-info=su"], folder)
+    objects = tree.build(cpu, "gcc", tree.O2[cpu])
     for source, path in objects.items():
         text = path.with_suffix(".ci").read_text()
         for title, label in re.findall(r'node: \{ title: "([^"]+)" label: "([^"]*)"', text):
@@ -54,9 +53,8 @@ def deepest(frames, calls, problems, cpu):
 
 def main():
     problems = []
-    for cpu, flags in CONFIGS:
-        with tree.workdir() as folder:
-            frames, calls = graph(cpu, flags, folder, problems)
+    for cpu in tree.CPUS:
+        frames, calls = graph(cpu, problems)
         size, chain = deepest(frames, calls, problems, cpu)
         names = " -> ".join(f"{c.split(':')[-1]} {frames.get(c, 0)}" for c in chain)
         print(f"{cpu}: deepest chain {size} bytes: {names}")

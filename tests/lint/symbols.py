@@ -69,9 +69,7 @@ def check(objects, max_cpus=16, prefix="quarry_", state_section=False, hooks=Non
 
 def main():
     for compiler in ("gcc", "clang"):
-        with tree.workdir() as folder:
-            objects = tree.build("x86_64", compiler, ["-O2", "-DQUARRY_STATE_SECTION"], folder)
-            problems = check(objects, state_section=True)
+        problems = check(tree.build("x86_64", compiler, tree.O2["x86_64"]), state_section=True)
         if problems:
             tree.finish(problems, f"symbols ({compiler}, state section)")
     tree.finish([], "symbols (state section)")

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What every lint needs: the source lists, the compilers, and a reader of ELF objects."""
 
+import concurrent.futures
+import fcntl
+import hashlib
 import os
 import pathlib
 import re
@@ -11,6 +14,13 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CPUS = ("x86_64", "riscv64")
+
+# What more than one lint compiles, so that it is compiled once: by each CPU, optimised and not.
+GC = ["-march=rv64gc", "-mabi=lp64d"]
+O2 = {"x86_64": ["-O2", "-DQUARRY_STATE_SECTION"],
+      "riscv64": ["-O2", "-mcmodel=medany", "-mno-relax"] + GC}
+O0 = {"x86_64": ["-O0", "-DQUARRY_DEBUG=2", "-DQUARRY_FAULT_INJECTION=1"],
+      "riscv64": ["-O0", "-std=c11", "-pedantic"] + GC}
 
 # Hooks that the kernel writes (quarry/os.h), by profile, and the four calls that compilers emit.
 TINY_HOOKS = {"quarry_os_log", "quarry_os_panic"}
@@ -74,19 +84,58 @@ def run(command, **kwargs):
     return done.stdout
 
 
-def build(cpu, compiler, flags, folder):
-    """Compile the library. Return: {source: object file}, in layer order."""
+def compile_all(command, objects):
+    """Compile {source: object file}, several at a time."""
+    failures = []
+
+    def one(item):
+        if failures:
+            return
+        done = subprocess.run([*command, "-c", item[0], "-o", item[1]], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False, cwd=ROOT)
+        if done.returncode:
+            failures.append(f"{' '.join(command)} -c {item[0]}\n{done.stdout}")
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(one, objects.items()))
+    if failures:
+        sys.exit(failures[0])
+
+
+def state_of_tree():
+    """A digest of everything that is compiled."""
+    digest = hashlib.sha256()
+    for part in ("include", "mm", "arch"):
+        for path in sorted((ROOT / part).rglob("*")):
+            if path.is_file():
+                digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def build(cpu, compiler, flags):
+    """
+    Compile the library, unless another lint of this run did: lints of one set-up share their objects
+    in QUARRY_LINT_OBJECTS. Return: {source: object file}, in layer order; gcc's call graphs (.ci)
+    lie beside the objects.
+    """
     command = COMPILERS[cpu, compiler]
     command = command + freestanding(command) + WARNINGS + includes(cpu) + flags
     if not any(f.startswith("-std=") for f in flags):
         command.append("-std=c11")
-    objects = {}
-    for source in sources(cpu):
-        target = pathlib.Path(folder) / (source.replace("/", "_") + ".o")
-        run(command + ["-c", source, "-o", target], cwd=ROOT)
-        objects[source] = target
-    if not objects:
+    if compiler == "gcc":
+        command.append("-fcallgraph-info=su")
+    names = sources(cpu)
+    if not names:
         sys.exit("mm/sources.mk lists no source")
+    key = hashlib.sha256(f"{state_of_tree()} {command}".encode()).hexdigest()[:24]
+    folder = pathlib.Path(os.environ.get("QUARRY_LINT_OBJECTS") or PRIVATE.name) / key
+    folder.mkdir(parents=True, exist_ok=True)
+    objects = {name: folder / (name.replace("/", "_") + ".o") for name in names}
+    with open(folder / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            compile_all(command, objects)
+            (folder / "done").touch()
     return objects
 
 
@@ -169,5 +218,8 @@ def finish(problems, what):
 
 
 def workdir():
-    """Where temporary objects go: removed when the lint ends."""
+    """A folder that is removed when the lint ends."""
     return tempfile.TemporaryDirectory(prefix="quarry-lint-", dir=os.environ.get("TMPDIR"))
+
+
+PRIVATE = workdir()  # objects of a lint that is run alone
