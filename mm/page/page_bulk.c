@@ -7,6 +7,7 @@
 #include "mm/base/bits.h"
 #include "mm/base/fault.h"
 #include "mm/gfp/scope.h"
+#include "mm/page/page_alloc.h"
 #include "mm/phys/freepage.h"
 #include "mm/phys/pageblock.h"
 
@@ -83,6 +84,63 @@ void free_pages_bulk(unsigned long nr, struct page **pages)
 	for (unsigned long i = 0; i < nr; i++)
 		if (pages[i])
 			__free_page(pages[i]);
+}
+
+/*
+ * Park blocks from the front of a chain in one stock: those of its place with one reference, at
+ * most n. Return: how many were; the chain's count is the caller's.
+ */
+static unsigned park_first(struct page_stock *stock, uint32_t place, struct page_chain *chain,
+			   unsigned n)
+{
+	const uint64_t mask = PAGE_PLACE_MASK | ~(uint64_t)UINT32_MAX;
+	const uint64_t wanted = place | (uint64_t)1 << 32;
+	unsigned long pfn = chain->head;
+	size_t at, end;
+
+	if (!stock_mark(stock))
+		return 0;
+	at = stock->n;
+	end = stock->cap - at < n ? stock->cap : at + n;
+	for (; at < end && pfn; at++) {
+		struct page *head = pfn_to_page(pfn);
+
+		if ((page_word(head) & mask) != wanted)
+			break;
+		pfn = head->lru.next;
+		arch_mem_poison(page_address(head), PAGE_SIZE << flags_order(place));
+		page_set_word(head, place | QUARRY_PAGE_PARKED, 0);
+		stock->slot[at] = head;
+	}
+	n = (unsigned)(at - stock->n);
+	chain->head = pfn;
+	stock_give_end(stock, at);
+	return n;
+}
+
+void page_give_chain(struct page_chain *chain, unsigned n, unsigned long most)
+{
+	unsigned long end = chain->count > most ? chain->count - most : 0;
+	struct page_cpu *pages = page_cpus[cpu_pin()];
+
+	while (n && chain->head && chain->count > end) {
+		struct page *head = pfn_to_page(chain->head);
+		uint32_t flags = page_flags(head);
+		unsigned order = flags_order(flags);
+		unsigned long missing = (chain->count - end + (1ul << order) - 1) >> order;
+		unsigned parked = park_first(stock_of_flags(pages, flags), flags & PAGE_PLACE_MASK,
+					     chain, missing < n ? (unsigned)missing : n);
+
+		if (!parked) { /* no room, or kept by others */
+			head = chain_pop(chain);
+			page_set_kind(head, QUARRY_PAGE_USED);
+			__free_pages(head, order);
+			n--;
+		}
+		chain->count -= (unsigned long)parked << order;
+		n -= parked;
+	}
+	cpu_unpin();
 }
 
 /* Is this the head of a block of `order` in use that is not compound? */

@@ -9,6 +9,7 @@
  */
 #include "mm/phys/freepage.h"
 
+#include "mm/base/bits.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/deferred.h"
 
@@ -132,6 +133,26 @@ struct page *freepage_take_first(const struct page_request *request,
 			head = pass(pages, place, request, MARK_MIN, depth);
 	}
 	return handed_out(head);
+}
+
+unsigned freepage_largest(unsigned node, gfp_t gfp)
+{
+	enum zone_type highest = gfp_zone(gfp);
+	struct zone *const *place = nodes.order[node][highest];
+	bool lent = gfp_migratetype(gfp) == MIGRATE_MOVABLE;
+	uint32_t orders = 1;
+
+	for (struct zone *zone; (zone = zone_at(place)); place++) {
+		if (gfp_has(gfp, __GFP_THISNODE) && zone->node != node)
+			break;
+		unsigned long floor = watermark_floor(zone, MARK_LOW, RESERVE_NONE, highest) +
+				      zone_kept(zone, lent, false);
+		unsigned long free = zone_free(zone);
+		if (free > floor)
+			orders |= zone_free_orders(zone, lent) &
+				  ((2u << highest_bit(free - floor)) - 1);
+	}
+	return highest_bit(orders);
 }
 
 void freepage_give_home(struct page *head)

@@ -54,6 +54,11 @@ static inline unsigned long freepage_floor(const struct zone *zone,
 	       freepage_kept(zone, request, depth);
 }
 
+/* The largest order of which the zones of such a request list a block now that it may have above
+ * their low marks; 0 also if there is none. For who can do with less: asking for what is not there
+ * costs a climb. */
+unsigned freepage_largest(unsigned node, gfp_t gfp) QUARRY_INT(freepage_largest);
+
 /* A parked head becomes the caller's: USED, reference count 1, the owner's words cleared. */
 static QUARRY_ALWAYS_INLINE void page_hand_out_as(struct page *head, uint32_t used_flags)
 {

@@ -127,6 +127,16 @@ static QUARRY_ALWAYS_INLINE void stock_take_end(struct page_stock *stock, size_t
 	stock_unmark(stock);
 }
 
+/* After stock_mark: slot[0 .. n) are parked, n - stock->n of them just now. */
+static QUARRY_ALWAYS_INLINE void stock_give_end(struct page_stock *stock, size_t n)
+{
+	struct page_count *count = stock_traffic(stock);
+
+	__atomic_store_n(&count->given, count->given + n - stock->n, __ATOMIC_RELAXED);
+	__atomic_store_n(&stock->n, (uint16_t)n, __ATOMIC_RELAXED);
+	stock_unmark(stock);
+}
+
 /* Park a head whose state is PARKED already. Pinned. Return: false if the stock is full or busy. */
 static QUARRY_ALWAYS_INLINE bool stock_push(struct page_stock *stock, struct page *head)
 {

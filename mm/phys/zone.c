@@ -44,16 +44,17 @@ void zones_init(const uint8_t *distance, unsigned nr_nodes)
 	}
 }
 
-bool zone_has_block(struct zone *zone, unsigned order, bool lent)
+uint32_t zone_free_orders(struct zone *zone, bool lent)
 {
 	unsigned long irq = zone_lock(zone);
 	uint32_t orders = lent ? zone->orders[MIGRATE_CMA] : 0;
 
 	for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++)
 		orders |= zone->orders[type];
-	bool found = zone->extent_blocks || orders >> order;
+	if (zone->extent_blocks)
+		orders |= 1u << MAX_PAGE_ORDER;
 	zone_unlock(zone, irq);
-	return found;
+	return orders;
 }
 
 void zone_grow(unsigned node, enum zone_type type, unsigned long first, unsigned long end)

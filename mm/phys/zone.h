@@ -153,9 +153,14 @@ static inline void zone_unlock(struct zone *zone, unsigned long irq)
 	mm_unlock(&zone->lock, irq);
 }
 
-/* Is there a free block of `order` or more that any request may have (`lent`: or movable ones)?
- * The zone's lock is taken. */
-bool zone_has_block(struct zone *zone, unsigned order, bool lent) QUARRY_INT(zone_has_block);
+/* Bit o: there is a free block of order o that any request may have (`lent`: or movable ones). The
+ * zone's lock is taken. */
+uint32_t zone_free_orders(struct zone *zone, bool lent) QUARRY_INT(zone_free_orders);
+/* Is there one of `order` or more? */
+static inline bool zone_has_block(struct zone *zone, unsigned order, bool lent)
+{
+	return zone_free_orders(zone, lent) >> order != 0;
+}
 
 const char *zone_name(enum zone_type type) QUARRY_INT(zone_name);
 

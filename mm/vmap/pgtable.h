@@ -9,7 +9,7 @@
 #include <quarry/arch/pgtable.h>
 #include <quarry/gfp.h>
 
-#include "mm/vmap/page_chain.h"
+#include "mm/phys/page_chain.h"
 
 #define PT_ENTRIES 512u
 #define PT_MAX_LEVELS 5u

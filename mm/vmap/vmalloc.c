@@ -17,11 +17,14 @@
 #include "mm/base/fault.h"
 #include "mm/base/log.h"
 #include "mm/gfp/gfp.h"
+#include "mm/gfp/scope.h"
+#include "mm/phys/freepage.h"
 #include "mm/vmap/vmap.h"
 
 #define BATCH 32u
 #define LARGEST_BLOCK 9u /* order: what one leaf table maps; more saves nothing */
 
+#define SMALL_PAGES 8ul /* up to here a block is nearly always there: nobody asks first */
 #define ALWAYS_TRIED (64 * PAGE_SIZE) /* up to here memory is not counted first: that costs more */
 
 #define CALLER() __builtin_return_address(0)
@@ -49,54 +52,111 @@ static void put_batch(struct page **pages, unsigned long n)
 	free_pages_bulk(n, pages);
 }
 
+/* They are ours from now on, as pages of the virtual page numbers from `index` on. */
+static void own_batch(struct page **pages, unsigned long n, unsigned long index)
+{
+	for (struct page **end = pages + n; pages < end; pages++) {
+		struct page *page = *pages;
+
+		page_set_kind(page, QUARRY_PAGE_VMALLOC);
+		page->index = index++;
+	}
+}
+
+/* Back the addresses of a run of a leaf table, from va on. Return: pages mapped. */
+static unsigned long populate_run(struct pt_run run, uintptr_t va, gfp_t gfp, int node)
+{
+	struct page *batch[BATCH];
+	unsigned long done = 0, end = run.pages, got, mapped;
+
+	do {
+		got = get_batch(batch, (unsigned long)min_u64(end - done, BATCH), gfp, node);
+		own_batch(batch, got, va >> PAGE_SHIFT);
+		run.pages = got;
+		mapped = vmap_map_run(&run, va, batch, QUARRY_PROT_KERNEL);
+		if (mapped < got)
+			put_batch(batch + mapped, got - mapped);
+		done += mapped;
+		run.pte += mapped;
+		va += mapped << PAGE_SHIFT;
+	} while (got && mapped == got && done < end);
+	return done;
+}
+
 /* Back the rest of an area from page `done` on with single pages. Return: pages mapped. */
 static unsigned long populate_singles(const struct vmap_info *info, unsigned long done, gfp_t gfp,
 				      int node)
 {
-	struct page *batch[BATCH];
-	unsigned long first = done;
+	uintptr_t start = info->start + (done << PAGE_SHIFT), va = start;
+	unsigned long left = info->pages - done, mapped;
+	struct pt_run run;
 
-	while (done < info->pages) {
-		uintptr_t va = info->start + (done << PAGE_SHIFT);
-		unsigned long got, mapped;
-
-		got = get_batch(batch, (unsigned long)min_u64(info->pages - done, BATCH), gfp,
-				node);
-		for (unsigned long i = 0; i < got; i++) {
-			page_set_kind(batch[i], QUARRY_PAGE_VMALLOC);
-			batch[i]->index = (va >> PAGE_SHIFT) + i;
-		}
-		mapped = vmap_map_pages(va, batch, got, QUARRY_PROT_KERNEL, gfp);
-		done += mapped;
-		if (mapped < got)
-			put_batch(batch + mapped, got - mapped);
-		if (!mapped || mapped < got)
-			break;
-	}
-	return done - first;
+	do {
+		run = pgtable_create(va, left, vmap_own_gfp(gfp) | __GFP_NOWARN);
+		mapped = run.pte ? populate_run(run, va, gfp, node) : 0;
+		va += mapped << PAGE_SHIFT;
+		left -= mapped;
+	} while (left && run.pte && mapped == run.pages);
+	arch_tlb_map_sync(start, va);
+	return (va - start) >> PAGE_SHIFT;
 }
 
-/* A block of at most *order; *order becomes what it has, or 0 if there is none but single pages. */
+/* Make a block that was just taken what alloc_pages would. */
+static void finish_block(struct page *head, gfp_t gfp, unsigned order)
+{
+	char *at = page_address(head);
+
+	arch_mem_unpoison(at, PAGE_SIZE << order);
+	if (gfp_has(gfp, __GFP_ZERO))
+		for (unsigned long i = 0; i < 1ul << order; i++)
+			arch_clear_page(at + (i << PAGE_SHIFT));
+	page_set_flags(head, page_flags(head) | QUARRY_PG_COMPOUND);
+}
+
+/* A block of at most *order that is easy to get; *order becomes what it has, or 0 if there is none
+ * but single pages. Nobody waits, climbs or uses a reserve for a block: single pages do as well,
+ * and say what is wrong with a mask. */
 static struct page *get_block(unsigned *order, gfp_t gfp, int node)
 {
+	gfp_t mask = scope_apply(gfp, scope_word());
+	struct page_request request = {
+		.gfp = mask,
+		.node = node_or_local(node),
+		.highest = gfp_zone(mask),
+		.type = gfp_migratetype(mask),
+		.call = "vmalloc",
+	};
+	bool legal = gfp_zones_legal(mask) && request.type < MIGRATE_PCPTYPES &&
+		     !gfp_has(mask, ~__GFP_BITS_MASK);
 	struct page *head = NULL;
 
-	/* Nobody waits, reclaims or uses a reserve for a block: single pages do as well. */
-	gfp &= ~(__GFP_DIRECT_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL |
-		 __GFP_RETRY_MAYFAIL);
-	gfp |= __GFP_COMP | __GFP_NORETRY | __GFP_NOWARN;
 	for (; *order; --*order) {
-		head = alloc_pages_node(node, gfp, *order);
-		if (head)
+		request.order = *order;
+		if (legal && !fault_at(FAULT_PAGE, gfp, *order))
+			head = freepage_take(&request, MARK_LOW, RESERVE_NONE);
+		if (head) {
+			finish_block(head, gfp, *order);
 			break;
+		}
 	}
 	return head;
 }
 
-/* Give an area its pages. Return: how many are mapped; fewer than info->pages on failure. */
-static unsigned long populate(const struct vmap_info *info, gfp_t gfp, int node)
+/* The order to begin with. */
+static unsigned largest_block(unsigned long pages, gfp_t gfp, int node)
 {
-	unsigned most = LARGEST_BLOCK;
+	unsigned order = LARGEST_BLOCK;
+
+	if (pages > SMALL_PAGES)
+		order = (unsigned)min_u64(order, freepage_largest(node_or_local(node), gfp));
+	return order;
+}
+
+/* Give an area its pages. Return: how many are mapped; fewer than info->pages on failure. Not
+ * inlined: finding addresses, before, has the deeper stack. */
+static QUARRY_NOINLINE unsigned long populate(const struct vmap_info *info, gfp_t gfp, int node)
+{
+	unsigned most = largest_block(info->pages, gfp, node);
 	unsigned long done = 0;
 
 	while (done < info->pages) {

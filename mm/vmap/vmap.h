@@ -7,6 +7,7 @@
 
 #include <quarry/vmalloc.h>
 
+#include "mm/vmap/pgtable.h"
 #include "mm/vmap/vmap_flush.h"
 #include "mm/vmap/vmap_park.h"
 
@@ -40,7 +41,11 @@ int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp) QUARRY
  * n on failure. */
 unsigned long vmap_map_pages(uintptr_t va, struct page *const *pages, unsigned long n,
 			     unsigned prot, gfp_t gfp) QUARRY_INT(vmap_map_pages);
-/* The same for a block of n pages at `phys`. */
+/* Map pages by the entries of a run of a leaf table, which begins at va and must be absent. Return:
+ * how many; fewer (reported) if it is not. The caller ends with arch_tlb_map_sync. */
+unsigned long vmap_map_run(const struct pt_run *run, uintptr_t va, struct page *const *pages,
+			   unsigned prot) QUARRY_INT(vmap_map_run);
+/* As vmap_map_pages for a block of n pages at `phys`. */
 unsigned long vmap_map_block(uintptr_t va, phys_addr_t phys, unsigned long n, unsigned prot,
 			     gfp_t gfp) QUARRY_INT(vmap_map_block);
 /* Clear the entries of pages [va, va + n). With `blocks` the pages are ours: collect the blocks

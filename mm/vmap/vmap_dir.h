@@ -16,7 +16,7 @@
 #ifndef QUARRY_MM_VMAP_DIR_H
 #define QUARRY_MM_VMAP_DIR_H
 
-#include "mm/vmap/page_chain.h"
+#include "mm/phys/page_chain.h"
 #include "mm/vmap/vmap_chunk.h"
 
 #define REGION_CHUNKS 512ul /* entries in a page of the directory: 1 GiB of addresses */

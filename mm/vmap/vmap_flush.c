@@ -6,25 +6,30 @@
  *                     free pages
  *
  * What is unmapped waits: addresses in the chunk bitmaps (dirty), pages in a chain. A purge makes
- * all that waits a batch, flushes every CPU without holding a lock, and frees it part by part.
+ * all that waits a batch, flushes every CPU without holding a lock, and frees it part by part. Who
+ * frees areas does not finish the batch: its addresses become free at once, of its pages only as
+ * many as the next areas add to what waits. So each vfree gives back about as many pages as it
+ * unmapped, which the next vmalloc finds on this CPU, and none has 32 MiB to give back at once.
  *
  * Invariants  F1  an address or page becomes free only after a flush of every CPU that began after
  *                 it was unmapped
  *             F2  there is one batch at a time: the next begins when all of the last is free. So
  *                 no purge can put off what an earlier one covered
- *             F3  who purges returns when everything that waited before the call is free, whoever
- *                 flushed and freed it: a request that fails afterwards fails for a reason
+ *             F3  who calls vmap_purge returns when everything that waited before the call is
+ *                 free, whoever flushed and freed it: a request that fails afterwards fails for a
+ *                 reason
  *             F4  from the beginning of a batch to the end of its flush, and in each part of the
  *                 freeing, the CPU is pinned: who waits for another purge waits for a running CPU.
- *                 Between the parts everybody who waits helps
+ *                 Between the parts everybody who waits helps; during one it has the batch's pages
  *             F5  unlinked page tables are freed after a flush of everything that began after the
  *                 unlinking
  *             F6  no flush happens with a lock held, interrupts off, or in a context that may not
  *                 wait
  *
- * Bound       A purge starts when more than `limit` pages wait (addresses of vmap areas count
- *             too): 32 MiB, on small machines a sixteenth of memory. From a context that may not
- *             wait the batch grows; the OS's defer hook, or the next call that may wait, purges.
+ * Bound       waiting + pages of the batch <= `limit` (addresses of vmap areas count too): 32 MiB,
+ *             on small machines a sixteenth of memory. So a batch begins when so much waits. From a
+ *             context that may not wait more gathers; the OS's defer hook, or the next call that
+ *             may wait, purges.
  * Locking     vmap_lock for the fields here; each hold does a bounded part (STEP constants).
  * Cost        retire is a few bit operations; a purge is one flush, and per block of pages about a
  *             free.
@@ -37,12 +42,13 @@
 #include "mm/base/bits.h"
 #include "mm/base/cpu.h"
 #include "mm/base/log.h"
+#include "mm/page/page_alloc.h"
 #include "mm/vmap/pgtable.h"
 
 #define LIMIT_BYTES (32ul << 20)
 #define LIMIT_SHARE 16ul
 #define LIMIT_MIN_PAGES 16ul
-#define FREE_STEP 32u /* blocks of pages taken off the batch per hold of the lock */
+#define FREE_STEP 64u /* blocks of pages freed at once, with the CPU pinned */
 
 /* Addresses to flush; nothing if start == end. */
 struct flush_range {
@@ -58,11 +64,12 @@ static QUARRY_STATE struct {
 	struct flush_range range; /* of them */
 	struct page_chain pages;  /* waiting */
 	struct page_chain batch;  /* pages of the batch that are not free yet */
+	unsigned long held;	  /* waiting + batch.count, read without the lock */
 	enum batch_state state;
 	unsigned freeing;    /* parts of the batch that are being freed */
 	unsigned long begun; /* batches, and those that are free; at most one apart */
 	unsigned long done;
-	unsigned long waiting_pages; /* pages.count, for reports */
+	unsigned long held_pages; /* pages.count + batch.count, for reports */
 	unsigned deferred; /* defer was asked; a word, riscv64 has no byte exchange */
 } flush;
 
@@ -106,21 +113,12 @@ static void range_add(struct flush_range *range, uintptr_t start, uintptr_t end)
 	range->end = (uintptr_t)max_u64(range->end, end);
 }
 
-void vmap_free_pages(struct page_chain *pages)
+/* What waits, or the batch, changed. */
+static void set_held(void)
 {
-	struct page *page;
-
-	while ((page = chain_pop(pages))) {
-		unsigned order = page_order(page);
-
-		page_set_kind(page, QUARRY_PAGE_USED);
-		__free_pages(page, order);
-	}
-}
-
-static void set_waiting_pages(void)
-{
-	__atomic_store_n(&flush.waiting_pages, flush.pages.count, __ATOMIC_RELAXED);
+	__atomic_store_n(&flush.held, flush.waiting + flush.batch.count, __ATOMIC_RELAXED);
+	__atomic_store_n(&flush.held_pages, flush.pages.count + flush.batch.count,
+			 __ATOMIC_RELAXED);
 }
 
 /*
@@ -135,9 +133,9 @@ static void batch_flush(unsigned long irq)
 	flush.state = BATCH_FLUSHING;
 	__atomic_store_n(&flush.begun, flush.begun + 1, __ATOMIC_RELAXED);
 	flush.range = (struct flush_range){0, 0};
-	__atomic_store_n(&flush.waiting, 0ul, __ATOMIC_RELAXED);
+	flush.waiting = 0;
 	chain_splice(&flush.batch, &flush.pages);
-	set_waiting_pages();
+	set_held();
 	vmap_area_flush_begin_locked();
 	while (vmap_area_flush_mark_locked()) {
 		mm_unlock(&vmap_lock, irq);
@@ -154,24 +152,35 @@ static void batch_flush(unsigned long irq)
 	mm_unlock(&vmap_lock, irq);
 }
 
-/* Free a part of the batch. The lock is held on entry, not on return. Return: was there any? */
-static bool batch_free_part(unsigned long irq)
+/*
+ * Free a part of the batch: addresses, and blocks until they have `most` pages. The chain of blocks
+ * is one CPU's meanwhile: then the others have only addresses to free. The lock is held on entry,
+ * not on return. Return: was there anything to do?
+ */
+static bool batch_free_part(unsigned long most, unsigned long irq)
 {
 	struct vmap_leftover left = {{0, 0, 0}, NULL};
-	struct page_chain pages = {0, 0, 0};
-	bool any = flush.batch.head || vmap_area_releasing_locked();
+	struct page_chain pages = flush.batch;
+	bool take = pages.head && most;
+	bool any = take || vmap_area_releasing_locked();
 
 	if (any) {
 		flush.freeing++;
 		vmap_area_release_locked(&left);
-		chain_take(&pages, &flush.batch, FREE_STEP);
+		if (take)
+			flush.batch.head = 0;
 		mm_unlock(&vmap_lock, irq);
 
 		vmap_area_free_leftover(&left);
-		vmap_free_pages(&pages);
+		if (take)
+			page_give_chain(&pages, FREE_STEP, most);
 
 		irq = mm_lock(&vmap_lock);
 		flush.freeing--;
+		if (take) {
+			flush.batch = pages;
+			set_held();
+		}
 		if (!flush.freeing && !flush.batch.head && !vmap_area_releasing_locked()) {
 			flush.state = BATCH_NONE;
 			__atomic_store_n(&flush.done, flush.begun, __ATOMIC_RELAXED);
@@ -193,7 +202,7 @@ static bool purge_step(unsigned long target)
 		batch_flush(irq);
 		busy = true;
 	} else if (more && flush.state == BATCH_READY) {
-		busy = batch_free_part(irq);
+		busy = batch_free_part(~0ul, irq);
 	} else {
 		mm_unlock(&vmap_lock, irq);
 	}
@@ -203,11 +212,10 @@ static bool purge_step(unsigned long target)
 	return more;
 }
 
-/* Purge if more than `pages` pages of address space wait, or a batch is under way. */
-static bool purge_above(unsigned long pages)
+bool vmap_purge(void)
 {
 	unsigned long irq = mm_lock(&vmap_lock);
-	unsigned long target = flush.begun + (flush.waiting > pages);
+	unsigned long target = flush.begun + (flush.waiting != 0);
 	bool any = flush.done < target;
 
 	mm_unlock(&vmap_lock, irq);
@@ -216,9 +224,27 @@ static bool purge_above(unsigned long pages)
 	return any;
 }
 
-bool vmap_purge(void)
+/* Do what is next on the way to holding no more than `limit`. Return: is there more to do? */
+static bool trim_step(unsigned long limit)
 {
-	return purge_above(0);
+	bool busy = false, more;
+
+	cpu_pin();
+	unsigned long irq = mm_lock(&vmap_lock);
+	unsigned long held = flush.waiting + flush.batch.count;
+	if (flush.state == BATCH_READY) {
+		busy = more = batch_free_part(held > limit ? held - limit : 0, irq);
+	} else if (flush.state == BATCH_NONE && flush.waiting > limit) {
+		batch_flush(irq);
+		busy = more = true;
+	} else {
+		more = flush.waiting > limit; /* another CPU flushes */
+		mm_unlock(&vmap_lock, irq);
+	}
+	cpu_unpin();
+	if (more && !busy)
+		arch_relax();
+	return more;
 }
 
 unsigned long vmap_purges_done(void)
@@ -240,9 +266,9 @@ void vmap_retire(const struct vmap_info *info, struct page_chain *pages)
 
 	vmap_area_retire_locked(info);
 	chain_splice(&flush.pages, pages);
-	set_waiting_pages();
 	range_add(&flush.range, info->start, info->start + (info->pages << PAGE_SHIFT));
-	__atomic_store_n(&flush.waiting, flush.waiting + info->pages, __ATOMIC_RELAXED);
+	flush.waiting += info->pages;
+	set_held();
 	mm_unlock(&vmap_lock, irq);
 }
 
@@ -250,10 +276,11 @@ void vmap_purge_if_full(void)
 {
 	unsigned long limit = __atomic_load_n(&flush.limit, __ATOMIC_RELAXED);
 
-	if (__atomic_load_n(&flush.waiting, __ATOMIC_RELAXED) <= limit)
+	if (__atomic_load_n(&flush.held, __ATOMIC_RELAXED) <= limit)
 		return;
 	if (vmap_may_wait())
-		purge_above(limit);
+		while (trim_step(limit))
+			;
 	else if (mm_ops.defer && !__atomic_exchange_n(&flush.deferred, 1u, __ATOMIC_RELAXED))
 		mm_ops.defer(purge_deferred, NULL);
 }
@@ -281,12 +308,13 @@ void vmap_purge_tables(void)
 		flush_every_cpu(everything);
 	pgtable_prune_end();
 	cpu_unpin();
-	vmap_free_pages(&tables);
+	while (tables.head)
+		page_give_chain(&tables, FREE_STEP, ~0ul);
 }
 
 unsigned long vmap_waiting_pages(void)
 {
-	return __atomic_load_n(&flush.waiting_pages, __ATOMIC_RELAXED);
+	return __atomic_load_n(&flush.held_pages, __ATOMIC_RELAXED);
 }
 unsigned long quarry_vmap_flushes(void)
 {

@@ -36,8 +36,6 @@ bool vmap_may_wait(void) QUARRY_INT(vmap_may_wait);
 /* Purge, and give back page tables that map nothing. Context: as vmap_purge. */
 void vmap_purge_tables(void) QUARRY_INT(vmap_purge_tables);
 
-/* Free blocks that were used by the virtual layer, whatever their kind. Context: any but NMI. */
-void vmap_free_pages(struct page_chain *pages) QUARRY_INT(vmap_free_pages);
 /* Pages that wait for a flush; for reports. */
 unsigned long vmap_waiting_pages(void) QUARRY_INT(vmap_waiting_pages);
 

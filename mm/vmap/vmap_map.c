@@ -14,6 +14,7 @@
 #include "mm/base/bits.h"
 #include "mm/base/log.h"
 #include "mm/gfp/gfp.h"
+#include "mm/phys/pageblock.h"
 #include "mm/vmap/pgtable.h"
 #include "mm/vmap/vmap.h"
 
@@ -22,6 +23,24 @@ gfp_t vmap_own_gfp(gfp_t gfp)
 	return gfp & (__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | __GFP_MEMALLOC |
 		      __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_RETRY_MAYFAIL | __GFP_NOFAIL |
 		      __GFP_NOLOCKDEP | __GFP_NOWARN);
+}
+
+unsigned long vmap_map_run(const struct pt_run *run, uintptr_t va, struct page *const *pages,
+			   unsigned prot)
+{
+	/* The frame number is one field, so an entry is a multiple of it and something constant. */
+	quarry_pte_t none = arch_pte_leaf(0, prot, 0);
+	quarry_pte_t frame = arch_pte_leaf(PAGE_SIZE, prot, 0) - none;
+	quarry_pte_t *pte = run->pte, *end = pte + run->pages;
+	unsigned long mapped;
+
+	for (; pte < end && !arch_pte_present(arch_pte_read(pte)); pte++)
+		arch_pte_write(pte, none + page_to_pfn(*pages++) * frame);
+	mapped = (unsigned long)(pte - run->pte);
+	if (pte < end)
+		mm_report(VMAP_TABLE, "vmap", (void *)(va + (mapped << PAGE_SHIFT)),
+			  arch_pte_read(pte), 0);
+	return mapped;
 }
 
 unsigned long vmap_map_pages(uintptr_t va, struct page *const *pages, unsigned long n,
@@ -33,20 +52,11 @@ unsigned long vmap_map_pages(uintptr_t va, struct page *const *pages, unsigned l
 	while (done < n) {
 		struct pt_run run = pgtable_create(va, n - done,
 						   vmap_own_gfp(gfp) | __GFP_NOWARN);
-		unsigned long i = 0;
+		unsigned long i;
 
 		if (!run.pte)
 			break;
-		for (; i < run.pages; i++) {
-			quarry_pte_t old = arch_pte_read(&run.pte[i]);
-
-			if (arch_pte_present(old)) {
-				mm_report(VMAP_TABLE, "vmap", (void *)va, old, 0);
-				break;
-			}
-			arch_pte_write(&run.pte[i],
-				       arch_pte_leaf(page_to_phys(pages[done + i]), prot, 0));
-		}
+		i = vmap_map_run(&run, va, pages + done, prot);
 		done += i;
 		va += i << PAGE_SHIFT;
 		if (i < run.pages)
@@ -159,6 +169,41 @@ static unsigned long collect_block(quarry_pte_t pte, unsigned level, struct page
 	return 1ul << page_order(head);
 }
 
+/* Clear the entries of a run of a leaf table as far as they lead to single pages of ours, which are
+ * collected. Return: how many. */
+static QUARRY_NOINLINE unsigned long unmap_singles(const struct pt_run *run,
+						   struct page_chain *blocks)
+{
+	const uint32_t single = page_state(QUARRY_PAGE_VMALLOC, 0, 0, 0);
+	quarry_pte_t *pte = run->pte, *end = pte + run->pages;
+	struct page_chain pages = {0, 0, 0};
+	unsigned long ready = 1; /* first frame of a pageblock of which all struct pages count */
+
+	if (arch_pte_is_leaf(arch_pte_read(pte), 0))
+		pages.tail = arch_pte_addr(arch_pte_read(pte), 0) >> PAGE_SHIFT;
+	for (; pte < end; pte++) {
+		quarry_pte_t old = arch_pte_read(pte);
+
+		if (!arch_pte_is_leaf(old, 0))
+			break;
+		unsigned long pfn = (unsigned long)(arch_pte_addr(old, 0) >> PAGE_SHIFT);
+		if (pageblock_start(pfn) != ready) {
+			ready = pageblock_start(pfn);
+			if (!(pageblock_state(pfn) & BLOCK_READY))
+				break;
+		}
+		struct page *page = pfn_to_page(pfn);
+		if ((page_flags(page) & PAGE_TYPE_MASK) != single)
+			break;
+		page->lru.next = (uint32_t)pages.head;
+		pages.head = pfn;
+		arch_pte_write(pte, 0);
+	}
+	pages.count = (unsigned long)(pte - run->pte);
+	chain_splice(blocks, &pages);
+	return (unsigned long)(pte - run->pte);
+}
+
 void vmap_unmap_pages(uintptr_t va, unsigned long n, struct page_chain *blocks)
 {
 	unsigned long block = 0; /* pages of the current block that are still mapped */
@@ -166,9 +211,11 @@ void vmap_unmap_pages(uintptr_t va, unsigned long n, struct page_chain *blocks)
 	while (n) {
 		struct pt_run run = pgtable_find(va, n);
 		bool whole = !run.level || run.pages == leaf_pages(run.level);
-		unsigned long part;
+		unsigned long i = 0, part;
 
-		for (unsigned long i = 0; i < run.pages; i += part) {
+		if (blocks && !block && !run.level)
+			i = unmap_singles(&run, blocks);
+		for (; i < run.pages; i += part) {
 			quarry_pte_t pte = arch_pte_read(&run.pte[i]);
 			bool good = whole && arch_pte_is_leaf(pte, run.level);
 

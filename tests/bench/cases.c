@@ -304,6 +304,14 @@ const struct bench_case bench_cases[] = {
 	BROKEN("broken_64k/vmalloc_pair_8m", vmalloc_pair, 30, 8ul << 20, 4),
 	BROKEN("broken_4k/vmalloc_pair_2m", vmalloc_pair, 60, 2ul << 20, 0),
 	BROKEN("broken_4k/vmalloc_pair_8m", vmalloc_pair, 30, 8ul << 20, 0),
+	PAIR("anew/vmalloc_pair_2m", vmalloc_pair, 170, 2ul << 20),
+	PAIR("anew/vmalloc_pair_8m", vmalloc_pair, 50, 8ul << 20),
+	BROKEN("anew_1m/vmalloc_pair_2m", vmalloc_pair, 170, 2ul << 20, 8),
+	BROKEN("anew_1m/vmalloc_pair_8m", vmalloc_pair, 50, 8ul << 20, 8),
+	BROKEN("anew_64k/vmalloc_pair_2m", vmalloc_pair, 170, 2ul << 20, 4),
+	BROKEN("anew_64k/vmalloc_pair_8m", vmalloc_pair, 50, 8ul << 20, 4),
+	BROKEN("anew_4k/vmalloc_pair_2m", vmalloc_pair, 170, 2ul << 20, 0),
+	BROKEN("anew_4k/vmalloc_pair_8m", vmalloc_pair, 50, 8ul << 20, 0),
 };
 const unsigned nr_bench_cases = sizeof(bench_cases) / sizeof(bench_cases[0]);
 

@@ -11,7 +11,8 @@
  * locked instructions and writes of the interrupt flag. A fast path that has one of them fails.
  *
  * Command line: `parking=16` keeps at most 16 pages per CPU, for the shortpcp/ case alone;
- * `fast-paths` only traces, and only the cases that are fast paths.
+ * `vfree-unmaps` parks no areas, for the anew cases alone; `fast-paths` only traces, and only the
+ * cases that are fast paths.
  * Output: "BENCH <case> <hundredths of an instruction per operation>" and "TRACE <case> <hundredths
  * of a locked instruction> <hundredths of a flag change>", read by tests/bench/table.py; for cases
  * that flush every CPU's TLB "FLUSH <case> <flushes> <MiB freed>", and "ADDRESSES <MiB live> <MiB
@@ -53,14 +54,6 @@ static uint64_t calibrate(void)
 	return per_mille ? per_mille : 1;
 }
 
-/* Is this case's name one for the run with or without parked pages? */
-static bool wanted(const char *name)
-{
-	bool short_case = name[0] == 's' && name[5] == 'p' && name[8] == '/';
-
-	return short_case == (option_number("parking", 0) != 0);
-}
-
 static bool starts_with(const char *name, const char *start)
 {
 	while (*start && *name == *start) {
@@ -68,6 +61,20 @@ static bool starts_with(const char *name, const char *start)
 		start++;
 	}
 	return !*start;
+}
+
+/* Each kind of start measures its own cases. */
+static bool is_plain_start(void)
+{
+	return !option_number("parking", 0) && !option_set("vfree-unmaps");
+}
+static bool wanted(const char *name)
+{
+	if (starts_with(name, "shortpcp/"))
+		return option_number("parking", 0) != 0;
+	if (starts_with(name, "anew"))
+		return option_set("vfree-unmaps");
+	return is_plain_start();
 }
 
 /* Taking and giving what the CPU keeps in stock: no lock, no locked instruction, no masking. */
@@ -125,7 +132,7 @@ const char *workload_run(void)
 
 	kprintf("BENCH-CALIBRATION %lu\n", per_mille);
 	/* First, while nothing lies about that kswapd could collect. */
-	const char *failure = option_number("parking", 0) ? NULL : wake_measure(per_mille);
+	const char *failure = is_plain_start() ? wake_measure(per_mille) : NULL;
 	if (failure)
 		return failure;
 	for (unsigned i = 0; i < nr_bench_cases; i++) {
@@ -139,7 +146,7 @@ const char *workload_run(void)
 		all_fast &= trace_case(bench);
 		bench_restore(bench);
 	}
-	if (!only_fast && !option_number("parking", 0)) {
+	if (!only_fast && is_plain_start()) {
 		struct bench_addresses addresses = bench_addresses();
 		kprintf("ADDRESSES %lu %lu %lu\n", addresses.live >> 20, addresses.span >> 20,
 			addresses.longest_hole >> 20);

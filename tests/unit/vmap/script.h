@@ -21,7 +21,8 @@
 #include "mm/base/log.h"
 #include "mm/boot/memblock.h"
 #include "mm/gfp/gfp.h"
-#include "mm/phys/page.h"
+#include "mm/page/page_alloc.h"
+#include "mm/phys/pageblock.h"
 #include "mock.h"
 
 static unsigned levels;

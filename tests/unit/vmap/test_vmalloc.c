@@ -143,6 +143,17 @@ static void g123_impossible_sizes(void **state)
 	mock_stop();
 }
 
+/* A mask that no page request may have is refused, whatever blocks are free. */
+static void impossible_masks(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	mock_expect_report(QUARRY_RULE_BAD_GFP, 2); /* of a batch, then of one page */
+	mock_expect_report(QUARRY_RULE_NO_MEMORY, 1);
+	assert_null(__vmalloc(2 * MOCK_MIB, GFP_KERNEL | __GFP_DMA32 | __GFP_HIGHMEM));
+	mock_stop();
+}
+
 static void every_page_count(void **state)
 {
 	(void)state;
@@ -458,6 +469,7 @@ int main(void)
 		cmocka_unit_test(huge_after_small),
 		cmocka_unit_test(g123_vzalloc_is_zero),
 		cmocka_unit_test(g123_impossible_sizes),
+		cmocka_unit_test(impossible_masks),
 		cmocka_unit_test(every_page_count),
 		cmocka_unit_test(aligned_areas),
 		cmocka_unit_test(g125_works_when_memory_is_fragmented),

@@ -412,11 +412,15 @@ static void later_memory_counts(void **state)
 		return; /* no room for it under this sanitizer */
 	mock_start(&config);
 	assert_true(vmap_area_end() - vmap_area_start() >= 128 * MOCK_GIB);
+	unsigned long flushes = quarry_vmap_flushes();
 	vfree(vmalloc(20 * MOCK_MIB));
+	assert_int_equal(quarry_vmap_flushes(), flushes + 1);
+	vm_unmap_aliases();
 	assert_int_equal(vmap_waiting_pages(), 0);
 	assert_int_equal(quarry_add_memory(4 * MOCK_GIB, MOCK_GIB), 0);
 	vfree(vmalloc(20 * MOCK_MIB));
 	assert_int_equal(vmap_waiting_pages(), 5120);
+	assert_int_equal(quarry_vmap_flushes(), flushes + 1);
 	mock_abandon();
 }
 

@@ -50,6 +50,34 @@ static void one_flush_per_batch(void **state)
 	}
 }
 
+/* 64 MiB machine, 4 MiB may wait. What was flushed comes back as more is freed, not all at once,
+ * and with it never more than 4 MiB is kept back. Who asks for all of it gets it. */
+static void flushed_pages_come_back_in_turn(void **state)
+{
+	static struct page *held[20000];
+	const unsigned long each = 100;
+	unsigned long n, waiting = 0, jumps = 0;
+
+	(void)state;
+	mock_start(NULL);
+	n = fragment_memory(held, COUNT(held));
+	for (unsigned i = 0; i < 60; i++) {
+		vfree(vmalloc(each * PAGE_SIZE));
+		unsigned long now = vmap_waiting_pages();
+
+		assert_true(now <= 4 * MOCK_MIB / PAGE_SIZE && now + each >= waiting);
+		jumps += now < waiting && waiting - now > each;
+		waiting = now;
+	}
+	assert_true(quarry_vmap_flushes() >= 4);
+	assert_int_equal(jumps, 0);
+	assert_true(waiting > 900);
+	vm_unmap_aliases();
+	assert_int_equal(vmap_waiting_pages(), 0);
+	release_memory(held, n);
+	mock_stop();
+}
+
 /* Every other CPU is asked, by the flush hook if there is one. */
 static void every_cpu_flushes(void **state)
 {
@@ -230,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(g143_no_reuse_before_the_flush),
 		cmocka_unit_test(one_flush_per_batch),
+		cmocka_unit_test(flushed_pages_come_back_in_turn),
 		cmocka_unit_test(every_cpu_flushes),
 		cmocka_unit_test(migration_misses_no_cpu),
 		cmocka_unit_test(waiting_pages_serve_requests),

@@ -6,8 +6,8 @@
  * The link is the frame number of the next block's head, 0 ends the chain (frame 0 is never handed
  * out). Blocks of any kind and order may be mixed; a head's flags tell its order.
  */
-#ifndef QUARRY_MM_VMAP_PAGE_CHAIN_H
-#define QUARRY_MM_VMAP_PAGE_CHAIN_H
+#ifndef QUARRY_MM_PHYS_PAGE_CHAIN_H
+#define QUARRY_MM_PHYS_PAGE_CHAIN_H
 
 #include "mm/phys/page.h"
 
@@ -52,15 +52,6 @@ static inline void chain_splice(struct page_chain *to, struct page_chain *from)
 	to->head = from->head;
 	to->count += from->count;
 	*from = (struct page_chain){0, 0, 0};
-}
-
-/* Move at most n blocks of `from` in front of `to`. */
-static inline void chain_take(struct page_chain *to, struct page_chain *from, unsigned n)
-{
-	struct page *page;
-
-	while (n-- && (page = chain_pop(from)))
-		chain_push(to, page);
 }
 
 #endif
