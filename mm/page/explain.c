@@ -83,18 +83,13 @@ static gfp_t judge(gfp_t gfp, unsigned order, unsigned context, unsigned long wo
 static void explain_zones(const struct page_request *request, enum gfp_reserve_depth depth,
 			  const struct listener *to)
 {
-	struct zone *const *place = nodes.order[request->node][request->highest];
-
 	mm_print(to->write, to->ctx, "mobility: %s\n", mobility_texts[request->type]);
-	for (struct zone *zone; (zone = zone_at(place)); place++) {
-		if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
-			break;
+	for_each_zone_of (zone, request)
 		mm_print(to->write, to->ctx,
 			 "zone: node %u %s, %lu pages free; at once above %lu, then above %lu\n",
 			 zone->node, zone_name((enum zone_type)zone->type), zone_free(zone),
 			 freepage_floor(zone, request, MARK_LOW, RESERVE_NONE),
 			 freepage_floor(zone, request, MARK_MIN, depth));
-	}
 }
 
 static const char *wake_text(const struct ladder *ladder, gfp_t gfp)

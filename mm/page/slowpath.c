@@ -186,13 +186,10 @@ static struct page *try_reclaim(struct climb *climb)
 static bool could_help(const struct climb *climb)
 {
 	const struct page_request *request = climb->request;
-	struct zone *const *place = nodes.order[request->node][request->highest];
 
 	if (!climb->left && climb->fruitless)
 		return false;
-	for (struct zone *zone; (zone = zone_at(place)); place++) {
-		if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
-			break;
+	for_each_zone_of (zone, request) {
 		unsigned long need =
 			(1ul << request->order) +
 			freepage_floor(zone, request, MARK_MIN, climb->ladder.depth);
@@ -258,7 +255,8 @@ static bool try_oom(struct climb *climb, struct page **head)
 	read_ladder(climb); /* the victim may be this task */
 	if (climb->ladder.forever)
 		*head = freepage_take(request, MARK_MIN, RESERVE_ALL); /* G102 */
-	if (!*head && result == QUARRY_OOM_KILLED)
+	/* Who said that memory was freed may be wrong; then the others must get to run, too. */
+	if (!*head && (result == QUARRY_OOM_KILLED || climb->idle))
 		cpu_wait();
 	climb->fruitless = climb->compact_tries = 0;
 	return true;

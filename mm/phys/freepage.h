@@ -34,14 +34,24 @@ struct page *freepage_take_first(const struct page_request *request,
 				 enum gfp_reserve_depth (*below_low)(const struct page_request *))
 	QUARRY_INT(freepage_take_first);
 
-/* The first zone that a request may use; NULL: none has memory. */
-static inline struct zone *freepage_first_zone(const struct page_request *request)
+/* Of the zones that a request may use, best first: the one at `place`; NULL behind the last. */
+static inline struct zone *request_zone(const struct page_request *request,
+					struct zone *const *place)
 {
-	struct zone *zone = zone_at(nodes.order[request->node][request->highest]);
-	bool other = zone && zone->node != request->node;
+	struct zone *zone = zone_at(place);
+	bool other = zone && zone->node != request->node; /* and so are all behind it */
 
 	return other && gfp_has(request->gfp, __GFP_THISNODE) ? NULL : zone;
 }
+#define for_each_zone_of(zone, request)                                                            \
+	for (struct zone *const *at = nodes.order[(request)->node][(request)->highest], *zone;     \
+	     (zone = request_zone(request, at)); at++)
+/* The first of them; NULL: none has memory. */
+static inline struct zone *freepage_first_zone(const struct page_request *request)
+{
+	return request_zone(request, nodes.order[request->node][request->highest]);
+}
+
 /* Free pages of a zone that are not for the request: zone_kept() for it. */
 unsigned long freepage_kept(const struct zone *zone, const struct page_request *request,
 			    enum gfp_reserve_depth depth) QUARRY_INT(freepage_kept);

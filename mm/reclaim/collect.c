@@ -33,10 +33,8 @@ void collect_all(void)
 
 void collect_for(const struct page_request *request)
 {
-	struct zone *const *place = nodes.order[request->node][request->highest];
-
 	collect_all();
-	for (struct zone *zone; (zone = zone_at(place)); place++) {
+	for_each_zone_of (zone, request) {
 		unsigned long irq = zone_lock(zone);
 		buddy_release_atomic(zone, request->type);
 		zone_unlock(zone, irq);

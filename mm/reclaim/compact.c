@@ -149,17 +149,16 @@ static enum compact_result compact_one_for(struct zone *zone, const struct page_
 enum compact_result compact_zones_for(const struct page_request *request,
 				      enum compact_priority priority)
 {
-	struct zone *const *place = nodes.order[request->node][request->highest];
 	enum compact_result best = COMPACT_NOT_SUITABLE_ZONE;
 
 	if (!request->order || !gfp_has(request->gfp, __GFP_IO))
 		return COMPACT_SKIPPED;
 	pcp_drain_all(); /* parked pages lie among those that are to be moved */
-	for (struct zone *zone; best != COMPACT_SUCCESS && (zone = zone_at(place)); place++) {
-		if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
-			break;
+	for_each_zone_of (zone, request) {
 		enum compact_result result = compact_one_for(zone, request, priority);
 		best = result > best ? result : best;
+		if (best == COMPACT_SUCCESS)
+			break;
 	}
 	if (best > COMPACT_DEFERRED) {
 		add(&compact.stat.stall, 1);

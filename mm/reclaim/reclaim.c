@@ -54,15 +54,12 @@ struct shrink_result reclaim_node(unsigned node, const struct quarry_reclaim *wa
 static struct shrink_result ask_nodes(const struct page_request *request,
 				      const struct quarry_reclaim *want, unsigned priority)
 {
-	struct zone *const *place = nodes.order[request->node][request->highest];
 	struct shrink_result sum = {0, 0};
 	uint64_t seen = 0;
 
-	for (struct zone *zone; (zone = zone_at(place)); place++) {
+	for_each_zone_of (zone, request) {
 		if (seen >> zone->node & 1)
 			continue;
-		if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
-			break;
 		seen |= 1ull << zone->node;
 		struct shrink_result one = reclaim_node(zone->node, want, priority, RECLAIM_DIRECT);
 		sum.freed += one.freed;
@@ -73,20 +70,18 @@ static struct shrink_result ask_nodes(const struct page_request *request,
 
 unsigned long reclaim_given(const struct page_request *request)
 {
-	struct zone *const *place = nodes.order[request->node][request->highest];
 	unsigned long given = 0;
 
-	for (struct zone *zone; (zone = zone_at(place)); place++)
+	for_each_zone_of (zone, request)
 		given += zone_traffic(zone).given;
 	return given;
 }
 
 unsigned long reclaim_lacking(const struct page_request *request, enum gfp_reserve_depth depth)
 {
-	struct zone *const *place = nodes.order[request->node][request->highest];
 	unsigned long least = ~0ul;
 
-	for (struct zone *zone; (zone = zone_at(place)); place++) {
+	for_each_zone_of (zone, request) {
 		unsigned long need =
 			(1ul << request->order) + freepage_floor(zone, request, MARK_MIN, depth);
 		unsigned long free = zone_free(zone);

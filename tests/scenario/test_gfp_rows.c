@@ -432,6 +432,63 @@ static void g099_retry_mayfail_compacts_again(void **state)
 	}
 }
 
+static const struct quarry_mem_range two_nodes[] = {
+	{BASE, 32 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+	{BASE + 32 * MOCK_MIB, 48 * MOCK_MIB, QUARRY_MEM_USABLE, 1},
+};
+
+/* What OS's pages are left on node 0: blocks of two, of which a round frees one. */
+static struct page *pairs;
+static unsigned long nr_pairs;
+static unsigned long pages_in_pairs(unsigned node)
+{
+	return node ? 0 : 2 * nr_pairs;
+}
+static unsigned long one_pair_a_round(const struct quarry_reclaim *want)
+{
+	static unsigned long last;
+	unsigned long now = reclaim_counted(RECLAIM_DIRECT).rounds;
+	struct page *page = pairs;
+
+	if (want->node || now == last || !page)
+		return 0;
+	last = now;
+	pairs = page->mapping;
+	nr_pairs--;
+	__free_pages(page, 1);
+	return 2;
+}
+
+/* A request for one node makes progress there, whatever is free on others. */
+static void g086_progress_on_the_node_asked_for(void **state)
+{
+	const gfp_t here = GFP_KERNEL | __GFP_THISNODE;
+	struct page *page;
+	(void)state;
+	pairs = NULL;
+	mock_start(&(struct mock_config){
+		.map = two_nodes, .nr_map = 2, .no_vmalloc = true, .extra = {.no_parking = true}});
+	mock_reclaim()->kswapd = true;
+	mock_reclaim_changed();
+	for (nr_pairs = 0; nr_pairs < 200; nr_pairs++) {
+		page = alloc_pages(here, 1);
+		page->mapping = pairs;
+		pairs = page;
+	}
+	while ((page = alloc_page(ATOMIC_ALL | __GFP_THISNODE)))
+		hold_block(page, 0);
+	assert_true(zone_free(&zones[MAX_NR_ZONES + ZONE_NORMAL]) > 10000);
+	mm_ops.reclaimable = pages_in_pairs;
+	mm_ops.reclaim = one_pair_a_round;
+	assert_true(ask_order(here, 1).page);
+	assert_true(nr_pairs < 200 - 17);
+	while ((page = pairs)) {
+		pairs = page->mapping;
+		__free_pages(page, 1);
+	}
+	stop_pressure();
+}
+
 /* ---- counters ---- */
 
 static unsigned long vmstat(const char *wanted)
@@ -573,6 +630,7 @@ int main(void)
 		page_test(g093_noretry_has_one_round_of_each),
 		page_test(g097_costly_retries_are_bounded),
 		page_test(g099_retry_mayfail_compacts_again),
+		page_test(g086_progress_on_the_node_asked_for),
 		page_test(vmstat_counts_reclaim),
 		page_test(g090_three_cpus_run_dry),
 		page_test(g100_nofail_never_fails),

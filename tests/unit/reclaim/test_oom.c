@@ -59,6 +59,34 @@ static void notifiers_that_change_the_chain(void **state)
 	stop_pressure();
 }
 
+static enum quarry_oom_result lies(const struct quarry_oom *request)
+{
+	(void)request;
+	return QUARRY_OOM_FREED;
+}
+
+static unsigned slept;
+static void others_free_at_last(uint64_t ns)
+{
+	(void)ns;
+	if (++slept == 50)
+		free_some(1000);
+}
+
+/* H24: a hook that says it freed and did not keeps nobody else from running. */
+static void h024_a_hook_that_lies(void **state)
+{
+	(void)state;
+	slept = 0;
+	start_at(300, 0);
+	mock_reclaim()->oom = lies;
+	mock_reclaim_changed();
+	mm_ops.sleep_ns = others_free_at_last;
+	assert_true(ask(GFP_KERNEL).page);
+	assert_int_equal(slept, 50);
+	stop_pressure();
+}
+
 static void leaves_inside(struct quarry_pressure_watch *watch, enum quarry_pressure level)
 {
 	(void)level;
@@ -92,6 +120,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		page_test(wrong_notifiers),
 		page_test(notifiers_that_change_the_chain),
+		page_test(h024_a_hook_that_lies),
 		page_test(wrong_watches),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
