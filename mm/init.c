@@ -273,7 +273,7 @@ int quarry_remove_memory(phys_addr_t base, uint64_t size)
 
 /* ---- CPUs ---- */
 
-/* Arrays for a CPU, straight from the zones; without them the CPU works, only slower. */
+/* A table of stocks for a CPU, straight from the zones; without it the CPU works, only slower. */
 static void start_parking(unsigned cpu)
 {
 	size_t size = pcp_area_size();
@@ -291,7 +291,9 @@ static void start_parking(unsigned cpu)
 	if (!head)
 		return;
 	arch_mem_unpoison(page_address(head), PAGE_SIZE << request.order);
-	pcp_cpu_start(cpu, request.node, page_address(head));
+	free_pages_partial(head, request.order, PFN_UP(size),
+			   (1ul << request.order) - PFN_UP(size));
+	pcp_cpu_start(cpu, page_address(head));
 }
 
 int quarry_cpu_online(void)
@@ -342,11 +344,32 @@ static unsigned map_nodes(const struct quarry_params *params)
 	return nr;
 }
 
-/* What is placed beside the page array. The CPUs' arrays come from the buddy, when each CPU comes
- * online. */
-static size_t plan_extra(const struct quarry_params *params)
+/* Zones that memory up to frame `end` can ever be in have numbers below this. */
+static unsigned zone_limit(const struct quarry_params *params, uint64_t end)
 {
-	return pcp_nothing_size(map_nodes(params));
+	bool movable = params->movable_bytes || params->movable_percent || params->movable_nodes;
+	unsigned nr = (map_nodes(params) - 1) * MAX_NR_ZONES;
+
+	if (movable)
+		return nr + MAX_NR_ZONES;
+	if (nr || end > QUARRY_ARCH_DMA32_LIMIT >> PAGE_SHIFT)
+		return nr + ZONE_NORMAL + 1;
+	return end > QUARRY_ARCH_DMA_LIMIT >> PAGE_SHIFT ? ZONE_DMA32 + 1 : ZONE_DMA + 1;
+}
+
+/*
+ * Plan the page array and what is placed beside it: the table of CPUs that are not started. The
+ * others' come from the buddy, when each CPU comes online. Return: as memblock_plan.
+ */
+static int plan_tables(const struct quarry_params *params, struct memblock_plan *plan,
+		       unsigned *nr_zones)
+{
+	int error = memblock_plan(params, 0, plan);
+
+	if (error)
+		return error;
+	*nr_zones = zone_limit(params, plan->hi_pfn);
+	return memblock_plan(params, pcp_rows_size(*nr_zones), plan);
 }
 
 /* The caller's parameters; what an older kernel does not know of is zero. */
@@ -358,18 +381,12 @@ static struct quarry_params copy_params(const struct quarry_params *params)
 	return own;
 }
 
-static unsigned cpu_limit(const struct quarry_params *params)
-{
-	unsigned nr = params->nr_cpus ? params->nr_cpus : QUARRY_MAX_CPUS;
-
-	return nr < QUARRY_MAX_CPUS ? nr : QUARRY_MAX_CPUS;
-}
-
 int quarry_footprint(const struct quarry_params *params, struct quarry_cost *result)
 {
 	struct quarry_params own = copy_params(params);
 	struct memblock_plan plan;
-	int error = memblock_plan(&own, plan_extra(&own), &plan);
+	unsigned nr_zones;
+	int error = plan_tables(&own, &plan, &nr_zones);
 
 	*result = (struct quarry_cost){0};
 	if (error)
@@ -381,8 +398,7 @@ int quarry_footprint(const struct quarry_params *params, struct quarry_cost *res
 	result->nr_ranges = plan.nr_ranges;
 	result->total = (plan.array_pages + (plan.end_pfn - plan.tail_pfn)) << PAGE_SHIFT;
 	if (!own.no_parking)
-		result->per_cpu = pcp_area_bound(plan.usable_pages + plan.later_pages,
-						 cpu_limit(&own), map_nodes(&own));
+		result->per_cpu = PAGE_ALIGN(pcp_rows_size(nr_zones));
 	return 0;
 }
 
@@ -456,6 +472,13 @@ static void start_base(const struct quarry_os_ops *ops)
 	fault_init();
 }
 
+static unsigned cpu_limit(const struct quarry_params *params)
+{
+	unsigned nr = params->nr_cpus ? params->nr_cpus : QUARRY_MAX_CPUS;
+
+	return nr < QUARRY_MAX_CPUS ? nr : QUARRY_MAX_CPUS;
+}
+
 int quarry_init_checked(const struct quarry_params *params, size_t page_struct_size,
 			unsigned long config_word)
 {
@@ -469,7 +492,8 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 		mm_report(CONFIG_MISMATCH, "quarry_init", NULL, config_word, QUARRY_CONFIG_WORD);
 		return -QUARRY_EINVAL;
 	}
-	int error = memblock_plan(&own, plan_extra(&own), &plan);
+	unsigned nr_zones;
+	int error = plan_tables(&own, &plan, &nr_zones);
 	if (error) {
 		mm_report_at(error == -QUARRY_ENOMEM ? QUARRY_RULE_MAP_NO_ROOM
 						     : QUARRY_RULE_MAP_EMPTY,
@@ -478,14 +502,13 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	}
 	start_base(own.ops);
 	__builtin_memset(&boot, 0, sizeof(boot));
-	boot.nr_cpus =
-		(unsigned)min_u64(own.nr_cpus ? own.nr_cpus : QUARRY_MAX_CPUS, QUARRY_MAX_CPUS);
+	boot.nr_cpus = cpu_limit(&own);
 	gfp_init();
 	lint_forget();
 	memblock_commit(&own, &plan);
 	place_tables(&own, &plan);
 	pcp_init(!own.no_parking, own.parking_limit, boot.nr_cpus, phys_to_virt(plan.extra),
-		 map_nodes(&own));
+		 nr_zones);
 	feed_zones(&own);
 	migrate_init();
 	compact_init();

@@ -23,7 +23,7 @@
  *            chain
  *  mapping   owner                  -                   -                 cache            virtual
  *            page
- *  private   owner                  -                   -                 free bitmap      -
+ *  private   owner                  -                   next of the stock free bitmap      -
  */
 #ifndef QUARRY_MM_TYPES_H
 #define QUARRY_MM_TYPES_H

@@ -16,16 +16,20 @@
 #endif
 
 /*
- * One more, in a word that only this CPU writes and others may read: one instruction, where an
+ * Add to a word that only this CPU writes and others may read: one instruction, where an
  * atomic load and store are three. A checker that follows the language is told the three.
  */
-static QUARRY_ALWAYS_INLINE void count_one(unsigned long *word)
+static QUARRY_ALWAYS_INLINE void count_add(unsigned long *word, unsigned long more)
 {
 #ifdef RACES_ARE_CHECKED
-	__atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + more, __ATOMIC_RELAXED);
 #else
-	++*word;
+	*word += more;
 #endif
+}
+static QUARRY_ALWAYS_INLINE void count_one(unsigned long *word)
+{
+	count_add(word, 1);
 }
 
 #endif

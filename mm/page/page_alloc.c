@@ -125,8 +125,8 @@ static QUARRY_ALWAYS_INLINE struct page *take(gfp_t gfp, unsigned order, gfp_t a
 	    (QUARRY_DEBUG >= 1 && gfp_reenters(gfp, scope_word())))
 		return take_slow(NUMA_NO_NODE, gfp, order, "alloc_pages", CALLER());
 
-	const struct page_cpu *pages = page_cpus[cpu_pin()];
-	struct page_stock *row = pages->take[gfp_bits(gfp) & 31u];
+	const struct page_cpu *pages = &page_cpus[cpu_pin()];
+	struct page_stock *row = pages->take[gfp_bits(gfp) & TAKE_MASK];
 	struct page *head = stock_pop(row + order);
 	cpu_unpin();
 	if (unlikely(!head))
@@ -207,7 +207,7 @@ static QUARRY_ALWAYS_INLINE void give(struct page *head, uint32_t flags)
 {
 	arch_mem_poison(page_address(head), PAGE_SIZE << flags_order(flags));
 
-	bool parked = freepage_park(page_cpus[cpu_pin()], head, flags);
+	bool parked = freepage_park(&page_cpus[cpu_pin()], head, flags);
 	cpu_unpin();
 	if (unlikely(!parked))
 		freepage_give(head, flags);
@@ -245,7 +245,7 @@ static inline bool free_is_plain(const struct page *page, uint32_t flags, unsign
 {
 	return (flags & PAGE_TYPE_MASK) ==
 		       ((unsigned long)order << QUARRY_PG_ORDER_SHIFT | QUARRY_PAGE_USED) &&
-	       page_ref_count(page) == 1;
+	       page_sole_reference(page);
 }
 
 /* Everything that is not "the only reference to a block of this order" in a split pageblock. */

@@ -14,40 +14,46 @@
 #include <quarry/mm.h>
 
 /*
- * Fill NULL slots of pages[0 .. nr) with the newest of the parked heads slot[0 .. n). All heads of
- * a stock say the same. Return: how many slots of `pages` were looked at; *n is what is left.
+ * Fill NULL slots of pages[0 .. nr) with the newest of a chain of parked heads. All heads of
+ * a stock say the same. Return: how many slots of `pages` were looked at; the chain is what is
+ * left, *nr_taken heads were taken off.
  */
-static unsigned long fill(struct page **pages, unsigned long nr, struct page *const *slot,
-			  size_t *n)
+static unsigned long fill(struct page **pages, unsigned long nr, struct page **chain,
+			  size_t *nr_taken)
 {
-	struct page **at = pages, **end = pages + nr;
-	size_t left = *n;
-	uint32_t flags = left ? page_used_flags(slot[0]) : 0;
+	struct page **at = pages, **end = pages + nr, *page = *chain;
+	size_t full = 0;
+	uint32_t flags = page ? page_used_flags(page) : 0;
 
 	for (; at < end; at++) {
-		if (*at)
+		if (*at) {
+			full++;
 			continue;
-		if (!left)
+		}
+		if (!page)
 			break;
-		struct page *page = slot[--left];
+		struct page *next = parked_next(page);
 		page_hand_out_as(page, flags);
 		arch_mem_unpoison(page_address(page), PAGE_SIZE);
 		*at = page;
+		page = next;
 	}
-	*n = left;
+	*chain = page;
+	*nr_taken = (size_t)(at - pages) - full;
 	return (unsigned long)(at - pages);
 }
 
 /* The same from this CPU's stock. */
 static unsigned long fill_from_stock(gfp_t gfp, unsigned long nr, struct page **pages)
 {
-	struct page_stock *stock = page_cpus[cpu_pin()]->take[gfp_bits(gfp) & 31u];
+	struct page_stock *stock = page_cpus[cpu_pin()].take[gfp_bits(gfp) & TAKE_MASK];
 	unsigned long filled = 0;
 
 	if (stock_mark(stock)) {
-		size_t n = stock->n;
-		filled = fill(pages, nr, stock->slot, &n);
-		stock_take_end(stock, n);
+		struct page *newest = stock->newest;
+		size_t taken;
+		filled = fill(pages, nr, &newest, &taken);
+		stock_take_end(stock, newest, taken);
 	}
 	cpu_unpin();
 	return filled;
@@ -96,13 +102,14 @@ static unsigned park_first(struct page_stock *stock, uint32_t place, struct page
 	const uint64_t mask = PAGE_PLACE_MASK | ~(uint64_t)UINT32_MAX;
 	const uint64_t wanted = place | (uint64_t)1 << 32;
 	unsigned long pfn = chain->head;
-	size_t at, end;
+	unsigned parked = 0;
 
 	if (!stock_mark(stock))
 		return 0;
-	at = stock->n;
-	end = stock->cap - at < n ? stock->cap : at + n;
-	for (; at < end && pfn; at++) {
+	unsigned held = stock_held(stock), room = stock->cap > held ? stock->cap - held : 0;
+	if (n > room)
+		n = room;
+	for (; parked < n && pfn; parked++) {
 		struct page *head = pfn_to_page(pfn);
 
 		if ((page_word(head) & mask) != wanted)
@@ -110,18 +117,17 @@ static unsigned park_first(struct page_stock *stock, uint32_t place, struct page
 		pfn = head->lru.next;
 		arch_mem_poison(page_address(head), PAGE_SIZE << flags_order(place));
 		page_set_word(head, place | QUARRY_PAGE_PARKED, 0);
-		stock->slot[at] = head;
+		stock_park(stock, head);
 	}
-	n = (unsigned)(at - stock->n);
 	chain->head = pfn;
-	stock_give_end(stock, at);
-	return n;
+	stock_unmark(stock);
+	return parked;
 }
 
 void page_give_chain(struct page_chain *chain, unsigned n, unsigned long most)
 {
 	unsigned long end = chain->count > most ? chain->count - most : 0;
-	struct page_cpu *pages = page_cpus[cpu_pin()];
+	const struct page_cpu *pages = &page_cpus[cpu_pin()];
 
 	while (n && chain->head && chain->count > end) {
 		struct page *head = pfn_to_page(chain->head);

@@ -192,19 +192,22 @@ void buddy_give(struct zone *zone, struct page *head, unsigned order)
 	give(zone, head, order, type);
 }
 
-void buddy_give_many(struct zone *zone, struct page *const *heads, unsigned nr, unsigned order)
+struct page *buddy_give_many(struct zone *zone, struct page *head, unsigned nr, unsigned order)
 {
 	unsigned long usual = 0;
 
-	for (unsigned i = 0; i < nr; i++) {
-		unsigned type = page_list(heads[i]);
+	while (nr--) {
+		struct page *next = parked_next(head);
+		unsigned type = page_list(head);
 		if (likely(type < MIGRATE_PCPTYPES))
 			usual++;
 		else
 			count_special(zone, type, 1ul << order);
-		give(zone, heads[i], order, type);
+		give(zone, head, order, type);
+		head = next;
 	}
 	zone_count_free(zone, usual << order);
+	return head;
 }
 
 void pageblock_relist(struct zone *zone, unsigned long start)
@@ -384,7 +387,7 @@ static void list_rest(struct zone *zone, struct page *head, unsigned used, unsig
 }
 
 unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsigned want,
-			 struct page **heads, uint32_t state)
+			 struct page **chain, uint32_t state)
 {
 	unsigned got = 0;
 
@@ -401,11 +404,14 @@ unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsig
 			break;
 		unsigned parts = 1u << (cut - order);
 		unsigned used = parts < want - got ? parts : want - got;
-		struct page *part = head;
-		for (struct page **end = heads + used; heads < end; part += 1ul << order) {
+		struct page *newest = *chain, *part = head + ((unsigned long)used << order);
+		do { /* the lowest is the newest */
+			part -= 1ul << order;
 			page_set_word(part, state, 0);
-			*heads++ = part;
-		}
+			parked_link(part, newest);
+			newest = part;
+		} while (part > head);
+		*chain = newest;
 		got += used;
 		if (used < parts) {
 			unsigned rest = pageblock_list(page_to_pfn(head));

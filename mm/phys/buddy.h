@@ -19,13 +19,13 @@
 struct page *buddy_take(struct zone *zone, unsigned order, unsigned type) QUARRY_INT(buddy_take);
 
 /*
- * Take up to `want` blocks of 2^order pages; each head is given `state`. Cheaper than as many
- * single takes: a large block is cut up at once. Fragments go first, and with some of them in hand
- * no block is split for the rest: its remains would be the next batch's fragments, and so for ever.
- * Return: number taken, 0 only if there is no block.
+ * Take up to `want` blocks of 2^order pages and put them before the chain of parked heads; each is
+ * given `state`. Cheaper than as many single takes: a large block is cut up at once. Fragments go
+ * first, and with some of them in hand no block is split for the rest: its remains would be the
+ * next batch's fragments, and so for ever. Return: number taken, 0 only if there is no block.
  */
 unsigned buddy_take_many(struct zone *zone, unsigned order, unsigned type, unsigned want,
-			 struct page **heads, uint32_t state) QUARRY_INT(buddy_take_many);
+			 struct page **chain, uint32_t state) QUARRY_INT(buddy_take_many);
 
 /* Take this very block, which is free and listed. Its state is the caller's to set. */
 void buddy_take_listed(struct zone *zone, struct page *head) QUARRY_INT(buddy_take_listed);
@@ -44,8 +44,9 @@ void buddy_release_atomic(struct zone *zone, unsigned type) QUARRY_INT(buddy_rel
 
 /* Give a block back; merges with its buddies as far as they are free. */
 void buddy_give(struct zone *zone, struct page *head, unsigned order) QUARRY_INT(buddy_give);
-/* The same for many blocks of one order that nobody refers to, for less. */
-void buddy_give_many(struct zone *zone, struct page *const *heads, unsigned nr, unsigned order)
+/* The same for the first `nr` blocks of a chain of parked heads, of one order, for less. Return:
+ * the rest of the chain. */
+struct page *buddy_give_many(struct zone *zone, struct page *head, unsigned nr, unsigned order)
 	QUARRY_INT(buddy_give_many);
 
 /* The pageblock at `start` changed its type or isolation: list its free blocks anew, and let them

@@ -79,7 +79,8 @@ static QUARRY_NOINLINE struct page *take_from_zone(struct zone *zone, struct pag
  * One pass over the zones. One that has nothing for the request is told at a glance; inlined, so
  * that a pass at a constant mark is short.
  */
-static QUARRY_ALWAYS_INLINE struct page *pass(struct page_cpu *pages, struct zone *const *place,
+static QUARRY_ALWAYS_INLINE struct page *pass(const struct page_cpu *pages,
+					      struct zone *const *place,
 					      const struct page_request *request,
 					      enum zone_mark mark, enum gfp_reserve_depth depth)
 {
@@ -92,7 +93,7 @@ static QUARRY_ALWAYS_INLINE struct page *pass(struct page_cpu *pages, struct zon
 				      zone_kept(zone, request->type == MIGRATE_MOVABLE, atomic);
 		struct page_stock *stock =
 			stock_of_zone(pages, zone, request->type, request->order);
-		if (!stock->n && zone_free(zone) < floor + (1ul << request->order))
+		if (!stock->newest && zone_free(zone) < floor + (1ul << request->order))
 			continue;
 		struct page *head = take_from_zone(zone, stock, request, floor, atomic);
 		if (head)
@@ -117,13 +118,13 @@ static inline struct page *handed_out(struct page *head)
 struct page *freepage_take(const struct page_request *request, enum zone_mark mark,
 			   enum gfp_reserve_depth depth)
 {
-	return handed_out(pass(page_cpus[cpu_pin()], zones_for(request), request, mark, depth));
+	return handed_out(pass(&page_cpus[cpu_pin()], zones_for(request), request, mark, depth));
 }
 
 struct page *freepage_take_first(const struct page_request *request,
 				 enum gfp_reserve_depth (*below_low)(const struct page_request *))
 {
-	struct page_cpu *pages = page_cpus[cpu_pin()];
+	const struct page_cpu *pages = &page_cpus[cpu_pin()];
 	struct zone *const *place = zones_for(request);
 	struct page *head = pass(pages, place, request, MARK_LOW, RESERVE_NONE);
 
@@ -171,7 +172,7 @@ void freepage_give(struct page *head, uint32_t flags)
 {
 	struct zone *zone = head_zone(head);
 	unsigned order = flags_order(flags);
-	struct page_cpu *pages = page_cpus[cpu_pin()];
+	const struct page_cpu *pages = &page_cpus[cpu_pin()];
 
 	if (!freepage_park(pages, head, flags) &&
 	    !stock_drain_and_push(zone, stock_of_flags(pages, flags), head, order))

@@ -95,8 +95,8 @@ void freepage_give(struct page *head, uint32_t flags) QUARRY_INT(freepage_give);
 void freepage_give_home(struct page *head) QUARRY_INT(freepage_give_home);
 
 /* Parks a block on the pinned CPU if its stock takes it at once. */
-static QUARRY_ALWAYS_INLINE bool freepage_park(struct page_cpu *pages, struct page *head,
-					       uint32_t flags)
+static QUARRY_ALWAYS_INLINE bool freepage_park(const struct page_cpu *pages,
+					       struct page *head, uint32_t flags)
 {
 	page_set_word(head, (flags & PAGE_PLACE_MASK) | QUARRY_PAGE_PARKED, 0);
 	return stock_push(stock_of_flags(pages, flags), head);

@@ -52,7 +52,7 @@ static struct page *take_from_zone(struct zone *zone, const struct page_request 
 struct page *nolock_take(const struct page_request *request)
 {
 	struct zone *const *place = nodes.order[request->node][request->highest];
-	struct page_cpu *pages = page_cpus[cpu_pin()];
+	const struct page_cpu *pages = &page_cpus[cpu_pin()];
 	struct page *head = NULL;
 
 	for (struct zone *zone; !head && (zone = zone_at(place)); place++) {
@@ -71,7 +71,7 @@ void nolock_give(struct page *head, uint32_t flags)
 	struct zone *zone = head_zone(head);
 	unsigned long irq;
 
-	if (!freepage_park(page_cpus[cpu_pin()], head, flags)) {
+	if (!freepage_park(&page_cpus[cpu_pin()], head, flags)) {
 		if (zone_trylock(zone, &irq)) {
 			buddy_give(zone, head, flags_order(flags));
 			zone_tally(&zone->given, 1ul << flags_order(flags));

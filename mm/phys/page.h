@@ -11,6 +11,7 @@
 #include <quarry/mm.h>
 
 #include "mm/base/assert.h"
+#include "mm/base/count.h"
 #include "mm/base/state.h"
 
 #define PAGE_TYPE_MASK (QUARRY_PG_KIND_MASK | 0xfu << QUARRY_PG_ORDER_SHIFT)
@@ -46,6 +47,24 @@ static inline void page_set_word(struct page *page, uint32_t flags, unsigned ref
 {
 	__atomic_store_n((page_word_t *)(void *)page, flags | (uint64_t)refcount << 32,
 			 __ATOMIC_RELAXED);
+}
+/* Heads of parked blocks form chains, NULL at the end. */
+static QUARRY_ALWAYS_INLINE struct page *parked_next(const struct page *head)
+{
+	return (struct page *)head->private_;
+}
+static QUARRY_ALWAYS_INLINE void parked_link(struct page *head, const struct page *next)
+{
+	head->private_ = (unsigned long)next;
+}
+/* Has a page one reference? One instruction, where an atomic load and a comparison are two. */
+static QUARRY_ALWAYS_INLINE bool page_sole_reference(const struct page *page)
+{
+#ifdef RACES_ARE_CHECKED
+	return page_ref_count(page) == 1;
+#else
+	return page->refcount == 1;
+#endif
 }
 /* Nobody refers to the block. Scanners read the count of any head without a lock. */
 static inline void page_clear_count(struct page *head)

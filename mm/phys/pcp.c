@@ -2,11 +2,12 @@
 /*
  * pcp.c: filling, draining and sizing the CPUs' stocks of pages.
  *
- * Size    A stock of order 0-3 has slots for 1/PARK_SHARE of the zone divided by the number of
- *         CPUs, and never for more than CAP_MAX pages; those of larger orders hold a few blocks.
- *         Small zones park nothing, so that a tiny machine has its last page at hand.
- * Demand  How many slots are used (cap) follows what the stock does. It starts with one. When it
- *         runs empty it doubles; when it overflows it shrinks and gives back the oldest blocks. So
+ * Size    A stock of order 0-3 holds at most 1/PARK_SHARE of the zone divided by the number of
+ *         CPUs, and never more than CAP_MAX pages; those of larger orders hold a few blocks.
+ *         Small zones park nothing, so that a tiny machine has its last page at hand. Nor does a
+ *         CPU whose table of stocks would be more than 1/TABLE_SHARE of its memory.
+ * Demand  How many of them are used (cap) follows what the stock does. It starts with one. When it
+ *         runs empty it doubles; when it overflows it shrinks and gives back older blocks. So
  *         it grows to what is taken and given by turns, and frees alone do not fill it. Both hold
  *         for a stock that is busy: that had, since the last time, at least 1/(BUSY_SHARE + 1) of
  *         the blocks that the CPU's stocks moved. One that is not halves each time, down to
@@ -24,32 +25,37 @@
 #include "mm/base/log.h"
 #include "mm/phys/buddy.h"
 #include "mm/phys/deferred.h"
+#include "mm/phys/pageblock.h"
 
 /* Single pages a stock: covers the burst of a 16 MiB mapping, and what a refill left over. */
 #define CAP_MAX (4096u + REFILL_PAGES)
 #define CAP_START 1u /* where demand is not known */
 #define CAP_MIN 8u   /* below this a stock of single pages does not pay: park nothing */
 /* Pages of a CPU's share of the zone for each page of a stock: 1.6 % of the zone parked for each
- * stock that is full everywhere, and 0.017 % of memory for the slots. */
+ * stock that is full everywhere. */
 #define PARK_SHARE 64u
+/* Bytes of a CPU's share of memory for each byte of its table: 0.1 %, which keeps all metadata
+ * below 0.9 %. */
+#define TABLE_SHARE 1024u
 #define SHRINK_AFTER 3u /* orders 0-3 serve bursts; larger ones only alternating take and give */
 #define HUGE_SHARE 64u /* a CPU parks one block for each 64 of its order in its share of the zone */
 #define HUGE_CAP_MAX 4u
 #define DRAIN_CHUNK 32u
 #define DRAIN_MAX 256u /* blocks that one free may have to give back: bounds its time */
+#define KEEP_MAX 64u   /* newest blocks that stay when others go, being warm in the CPU's cache */
 /* A stock is busy if no more than that many blocks moved for each of its own. */
 #define BUSY_SHARE 2u
 #define DRAIN_TRIES 1000u /* a CPU is busy for microseconds; only a broken cross-call gets here */
 
-QUARRY_STATE struct page_cpu *page_cpus[QUARRY_MAX_CPUS];
+QUARRY_STATE struct page_cpu page_cpus[QUARRY_MAX_CPUS];
 
 static QUARRY_STATE struct {
 	bool on;
 	unsigned limit; /* of blocks in a stock */
 	unsigned share; /* a stock of single pages holds 1/share of the zone */
 	unsigned nr_cpus;
-	unsigned nr_nodes;	  /* rows exist for the zones of these */
-	struct page_cpu *nothing; /* what page_cpus points to for a CPU that is not started */
+	unsigned nr_zones;	    /* rows exist for the zones with numbers below */
+	struct page_stock *nothing; /* table of a CPU that is not started */
 } parking;
 
 /* ---- sizing ---- */
@@ -72,26 +78,12 @@ static uint16_t capacity(unsigned long pages, unsigned order)
 	return (uint16_t)min_u64(single, parking.limit);
 }
 
-static uint32_t stock_room(const struct zone *zone, unsigned order)
-{
-	return __atomic_load_n(&zone->park_room[order], __ATOMIC_RELAXED);
-}
-
-/* Slots are laid out once, for the time when all memory that was announced is there. CPUs that do
- * this at once find the same; order 0 tells that it is done, so it is last. */
+/* CPUs that do this at once find the same. */
 static void size_stocks(struct zone *zone)
 {
-	bool laid_out = stock_room(zone, 0) != 0;
-
-	for (unsigned order = NR_PAGE_ORDERS; order-- > 0;) {
-		if (!laid_out)
-			__atomic_store_n(&zone->park_room[order],
-					 capacity(zone_managed(zone) + zone->later, order),
-					 __ATOMIC_RELAXED);
-		uint64_t most =
-			min_u64(capacity(zone_managed(zone), order), stock_room(zone, order));
-		__atomic_store_n(&zone->park_max[order], (uint16_t)most, __ATOMIC_RELAXED);
-	}
+	for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
+		__atomic_store_n(&zone->park_max[order], capacity(zone_managed(zone), order),
+				 __ATOMIC_RELAXED);
 }
 static uint32_t stock_most(const struct zone *zone, unsigned order)
 {
@@ -110,15 +102,21 @@ static uint32_t stock_start(const struct zone *zone, unsigned order)
 	return (uint32_t)min_u64(CAP_START, stock_most(zone, order));
 }
 
+/* Blocks that refills and drains moved on a CPU: kept where no stock needs its stamp. */
+static uint16_t *cpu_clock(const struct page_cpu *pages)
+{
+	return &pages->take[TAKE_NONE]->stamp;
+}
+
 /* The stock moves `blocks` blocks. Return: did it serve its share of the CPU's traffic since the
  * last time? */
 static bool stock_is_busy(struct page_stock *stock, uint32_t blocks)
 {
-	struct page_cpu *pages = page_cpus[cpu_number()];
-	uint16_t others = (uint16_t)(pages->moved - stock->stamp);
+	uint16_t *moved = cpu_clock(&page_cpus[cpu_number()]);
+	uint16_t others = (uint16_t)(*moved - stock->stamp);
 
-	pages->moved += blocks;
-	stock->stamp = (uint16_t)pages->moved;
+	*moved = (uint16_t)(*moved + blocks);
+	stock->stamp = *moved;
 	return others <= BUSY_SHARE * blocks;
 }
 
@@ -154,65 +152,80 @@ static uint32_t stock_shrink(struct page_stock *stock, uint32_t n)
 
 /* ---- refill and drain ---- */
 
-static void stock_end(struct page_stock *stock, uint32_t n)
-{
-	__atomic_store_n(&stock->n, (uint16_t)n, __ATOMIC_RELAXED);
-	stock_unmark(stock);
-}
-
-/* Give slot[0 .. nr) to the buddy. The stock is ours. */
-static void give_slots(struct zone *zone, struct page **slot, uint32_t nr, unsigned order)
+/* Give `nr` heads of a chain to the buddy. The stock is ours. Return: the rest of the chain. */
+static struct page *give_chain(struct zone *zone, struct page *head, uint32_t nr, unsigned order)
 {
 	while (nr) {
 		uint32_t chunk = nr < DRAIN_CHUNK ? nr : DRAIN_CHUNK;
 		unsigned long irq = zone_lock(zone);
-		buddy_give_many(zone, slot, chunk, order);
+		head = buddy_give_many(zone, head, chunk, order);
 		zone_unlock(zone, irq);
-		slot += chunk;
 		nr -= chunk;
 	}
+	return head;
+}
+
+/* Blocks came from the buddy, or (negated) went back. */
+static void stock_count(struct page_stock *stock, unsigned long more)
+{
+	count_add(&stock->held_taken, more);
+}
+
+/* May it hold anything? Stocks of other mobilities are marked for ever. */
+static bool is_parking(const struct zone *zone, const struct page_stock *stock, unsigned order)
+{
+	return stock_most(zone, order) && !stock->busy;
 }
 
 struct page *stock_refill_and_pop(struct zone *zone, struct page_stock *stock, unsigned order,
 				  unsigned type, unsigned long most)
 {
-	if (!stock->slot || !stock_mark(stock))
+	if (!is_parking(zone, stock, order) || !stock_mark(stock))
 		return NULL;
-	uint32_t n = stock->n;
-	if (!n && most) {
+	if (!stock->newest && most) {
 		unsigned want = (unsigned)min_u64(stock_grow(zone, stock, order), most);
 		unsigned long irq = zone_lock(zone);
 		deferred_collect(zone);
-		n += buddy_take_many(zone, order, type, want, stock->slot + n,
-				     page_state(QUARRY_PAGE_PARKED, order, type, zone->number));
+		unsigned got = buddy_take_many(
+			zone, order, type, want, &stock->newest,
+			page_state(QUARRY_PAGE_PARKED, order, type, zone->number));
 		zone_unlock(zone, irq);
+		stock_count(stock, got);
 	}
-	struct page *head = n ? stock->slot[--n] : NULL;
+	struct page *head = stock->newest;
 	if (head)
-		count_one(&stock_traffic(stock)->taken);
-	stock_end(stock, n);
+		stock_take_end(stock, parked_next(head), 1);
+	else
+		stock_unmark(stock);
 	return head;
+}
+
+/* A full stock gives older blocks back; the newest are warm in this CPU's cache. */
+static void stock_drain(struct zone *zone, struct page_stock *stock, unsigned order)
+{
+	uint32_t n = stock_held(stock), old = stock_shrink(stock, n), keep = n - old;
+	struct page *last = NULL;
+
+	for (uint32_t i = keep < KEEP_MAX ? keep : KEEP_MAX; i; i--)
+		last = last ? parked_next(last) : stock->newest;
+	if (last)
+		parked_link(last, give_chain(zone, parked_next(last), old, order));
+	else
+		stock->newest = give_chain(zone, stock->newest, old, order);
+	stock_count(stock, 0ul - old);
 }
 
 bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct page *head,
 			  unsigned order)
 {
-	if (!stock->slot || !stock_mark(stock))
+	if (!is_parking(zone, stock, order) || !stock_mark(stock))
 		return false;
-	uint32_t n = stock->n;
-	if (n >= stock->cap) {
-		/* The oldest go: the newer pages are warm in this CPU's cache. */
-		uint32_t old = stock_shrink(stock, n);
-		give_slots(zone, stock->slot, old, order);
-		n -= old;
-		__builtin_memmove(stock->slot, stock->slot + old, n * sizeof(stock->slot[0]));
-	}
-	bool room = n < stock->cap;
-	if (room) {
-		stock->slot[n++] = head;
-		count_one(&stock_traffic(stock)->given);
-	}
-	stock_end(stock, n);
+	if (stock_held(stock) >= stock->cap)
+		stock_drain(zone, stock, order);
+	bool room = stock_held(stock) < stock->cap;
+	if (room)
+		stock_park(stock, head);
+	stock_unmark(stock);
 	return room;
 }
 
@@ -220,16 +233,23 @@ bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct pa
  * Each mask's row: the best zone's stocks for its mobility. Illegal masks get a row that parks
  * nothing. Zones appear when memory is added, so this is done again then, by the CPU itself.
  */
-static void choose_rows(struct page_cpu *pages)
+static void choose_rows(struct page_cpu *pages, unsigned node)
 {
-	for (unsigned bits = 0; bits < 32; bits++) {
+	for (unsigned bits = 0; bits <= TAKE_MASK; bits++) {
 		gfp_t gfp = (QUARRY_FORCE gfp_t)bits;
-		const struct zone *zone = zone_at(nodes.order[pages->node][gfp_zone(gfp)]);
+		const struct zone *zone = zone_at(nodes.order[node][gfp_zone(gfp)]);
 		unsigned type = gfp_migratetype(gfp);
 		bool legal = zone && type < MIGRATE_PCPTYPES && gfp_zones_legal(gfp);
 		pages->take[bits] = legal ? stock_of_zone(pages, zone, type, 0)
-					  : pages->give[MIGRATE_HIGHATOMIC];
+					  : pages->take[TAKE_NONE];
 	}
+}
+
+/* All requests of a CPU go to the table `rows`. */
+static void set_rows(struct page_cpu *pages, struct page_stock *rows)
+{
+	for (unsigned bits = 0; bits <= TAKE_MASK; bits++)
+		pages->take[bits] = rows + (unsigned)MIGRATE_HIGHATOMIC * STOCK_COLUMNS;
 }
 
 static void collect_deferred(struct zone *zone)
@@ -241,38 +261,47 @@ static void collect_deferred(struct zone *zone)
 	zone_unlock(zone, irq);
 }
 
+/* Empty a CPU's stocks of a zone. Return: false if one was busy. */
+static bool drain_zone(const struct page_cpu *pages, struct zone *zone)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
+		unsigned order = i % NR_PAGE_ORDERS;
+		struct page_stock *stock = stock_of_zone(pages, zone, i / NR_PAGE_ORDERS, order);
+		if (!stock_mark(stock)) {
+			all = false;
+			continue;
+		}
+		unsigned held = stock_held(stock);
+		stock->newest = give_chain(zone, stock->newest, held, order);
+		stock_count(stock, 0ul - held);
+		stock_set_cap(stock, stock_start(zone, order));
+		stock_unmark(stock);
+	}
+	return all;
+}
+
 /* Empty every stock of `pages`, and size it anew. Return: false if one was busy. */
-static bool drain_pages(struct page_cpu *pages)
+static bool drain_pages(const struct page_cpu *pages)
 {
 	bool all = true;
 
 	for_every_populated_zone (zone) {
 		collect_deferred(zone);
 		size_stocks(zone);
-		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
-			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
-				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
-				if (!stock->slot)
-					continue;
-				if (!stock_mark(stock)) {
-					all = false;
-					continue;
-				}
-				give_slots(zone, stock->slot, stock->n, order);
-				stock_set_cap(stock, stock_start(zone, order));
-				stock_end(stock, 0);
-			}
-		}
+		if (pcp_rows(pages) != parking.nothing)
+			all &= drain_zone(pages, zone);
 	}
 	return all;
 }
 
 bool pcp_drain_local(void)
 {
-	struct page_cpu *pages = page_cpus[cpu_number()];
+	struct page_cpu *pages = &page_cpus[cpu_number()];
 
-	if (pages != parking.nothing)
-		choose_rows(pages);
+	if (pcp_rows(pages) != parking.nothing)
+		choose_rows(pages, node_or_local(NUMA_NO_NODE));
 	return drain_pages(pages);
 }
 
@@ -299,14 +328,16 @@ void pcp_tune(unsigned fraction)
 }
 
 /* Add what the stocks of `pages` counted for a zone, in pages. */
-static void add_counts(struct page_cpu *pages, const struct zone *zone, struct page_count *sum)
+static void add_counts(const struct page_cpu *pages, const struct zone *zone,
+		       struct page_count *sum)
 {
 	for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
 		unsigned order = i % NR_PAGE_ORDERS;
-		const struct page_count *count =
-			stock_traffic(stock_of_zone(pages, zone, i / NR_PAGE_ORDERS, order));
-		sum->taken += __atomic_load_n(&count->taken, __ATOMIC_RELAXED) << order;
-		sum->given += __atomic_load_n(&count->given, __ATOMIC_RELAXED) << order;
+		const struct page_stock *stock =
+			stock_of_zone(pages, zone, i / NR_PAGE_ORDERS, order);
+		unsigned long word = __atomic_load_n(&stock->held_taken, __ATOMIC_RELAXED);
+		sum->taken += word >> STOCK_TAKEN_SHIFT << order;
+		sum->given += __atomic_load_n(&stock->given, __ATOMIC_RELAXED) << order;
 	}
 }
 
@@ -318,12 +349,12 @@ struct page_count zone_traffic(const struct zone *zone)
 	};
 
 	for_each_online_cpu (cpu)
-		add_counts(page_cpus[cpu], zone, &sum);
+		add_counts(&page_cpus[cpu], zone, &sum);
 	return sum;
 }
 
 /* The stocks of `pages` go: their zones keep the counts. */
-static void keep_counts(struct page_cpu *pages)
+static void keep_counts(const struct page_cpu *pages)
 {
 	for_every_populated_zone (zone) {
 		unsigned long irq = zone_lock(zone);
@@ -337,21 +368,23 @@ static void keep_counts(struct page_cpu *pages)
 
 void pcp_drain_dead(unsigned cpu)
 {
-	struct page_cpu *pages = page_cpus[cpu];
+	struct page_cpu *pages = &page_cpus[cpu];
+	struct page_stock *rows = pcp_rows(pages);
+	unsigned long nr = pcp_cpu_pages(cpu);
 
-	if (pages == parking.nothing)
+	if (!nr)
 		return;
-	page_cpus[cpu] = parking.nothing;
 	drain_pages(pages);
 	keep_counts(pages);
+	set_rows(pages, parking.nothing);
 
-	struct page *head = virt_to_page(pages);
-	struct zone *zone = head_zone(head);
-	unsigned order = page_order(head);
-	arch_mem_poison(pages, PAGE_SIZE << order);
+	struct page *page = virt_to_page(rows);
+	struct zone *zone = head_zone(page);
+	arch_mem_poison(rows, nr << PAGE_SHIFT);
 	unsigned long irq = zone_lock(zone);
-	buddy_give(zone, head, order);
-	zone_tally(&zone->given, 1ul << order);
+	for (unsigned long i = 0; i < nr; i++)
+		buddy_give(zone, page + i, 0);
+	zone_tally(&zone->given, nr);
 	zone_unlock(zone, irq);
 }
 
@@ -366,10 +399,8 @@ unsigned long pcp_parked(const struct zone *only)
 			for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
 				unsigned order = i % NR_PAGE_ORDERS;
 				const struct page_stock *stock = stock_of_zone(
-					page_cpus[cpu], zone, i / NR_PAGE_ORDERS, order);
-				parked +=
-					(unsigned long)__atomic_load_n(&stock->n, __ATOMIC_RELAXED)
-					<< order;
+					&page_cpus[cpu], zone, i / NR_PAGE_ORDERS, order);
+				parked += (unsigned long)stock_held(stock) << order;
 			}
 		}
 	}
@@ -379,105 +410,98 @@ unsigned long pcp_parked(const struct zone *only)
 	return parked;
 }
 
-/* ---- arrays ---- */
+/* ---- tables ---- */
 
-static size_t rows_size(unsigned nr_nodes)
+size_t pcp_rows_size(unsigned nr_zones)
 {
-	return (size_t)nr_nodes * MAX_NR_ZONES * STOCK_MOBILITIES * STOCK_COLUMNS *
-	       sizeof(struct page_stock);
-}
-
-size_t pcp_nothing_size(unsigned nr_nodes)
-{
-	return sizeof(struct page_cpu) + rows_size(nr_nodes);
-}
-
-uint64_t pcp_area_bound(uint64_t pages, unsigned nr_cpus, unsigned nr_nodes)
-{
-	uint64_t zone_max = nr_nodes * MAX_NR_ZONES;
-	uint64_t single = min_u64(pages / nr_cpus / PARK_SHARE, zone_max * CAP_MAX);
-	/* Orders 1-3 hold at most 1/2 + 1/4 + 1/8 as many; the larger ones HUGE_CAP_MAX. */
-	uint64_t slots =
-		single + single * 7 / 8 + zone_max * HUGE_CAP_MAX * (MAX_PAGE_ORDER - SHRINK_AFTER);
-	uint64_t bytes =
-		pcp_nothing_size(nr_nodes) + MIGRATE_PCPTYPES * slots * sizeof(struct page *);
-
-	return PAGE_SIZE << get_order((size_t)bytes);
+	return (size_t)nr_zones * STOCK_MOBILITIES * STOCK_COLUMNS * sizeof(struct page_stock);
 }
 
 size_t pcp_area_size(void)
 {
-	size_t slots = 0;
+	uint64_t pages = 0, most = 0;
 
 	for_every_zone (zone) {
 		size_stocks(zone);
-		for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
-			slots += (size_t)MIGRATE_PCPTYPES * stock_room(zone, order);
+		pages += zone_managed(zone) + zone->later;
+		most = max_u64(most, capacity(zone_managed(zone) + zone->later, 0));
 	}
-	return slots ? pcp_nothing_size(parking.nr_nodes) + slots * sizeof(struct page *) : 0;
+	size_t size = pcp_rows_size(parking.nr_zones);
+	return most && pages / parking.nr_cpus * (PAGE_SIZE / TABLE_SHARE) >= size ? size : 0;
 }
 
-void pcp_cpu_start(unsigned cpu, unsigned node, void *area)
+unsigned long pcp_cpu_pages(unsigned cpu)
 {
-	struct page_cpu *pages = area;
-	size_t head_size = pcp_nothing_size(parking.nr_nodes);
-	struct page **slot = (struct page **)((char *)area + head_size);
+	bool own = pcp_rows(&page_cpus[cpu]) != parking.nothing;
 
-	__builtin_memset(area, 0, head_size);
-	for_every_zone (zone) {
-		if (zone->node >= parking.nr_nodes)
-			break;
-		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
-			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
-				struct page_stock *stock = stock_of_zone(pages, zone, type, order);
-				uint32_t room = stock_room(zone, order);
-				if (!room)
-					continue;
-				stock_set_cap(stock, stock_start(zone, order));
-				stock->slot = slot;
-				slot += room;
-			}
-		}
-	}
-	pages->node = node;
-	choose_rows(pages);
-	page_cpus[cpu] = pages;
+	return own ? PFN_UP(pcp_rows_size(parking.nr_zones)) : 0;
 }
 
-void pcp_init(bool park, unsigned limit, unsigned nr_cpus, void *nothing, unsigned nr_nodes)
+/* An empty table: stocks of other mobilities, or all, are marked busy for ever. */
+static void rows_init(struct page_stock *rows, bool all)
+{
+	size_t size = pcp_rows_size(parking.nr_zones);
+
+	__builtin_memset(rows, 0, size);
+	for (size_t i = 0; i < size / sizeof(*rows); i++)
+		rows[i].busy = all || i / STOCK_COLUMNS % STOCK_MOBILITIES >= MIGRATE_PCPTYPES;
+}
+
+void pcp_cpu_start(unsigned cpu, void *area)
+{
+	struct page_cpu *pages = &page_cpus[cpu];
+
+	rows_init(area, false);
+	set_rows(pages, area);
+	for_every_populated_zone (zone)
+		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++)
+			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
+				stock_set_cap(stock_of_zone(pages, zone, type, order),
+					      stock_start(zone, order));
+	choose_rows(pages, node_or_local(NUMA_NO_NODE));
+}
+
+void pcp_init(bool park, unsigned limit, unsigned nr_cpus, void *nothing, unsigned nr_zones)
 {
 	parking.on = park;
 	parking.limit = limit ? limit : CAP_MAX;
 	parking.share = PARK_SHARE;
 	parking.nr_cpus = nr_cpus;
-	parking.nr_nodes = nr_nodes;
+	parking.nr_zones = nr_zones;
 	parking.nothing = nothing;
-	__builtin_memset(nothing, 0, pcp_nothing_size(nr_nodes));
-	/* Busy for ever: CPUs share it, so none of them may write to it. */
-	for (size_t i = 0; i < rows_size(nr_nodes) / sizeof(struct page_stock); i++)
-		if (i / STOCK_COLUMNS % STOCK_MOBILITIES < COUNT_ROW)
-			parking.nothing->give[i / STOCK_COLUMNS][i % STOCK_COLUMNS].busy = 1;
-	for (unsigned bits = 0; bits < 32; bits++)
-		parking.nothing->take[bits] = parking.nothing->give[0];
+	rows_init(nothing, true); /* CPUs share it, so none of them may write to it */
 	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
-		page_cpus[cpu] = nothing;
+		set_rows(&page_cpus[cpu], nothing);
 }
 
 /* ---- validator ---- */
 
-/* Slots of one stock: I2. */
-static unsigned long check_slots(const struct zone *zone, const struct page_stock *stock,
-				 unsigned type, unsigned order)
+/* The chain of one stock: I2. Return: broken invariants; *n heads are sound. */
+static unsigned long check_chain(const struct zone *zone, const struct page_stock *stock,
+				 unsigned type, unsigned order, unsigned long *n)
 {
 	const uint32_t expected = page_state(QUARRY_PAGE_PARKED, order, type, zone->number);
-	unsigned long broken = 0;
 
-	for (uint32_t i = 0; i < stock->n; i++) {
-		if (page_flags(stock->slot[i]) == expected)
+	*n = 0;
+	for (const struct page *head = stock->newest; head && *n <= stock_held(stock);
+	     head = parked_next(head), ++*n) {
+		uint32_t flags = page_is_known(head) ? page_flags(head) : 0;
+		if (flags == expected)
 			continue;
+		mm_report(VALIDATE, "pcp_check I2", head, flags, expected);
+		return 1;
+	}
+	return 0;
+}
+
+static unsigned long check_stock(const struct zone *zone, const struct page_stock *stock,
+				 unsigned type, unsigned order)
+{
+	unsigned long n, broken = check_chain(zone, stock, type, order, &n);
+
+	if (!broken && (n > stock->cap || n != stock_held(stock))) {
 		broken++;
-		mm_report(VALIDATE, "pcp_check I2", stock->slot[i], page_flags(stock->slot[i]),
-			  expected);
+		mm_report(VALIDATE, "pcp_check I1", stock, n, stock_held(stock));
 	}
 	return broken;
 }
@@ -490,15 +514,9 @@ unsigned long pcp_check(void)
 		for_every_populated_zone (zone) {
 			for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
 				unsigned order = i % NR_PAGE_ORDERS, type = i / NR_PAGE_ORDERS;
-				const struct page_stock *stock =
-					stock_of_zone(page_cpus[cpu], zone, type, order);
-				if (stock->n > stock->cap || stock->cap > stock_room(zone, order)) {
-					broken++;
-					mm_report(VALIDATE, "pcp_check I1", stock, stock->n,
-						  stock->cap);
-				} else {
-					broken += check_slots(zone, stock, type, order);
-				}
+				broken += check_stock(
+					zone, stock_of_zone(&page_cpus[cpu], zone, type, order),
+					type, order);
 			}
 		}
 	}

@@ -3,25 +3,29 @@
  * pcp.h: blocks parked on a CPU, the fast path of every page request.
  *
  * Terms
- *   stock    an array of heads of PARKED blocks: one for each CPU, zone, mobility and order
+ *   stock    heads of PARKED blocks, newest first, chained through private_: one for each CPU,
+ *            zone, mobility and order
  *   place    order (4 bits), mobility (3 bits) and zone number (8 bits) as they stand in a head's
- *            flags: selects where a
- *            freed block goes. A stock is 16 bytes and bits 0-3 of the flags are the kind, so the
- *            place bits in
- *            their place are the stock's offset in bytes: finding it is one AND. Large orders hold
- *            few blocks.
+ *            flags: selects where a freed block goes. A stock is 32 bytes and bits 0-3 of the flags
+ *            are the kind, so the place bits in their place are half the stock's offset in bytes:
+ *            finding it is one AND. Large orders hold few blocks.
+ *   row      a CPU's 16 stocks of one zone and mobility. Mobilities that nothing is parked in have
+ *            rows, too; their stocks are marked busy for ever.
+ *
+ * What a request touches: the line of page_cpus that says which row, the stock, and the struct page
+ * that it hands out; a free the same. Nothing of it is another CPU's (decision 11).
  *
  * Exclusion. Only its own CPU touches a stock, kept there by a pin. Against interrupts on that CPU
- * the owner first sets `busy`, then reads n, works, and clears `busy` last. An interrupt before the
+ * the owner first sets `busy`, then reads, works, and clears `busy` last. An interrupt before the
  * mark runs to its end before the owner reads anything; one that finds the mark takes or gives at
  * the zone itself. (Were the mark a value of n, an interrupt between reading n and marking would be
  * undone.) So the fast path has no lock, no locked instruction and no interrupt masking. Remote
  * drains are calls to the CPU (cpu_call_all), never accesses from outside.
  *
  * Invariants (validator: pcp_check)
- *   I1  n <= cap <= park_room of the zone and order; busy only while the owner works
- *   I2  slot[0 .. n) are heads of PARKED blocks of the stock's order, zone and mobility, each in
- *       one stock once
+ *   I1  held <= cap, and the chain has as many heads; busy only while the owner works
+ *   I2  they are heads of PARKED blocks of the stock's order, zone and mobility, each in one stock
+ *       once
  *   I3  parked pages are not counted in zone->free: they passed the watermark when they were taken
  *
  * Start at: stock_pop, stock_push.
@@ -34,51 +38,49 @@
 #include "mm/phys/zone.h"
 
 struct page_stock {
-	uint16_t n, cap;
-	uint16_t stamp; /* page_cpu.moved after the last refill or drain */
+	struct page *newest; /* NULL: empty */
+	/* Blocks parked now (16 bits) and handed out since the CPU started (48): one addition
+	 * changes both. Only the owner writes, while its mark stands; a reader elsewhere sees a
+	 * word that may be a moment old. So with `given`, blocks taken back. */
+	unsigned long held_taken, given;
+	uint16_t cap;	/* blocks that it may hold now */
+	uint16_t stamp; /* the CPU's clock after the last refill or drain */
 	uint8_t busy;
-	struct page **slot;
 };
+
+#define STOCK_TAKEN_SHIFT 16
+
+/* Blocks parked. */
+static QUARRY_ALWAYS_INLINE uint16_t stock_held(const struct page_stock *stock)
+{
+	return (uint16_t)__atomic_load_n(&stock->held_taken, __ATOMIC_RELAXED);
+}
 
 #define STOCK_COLUMNS 16u   /* the 4 order bits of a flags word */
 #define STOCK_MOBILITIES 8u /* rows of a zone: the 3 mobility bits of a flags word */
 
-QUARRY_STATIC_ASSERT(sizeof(struct page_stock) == 1u << QUARRY_PG_ORDER_SHIFT,
-		     "a stock's offset is its place");
+QUARRY_STATIC_ASSERT(sizeof(struct page_stock) == 2u << QUARRY_PG_ORDER_SHIFT &&
+			     QUARRY_CACHE_LINE % sizeof(struct page_stock) == 0,
+		     "a stock's offset is twice its place, and it lies in one line");
+
+#define TAKE_MASK 31u /* the bits of a mask that say which row */
+#define TAKE_NONE 7u  /* three zones at once */
 
 /*
- * How many blocks a stock has handed out and taken back since its CPU started. The counts of the
- * parked mobilities lie COUNT_ROW rows behind their stocks, in rows that no block selects: at a
- * constant distance, so counting is one instruction and the table is no larger. Only the owner
- * writes, while its mark stands; a reader elsewhere sees a word that may be a moment old.
+ * Where a CPU's requests look: the first stock of the row, by the low five bits of the mask. Masks
+ * that are not legal get the one of HIGHATOMIC of the first zone, in which nothing is parked. So
+ * take[TAKE_NONE] leads to all rows: the table's start lies a constant distance before it.
  */
-struct page_count {
-	unsigned long taken, given;
-};
-
-#define COUNT_ROW ((unsigned)MIGRATE_ISOLATE)
-
-QUARRY_STATIC_ASSERT(COUNT_ROW + MIGRATE_PCPTYPES <= STOCK_MOBILITIES &&
-			     sizeof(struct page_count) == sizeof(struct page_stock),
-		     "counts fit into unused rows");
-
-/* What a CPU parks. `give` is indexed by place; rows and columns that nothing is parked in have cap
- * 0. */
 struct page_cpu {
-	unsigned node;
-	unsigned moved; /* blocks that refills and drains moved: the clock of stamps */
-	struct page_stock
-		*take[32]; /* by the low five bits of a mask: row of the preferred zone's stocks */
-	struct page_stock give[][STOCK_COLUMNS];
-};
+	struct page_stock *take[TAKE_MASK + 1];
+} __attribute__((aligned(QUARRY_CACHE_LINE)));
 
-/* One for each CPU; before a CPU is online it points to one that parks nothing. */
-extern struct page_cpu *page_cpus[QUARRY_MAX_CPUS] QUARRY_INT(page_cpus);
+/* Before a CPU is online its entries lead to a table that parks nothing. */
+extern struct page_cpu page_cpus[QUARRY_MAX_CPUS] QUARRY_INT(page_cpus);
 
-static QUARRY_ALWAYS_INLINE struct page_count *stock_traffic(const struct page_stock *stock)
+static QUARRY_ALWAYS_INLINE struct page_stock *pcp_rows(const struct page_cpu *pages)
 {
-	return (struct page_count *)((uintptr_t)stock +
-				     COUNT_ROW * STOCK_COLUMNS * sizeof(struct page_stock));
+	return pages->take[TAKE_NONE] - (unsigned)MIGRATE_HIGHATOMIC * STOCK_COLUMNS;
 }
 
 /* Mark the stock ours. Pinned. Return: false if we interrupted its owner. Only this CPU reads and
@@ -101,40 +103,34 @@ static QUARRY_ALWAYS_INLINE void stock_unmark(struct page_stock *stock)
 /* Take the newest parked head; NULL if there is none or the stock is busy. Pinned. */
 static QUARRY_ALWAYS_INLINE struct page *stock_pop(struct page_stock *stock)
 {
-	struct page *head = NULL;
-	size_t left;
-
 	if (!stock_mark(stock))
 		return NULL;
-	if (likely(!__builtin_sub_overflow((size_t)stock->n, (size_t)1, &left))) {
-		head = stock->slot[left];
-		if (!head) /* I2; spares the caller a second test */
-			__builtin_unreachable();
-		__atomic_store_n(&stock->n, (uint16_t)left, __ATOMIC_RELAXED);
-		count_one(&stock_traffic(stock)->taken);
+	struct page *head = stock->newest;
+	if (likely(head)) {
+		stock->newest = parked_next(head);
+		count_add(&stock->held_taken, (1ul << STOCK_TAKEN_SHIFT) - 1);
 	}
 	stock_unmark(stock);
 	return head;
 }
 
-/* After stock_mark: the newest parked heads are slot[0 .. n). Close with stock_take_end(). */
-static QUARRY_ALWAYS_INLINE void stock_take_end(struct page_stock *stock, size_t n)
+/* After stock_mark: `nr` heads were taken off the chain, which begins with `newest` now. Ends the
+ * mark. */
+static QUARRY_ALWAYS_INLINE void stock_take_end(struct page_stock *stock, struct page *newest,
+						size_t nr)
 {
-	struct page_count *count = stock_traffic(stock);
-
-	__atomic_store_n(&count->taken, count->taken + stock->n - n, __ATOMIC_RELAXED);
-	__atomic_store_n(&stock->n, (uint16_t)n, __ATOMIC_RELAXED);
+	stock->newest = newest;
+	count_add(&stock->held_taken, (nr << STOCK_TAKEN_SHIFT) - nr);
 	stock_unmark(stock);
 }
 
-/* After stock_mark: slot[0 .. n) are parked, n - stock->n of them just now. */
-static QUARRY_ALWAYS_INLINE void stock_give_end(struct page_stock *stock, size_t n)
+/* Put a head on top. The stock is ours and not full. */
+static QUARRY_ALWAYS_INLINE void stock_park(struct page_stock *stock, struct page *head)
 {
-	struct page_count *count = stock_traffic(stock);
-
-	__atomic_store_n(&count->given, count->given + n - stock->n, __ATOMIC_RELAXED);
-	__atomic_store_n(&stock->n, (uint16_t)n, __ATOMIC_RELAXED);
-	stock_unmark(stock);
+	parked_link(head, stock->newest);
+	stock->newest = head;
+	count_one(&stock->held_taken);
+	count_one(&stock->given);
 }
 
 /* Park a head whose state is PARKED already. Pinned. Return: false if the stock is full or busy. */
@@ -142,29 +138,28 @@ static QUARRY_ALWAYS_INLINE bool stock_push(struct page_stock *stock, struct pag
 {
 	if (!stock_mark(stock))
 		return false;
-	size_t n = stock->n;
-	bool room = likely(n < stock->cap);
-	if (room) {
-		stock->slot[n] = head;
-		__atomic_store_n(&stock->n, (uint16_t)(n + 1), __ATOMIC_RELAXED);
-		count_one(&stock_traffic(stock)->given);
-	}
+	bool room = likely((uint16_t)stock->held_taken < stock->cap);
+	if (room)
+		stock_park(stock, head);
 	stock_unmark(stock);
 	return room;
 }
 
 /* Stock that a freed block with these flags belongs to. */
-static QUARRY_ALWAYS_INLINE struct page_stock *stock_of_flags(struct page_cpu *pages,
+static QUARRY_ALWAYS_INLINE struct page_stock *stock_of_flags(const struct page_cpu *pages,
 							      uint32_t flags)
 {
-	return (struct page_stock *)((char *)pages->give + (flags & PAGE_PLACE_MASK));
+	return (struct page_stock *)((char *)pcp_rows(pages) +
+				     2 * (uintptr_t)(flags & PAGE_PLACE_MASK));
 }
 
 /* Stock of zone, mobility and order on `pages`. */
-static inline struct page_stock *stock_of_zone(struct page_cpu *pages, const struct zone *zone,
-					       unsigned type, unsigned order)
+static inline struct page_stock *stock_of_zone(const struct page_cpu *pages,
+					       const struct zone *zone, unsigned type,
+					       unsigned order)
 {
-	return &pages->give[(unsigned)zone->number * STOCK_MOBILITIES + type][order];
+	return &pcp_rows(pages)[((unsigned)zone->number * STOCK_MOBILITIES + type) * STOCK_COLUMNS +
+				order];
 }
 
 #define REFILL_PAGES 128u /* that a refill takes under one lock; one block if that is more */
@@ -195,7 +190,7 @@ bool stock_drain_and_push(struct zone *zone, struct page_stock *stock, struct pa
 bool pcp_drain_local(void) QUARRY_INT(pcp_drain_local);
 /* The same for all CPUs. Context: task, irqs on, no lock. */
 void pcp_drain_all(void) QUARRY_INT(pcp_drain_all);
-/* Give back what `cpu`, which is not running, parks, and its own arrays. */
+/* Give back what `cpu`, which is not running, parks, and its table. */
 void pcp_drain_dead(unsigned cpu) QUARRY_INT(pcp_drain_dead);
 
 /* All CPUs together park at most 1/fraction of a zone in each mobility's single pages (0: the
@@ -204,6 +199,9 @@ void pcp_tune(unsigned fraction) QUARRY_INT(pcp_tune);
 
 /* Pages parked on all CPUs, or deferred (deferred.h), of one zone or all (zone NULL). */
 unsigned long pcp_parked(const struct zone *zone) QUARRY_INT(pcp_parked);
+struct page_count {
+	unsigned long taken, given;
+};
 /* Pages of a zone that were handed out, and that were freed, since boot; neither falls, but for the
  * moment in which a CPU goes away. */
 struct page_count zone_traffic(const struct zone *zone) QUARRY_INT(zone_traffic);
@@ -211,19 +209,20 @@ struct page_count zone_traffic(const struct zone *zone) QUARRY_INT(zone_traffic)
 /*
  * No CPU parks anything until it is started; if `park` is false not then either: every request
  * reaches the zones, so that floors are page-exact. No stock holds more than `limit` blocks (0: no
- * such limit). `nothing` is pcp_nothing_size() bytes, for rows without room, to which all CPUs that
- * are not started point.
+ * such limit). Zones have numbers below `nr_zones`. `nothing` is pcp_rows_size() bytes, for the
+ * table to which all CPUs that are not started point.
  */
-void pcp_init(bool park, unsigned limit, unsigned nr_cpus, void *nothing, unsigned nr_nodes)
+void pcp_init(bool park, unsigned limit, unsigned nr_cpus, void *nothing, unsigned nr_zones)
 	QUARRY_INT(pcp_init);
-size_t pcp_nothing_size(unsigned nr_nodes) QUARRY_INT(pcp_nothing_size);
-/* The same for a CPU's arrays at most, before there are zones: with `pages` frames of all kinds. */
-uint64_t pcp_area_bound(uint64_t pages, unsigned nr_cpus, unsigned nr_nodes)
-	QUARRY_INT(pcp_area_bound);
-/* Bytes that one CPU's arrays take; 0 if it would park nothing. */
+/* Bytes of a table of all rows. */
+size_t pcp_rows_size(unsigned nr_zones) QUARRY_INT(pcp_rows_size);
+/* Bytes that one CPU's table takes; 0 if it would park nothing. */
 size_t pcp_area_size(void) QUARRY_INT(pcp_area_size);
-/* Give `cpu` of `node` its arrays, in a block of pages of at least pcp_area_size() bytes. */
-void pcp_cpu_start(unsigned cpu, unsigned node, void *area) QUARRY_INT(pcp_cpu_start);
+/* Give the calling CPU its table, in pages of its own of at least pcp_area_size() bytes, single
+ * ones. */
+void pcp_cpu_start(unsigned cpu, void *area) QUARRY_INT(pcp_cpu_start);
+/* Pages of a CPU's table. */
+unsigned long pcp_cpu_pages(unsigned cpu) QUARRY_INT(pcp_cpu_pages);
 
 /* Validator: return the number of broken invariants, reported. */
 unsigned long pcp_check(void) QUARRY_INT(pcp_check);

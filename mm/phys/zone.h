@@ -79,8 +79,8 @@ struct zone {
 	 * */
 	unsigned long taken, given;
 
-	/* Of a CPU's stocks (pcp.c): slots that each order has, and how many may be used now. */
-	uint16_t park_room[NR_PAGE_ORDERS], park_max[NR_PAGE_ORDERS];
+	/* Blocks of each order that a CPU's stock may hold (pcp.c). */
+	uint16_t park_max[NR_PAGE_ORDERS];
 
 	unsigned long lock_count; /* acquisitions, for the benchmark of shared-lock traffic */
 };

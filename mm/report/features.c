@@ -84,7 +84,7 @@ static unsigned long parking_capacity(unsigned cpu)
 	for_every_populated_zone(zone) {
 		for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
 			unsigned order = i % NR_PAGE_ORDERS;
-			if (stock_of_zone(page_cpus[cpu], zone, i / NR_PAGE_ORDERS, order)->slot)
+			if (pcp_cpu_pages(cpu))
 				pages += (unsigned long)__atomic_load_n(&zone->park_max[order],
 								__ATOMIC_RELAXED)
 					 << order;

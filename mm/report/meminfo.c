@@ -29,14 +29,6 @@ static void print_kib(quarry_write_fn write, void *ctx, const char *key, unsigne
 	mm_print(write, ctx, "%-16s%8lu kB\n", key, value);
 }
 
-/* Pages of a CPU's arrays. One that parks nothing has none: its entry leads to reserved memory. */
-static unsigned long array_pages(unsigned cpu)
-{
-	const struct page *head = page_of_address(page_cpus[cpu]);
-
-	return head && page_kind(head) == QUARRY_PAGE_USED ? 1ul << page_order(head) : 0;
-}
-
 void quarry_report_meminfo(quarry_write_fn write, void *ctx)
 {
 	unsigned long reclaimable = slab_pages(true), unreclaimable = slab_pages(false);
@@ -44,7 +36,7 @@ void quarry_report_meminfo(quarry_write_fn write, void *ctx)
 	struct quarry_cma_totals cma;
 
 	for_each_online_cpu(cpu)
-		cpus += array_pages(cpu);
+		cpus += pcp_cpu_pages(cpu);
 	quarry_cma_info(&cma);
 	print_kib(write, ctx, "MemTotal:", kib(totalram_pages()));
 	print_kib(write, ctx, "MemFree:", kib(nr_free_pages()));

@@ -26,8 +26,8 @@ static struct pageset pageset_of(unsigned cpu, const struct zone *zone)
 	for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
 		for (unsigned order = 0; order < NR_PAGE_ORDERS; order++) {
 			const struct page_stock *stock =
-				stock_of_zone(page_cpus[cpu], zone, type, order);
-			unsigned long n = __atomic_load_n(&stock->n, __ATOMIC_RELAXED);
+				stock_of_zone(&page_cpus[cpu], zone, type, order);
+			unsigned long n = stock_held(stock);
 			set.count += n << order;
 			set.high += (unsigned long)stock->cap << order;
 			if (!order)

@@ -14,7 +14,8 @@
  * `vfree-unmaps` parks no areas, for the anew cases alone; `fast-paths` only traces, and only the
  * cases that are fast paths.
  * Output: "BENCH <case> <hundredths of an instruction per operation>" and "TRACE <case> <hundredths
- * of a locked instruction> <hundredths of a flag change>", read by tests/bench/table.py; for cases
+ * of a locked instruction> <hundredths of a flag change>", read by tests/bench/table.py; "LINES
+ * <call> <distinct cache lines touched> <of them written>"; for cases
  * that flush every CPU's TLB "FLUSH <case> <flushes> <MiB freed>", and "ADDRESSES <MiB live> <MiB
  * from the first to the last> <MiB, the longest hole between>" after a long mix of vmalloc sizes;
  * "WAKE ...", see tests/bench/wake.h.
@@ -122,6 +123,34 @@ static bool trace_case(const struct bench_case *bench)
 	return !is_fast_path(bench->name) || (!trace.locked && !trace.masking);
 }
 
+static void tell_lines(const char *what, struct trace trace)
+{
+	kprintf("LINES %s %u %u\n", what, trace.lines, trace.written);
+}
+
+/* Cache lines that a page and its free touch, the struct page's included. Return: are there no more
+ * than decision 11 says? */
+static bool trace_lines(void)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, 0);
+
+	__free_pages(page, 0);
+	if (!trace_begin())
+		return true;
+	page = alloc_pages(GFP_KERNEL, 0);
+	struct trace take = trace_end();
+	trace_begin();
+	__free_pages(page, 0);
+	struct trace give = trace_end();
+	trace_begin();
+	__free_pages(alloc_pages(GFP_KERNEL, 0), 0);
+	struct trace both = trace_end();
+	tell_lines("alloc_pages", take);
+	tell_lines("__free_pages", give);
+	tell_lines("pair", both);
+	return take.lines <= 3 && both.lines <= 5 && both.written <= 2;
+}
+
 const char *workload_run(void)
 {
 	bool only_fast = option_set("fast-paths"), all_fast = true;
@@ -151,6 +180,8 @@ const char *workload_run(void)
 		kprintf("ADDRESSES %lu %lu %lu\n", addresses.live >> 20, addresses.span >> 20,
 			addresses.longest_hole >> 20);
 	}
+	if (!option_number("parking", 0) && !trace_lines())
+		return "a pair of pages touches more cache lines than it should";
 	if (!all_fast)
 		return "a fast path has a locked instruction or masks interrupts";
 	return mm_check() ? "the validator found a broken invariant" : NULL;

@@ -5,7 +5,7 @@
 # fragmentation, two threads, lock traffic and the cost of boot.
 #
 #   sh tests/bench/run.sh [x86_64|riscv64]...      both by default
-#   sh tests/bench/run.sh --fast-paths             only: no fast path locks or masks interrupts
+#   sh tests/bench/run.sh --fast-paths             only: no fast path locks or masks interrupts, nor touches more lines
 #
 # Prints one table per CPU, and writes it with the raw figures to build/bench (or $QUARRY_BUILD/bench).
 set -eu
@@ -39,7 +39,7 @@ if [ "$1" = --fast-paths ]; then
 	sh tests/packages.sh build boot
 	build x86_64
 	boot x86_64 fast-paths >"$out/bench/fast-paths.txt" || { tail -n 5 "$out/bench/fast-paths.txt"; exit 1; }
-	grep -aE '^(TRACE|WAKE)' "$out/bench/fast-paths.txt"
+	grep -aE '^(TRACE|LINES|WAKE)' "$out/bench/fast-paths.txt"
 	exit
 fi
 sh tests/packages.sh build boot bench

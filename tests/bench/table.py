@@ -19,6 +19,7 @@ def main():
               for name, locked, masking in re.findall(r'^TRACE (\S+) (\d+) (\d+)\r?$', lines, re.M)}
     flushes = re.findall(r'^FLUSH (\S+) (\d+) (\d+)\r?$', lines, re.M)
     addresses = re.search(r'^ADDRESSES (\d+) (\d+) (\d+)\r?$', lines, re.M)
+    lines_touched = re.findall(r'^LINES (\S+) (\d+) (\d+)\r?$', lines, re.M)
     wakes = re.findall(r'^WAKE (\S+) (\d+) (\d+) (\d+) (\d+)\r?$', lines, re.M)
     if not ours:
         sys.exit(f'{raw}: no figures')
@@ -37,6 +38,8 @@ def main():
     print(f'{cpu}: flushes of every CPU per 32 MiB freed; cases that are not named have none')
     for name, count, freed in flushes:
         print(f'{name:36}{int(count) * 32 / max(int(freed), 1):11.2f}')
+    for call, touched, written in lines_touched:
+        print(f'{cpu}: {call} touches {touched} cache lines, the struct page among them, and writes {written}')
     if wakes:
         print(f'{cpu}: instructions of a page from its zone and back, above and below the low mark')
         print(f'{"mask":12}{"above":>8}{"below":>8}{"kswapd awake":>14}{"woken":>8}{"wake":>7}{"goal":>6}     '

@@ -85,8 +85,14 @@ void paging_drop_identity(void);
 
 /* traps.c */
 void traps_init(void);
-/* With the trap flag set: called before each instruction, at `rip`, unless NULL. */
-extern void (*x86_step)(uint64_t rip);
+/* As trap_common in entry.S pushes it. */
+struct trap_frame {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+/* With the trap flag set: called before each instruction, at frame->rip, unless NULL. */
+extern void (*x86_step)(const struct trap_frame *frame);
 
 /* apic.c */
 

@@ -8,13 +8,6 @@
  */
 #include "tests/boot/x86_64/port.h"
 
-/* As trap_common in entry.S pushes it. */
-struct trap_frame {
-	uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
-	uint64_t vector, error;
-	uint64_t rip, cs, rflags, rsp, ss;
-};
-
 struct gate {
 	uint16_t offset_low, selector, type, offset_middle;
 	uint32_t offset_high, zero;
@@ -23,7 +16,7 @@ struct gate {
 static struct gate gates[256];
 
 void x86_trap(const struct trap_frame *frame);
-void (*x86_step)(uint64_t rip);
+void (*x86_step)(const struct trap_frame *frame);
 
 static const char *exception_name(uint64_t vector)
 {
@@ -55,7 +48,7 @@ void x86_trap(const struct trap_frame *frame)
 	switch (frame->vector) {
 	case VECTOR_DEBUG:
 		if (x86_step)
-			x86_step(frame->rip);
+			x86_step(frame);
 		break;
 	case VECTOR_TIMER:
 		apic_end_of_interrupt();

@@ -241,7 +241,7 @@ static void deferred_pages_are_found(void **state)
 	hold_all(ATOMIC_ALL, 0);
 	struct page *page = hold.block[--hold.nr].page;
 	unsigned long irq = zone_lock(zone);
-	struct page_stock *stock = stock_of_zone(page_cpus[0], zone, page_mobility(page), 0);
+	struct page_stock *stock = stock_of_zone(&page_cpus[0], zone, page_mobility(page), 0);
 	stock->busy = 1;
 	free_pages_nolock(page, 0);
 	stock->busy = 0;

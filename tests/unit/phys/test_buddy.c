@@ -72,40 +72,40 @@ static void a_block_that_may_merge_soon_is_kept(void **state)
 	mock_stop();
 }
 
-static unsigned take_batch(struct zone *zone, struct page **heads)
+static unsigned take_batch(struct zone *zone, struct page **chain)
 {
 	unsigned long irq = zone_lock(zone);
-	unsigned got = buddy_take_many(zone, 0, MIGRATE_MOVABLE, 16, heads,
+	unsigned got = buddy_take_many(zone, 0, MIGRATE_MOVABLE, 16, chain,
 				       page_state(QUARRY_PAGE_PARKED, 0, MIGRATE_MOVABLE,
 						  zone->number));
 	zone_unlock(zone, irq);
-	for (unsigned i = 0; i < got; i++)
-		assert_int_equal(page_to_pfn(heads[i]), page_to_pfn(heads[0]) + i);
+	const struct page *page = *chain;
+	for (unsigned i = 0; i < got; i++, page = parked_next(page))
+		assert_int_equal(page_to_pfn(page), page_to_pfn(*chain) + i);
 	return got;
 }
 
 /* Fragments shorten one batch; the batches after it are whole blocks and leave none. */
 static void a_batch_of_fragments_splits_nothing(void **state)
 {
-	struct page *heads[32];
+	struct page *chain = NULL;
 
 	(void)state;
 	mock_start(&plain);
 	struct zone *zone = zone_of(ZONE_DMA32);
-	assert_int_equal(take_batch(zone, heads), 16);
+	assert_int_equal(take_batch(zone, &chain), 16);
 	struct page *pair = alloc_pages(GFP_HIGHUSER_MOVABLE, 4);
 	split_page(pair, 4);
 	__free_page(pair + 2);
 	__free_page(pair + 3);
-	assert_int_equal(take_batch(zone, heads + 16), 2);
-	assert_ptr_equal(heads[16], pair + 2);
-	assert_int_equal(take_batch(zone, heads + 16), 16);
-	assert_int_equal(page_to_pfn(heads[16]) % 16, 0);
+	assert_int_equal(take_batch(zone, &chain), 2);
+	assert_ptr_equal(chain, pair + 2);
+	assert_int_equal(take_batch(zone, &chain), 16);
+	assert_int_equal(page_to_pfn(chain) % 16, 0);
 	assert_int_equal(zone->orders[MIGRATE_MOVABLE] & 0xf, 0);
 
 	unsigned long irq = zone_lock(zone);
-	buddy_give_many(zone, heads, 32, 0);
-	buddy_give_many(zone, (struct page *[]){pair + 2, pair + 3}, 2, 0);
+	assert_null(buddy_give_many(zone, chain, 34, 0));
 	zone_unlock(zone, irq);
 	for (unsigned i = 0; i < 16; i++)
 		if (i != 2 && i != 3)

@@ -12,8 +12,8 @@ static unsigned long parked_on(unsigned cpu)
 	for_every_populated_zone(zone)
 		for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++)
 			for (unsigned order = 0; order < NR_PAGE_ORDERS; order++)
-				pages += (unsigned long)stock_of_zone(page_cpus[cpu], zone, type,
-								      order)->n
+				pages += (unsigned long)stock_held(stock_of_zone(
+						 &page_cpus[cpu], zone, type, order))
 					 << order;
 	return pages;
 }
@@ -56,8 +56,8 @@ static void a_stock_never_holds_more_than_its_capacity(void **state)
 		for_every_populated_zone(zone) {
 			for (unsigned type = 0; type < MIGRATE_PCPTYPES; type++) {
 				const struct page_stock *stock =
-					stock_of_zone(page_cpus[0], zone, type, order);
-				assert_true(stock->n <= stock->cap);
+					stock_of_zone(&page_cpus[0], zone, type, order);
+				assert_true(stock_held(stock) <= stock->cap);
 			}
 		}
 		assert_int_equal(mm_check(), 0);
@@ -74,8 +74,8 @@ static void a_stock_holds_what_is_asked_for(void **state)
 	mock_start(NULL);
 	struct page *page = alloc_page(GFP_KERNEL);
 	const struct zone *zone = head_zone(page);
-	const struct page_stock *busy = stock_of_zone(page_cpus[0], zone, MIGRATE_UNMOVABLE, 0);
-	const struct page_stock *idle = stock_of_zone(page_cpus[0], zone, MIGRATE_UNMOVABLE, 2);
+	const struct page_stock *busy = stock_of_zone(&page_cpus[0], zone, MIGRATE_UNMOVABLE, 0);
+	const struct page_stock *idle = stock_of_zone(&page_cpus[0], zone, MIGRATE_UNMOVABLE, 2);
 	unsigned most = zone->park_max[0], n = 3 * most;
 	struct page **pages = calloc(n, sizeof(struct page *));
 
@@ -95,7 +95,7 @@ static void a_stock_holds_what_is_asked_for(void **state)
 	assert_int_equal(busy->cap, most);
 	for (unsigned i = 0; i < n; i++)
 		__free_page(pages[i]);
-	assert_true(busy->cap < most && busy->n <= busy->cap);
+	assert_true(busy->cap < most && stock_held(busy) <= busy->cap);
 	free(pages);
 	mock_stop();
 }
@@ -112,7 +112,7 @@ static void parking_can_be_turned_off_or_limited(void **state)
 	for_every_populated_zone(zone) {
 		for (unsigned i = 0; i < MIGRATE_PCPTYPES * NR_PAGE_ORDERS; i++) {
 			const struct page_stock *stock = stock_of_zone(
-				page_cpus[0], zone, i / NR_PAGE_ORDERS, i % NR_PAGE_ORDERS);
+				&page_cpus[0], zone, i / NR_PAGE_ORDERS, i % NR_PAGE_ORDERS);
 			assert_true(stock->cap <= 9);
 		}
 	}

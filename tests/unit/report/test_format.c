@@ -221,7 +221,7 @@ static void meminfo_follows_requests(void **state)
 	assert_int_equal(meminfo("VmallocTotal"), (vmap_area_end() - vmap_area_start()) / 1024);
 	assert_int_equal(meminfo("VmallocUsed"), 0);
 	assert_int_equal(meminfo("VmallocChunk"), 0);
-	assert_int_equal(meminfo("Percpu"), 2 * 4 << get_order(pcp_area_size()));
+	assert_int_equal(meminfo("Percpu"), 2 * 4 * PFN_UP(pcp_area_size()));
 
 	void *area = vmalloc(10 * PAGE_SIZE);
 	assert_int_equal(meminfo("VmallocUsed"), 40);

@@ -356,10 +356,10 @@ static void i10_every_managed_frame_is_in_one_block(void **state)
 static struct page_stock *filled_stock(void)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
-	struct page_stock *stock = stock_of_flags(page_cpus[0], page->flags);
+	struct page_stock *stock = stock_of_flags(&page_cpus[0], page->flags);
 
 	__free_page(page);
-	assert_int_not_equal(stock->n, 0);
+	assert_int_not_equal(stock_held(stock), 0);
 	return stock;
 }
 
@@ -368,18 +368,23 @@ static void stocks_of_pages(void **state)
 	(void)state;
 	mock_start(NULL);
 	struct page_stock *stock = filled_stock();
-	uint16_t n = stock->n;
-	stock->n = (uint16_t)(stock->cap + 1);
+	uint16_t cap = stock->cap;
+	stock->cap = 0;
 	finds("pcp_check I1", NULL);
-	stock->n = n;
-	struct page *head = stock->slot[0];
+	stock->cap = cap;
+	stock->held_taken++;
+	finds("pcp_check I1", NULL);
+	stock->held_taken--;
+	struct page *head = stock->newest;
 	uint32_t flags = head->flags;
 	head->flags = page_state(QUARRY_PAGE_USED, 0, page_mobility(head), page_zone_number(head));
 	finds("pcp_check I2", NULL);
 	head->flags = flags;
-	stock->n--;
+	stock->held_taken--;
+	stock->newest = parked_next(head);
 	finds_only("zone_check I9"); /* a parked page that the stock forgot */
-	stock->n++;
+	stock->held_taken++;
+	stock->newest = head;
 	finds_nothing();
 	mock_stop();
 }
