@@ -9,6 +9,7 @@
  */
 #include "mm/base/bits.h"
 #include "mm/phys/zone.h"
+#include "mm/slab/idle.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_debug.h"
 #include "mm/slab/slab.h"
@@ -107,6 +108,7 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
 			cpu_cache_push_many(cache, (unsigned)cpu_pin(), p + done,
 					    (unsigned)(end - done));
 			cpu_unpin();
+			idle_step(cache);
 			done = end;
 			continue;
 		}

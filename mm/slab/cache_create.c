@@ -227,10 +227,7 @@ void kmem_cache_destroy(struct kmem_cache *cache)
 		mm_report(CACHE_BUSY, "kmem_cache_destroy", cache, live, cache->name);
 		return;
 	}
-	unsigned long irq = mm_lock(&registry.lock);
-
-	list_del(&cache->link);
-	mm_unlock(&registry.lock, irq);
+	cache_delist(cache);
 	cache_shrink(cache);
 	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
 		cpu_cache_stop(cache, cpu);

@@ -11,7 +11,7 @@
  * allocate. They end with the cache or with the CPU, never from an interrupt: its CPU may be
  * about to read one.
  *
- * Start at cpu_cache_refill, cpu_cache_free_slow.
+ * Start at cpu_cache_refill, cpu_cache_put.
  */
 #include "mm/slab/cpu_cache.h"
 
@@ -63,8 +63,8 @@ struct object_stock *stock_new(uint32_t cap)
 	object_unpoison(from, stock);
 	stock->depth = stock->idle = -1;
 	stock->epoch = 0;
+	stock->used = true;
 	stock->cap = (uint8_t)cap;
-	stock->batch = (uint8_t)((cap + 1) / 2); /* cache_batch() */
 	stock_close(stock, 0);
 #if QUARRY_HARDENING >= 1
 	__builtin_memset(stock->place, 0xff, sizeof(stock->place)); /* nowhere */
@@ -150,11 +150,12 @@ static void give_oldest(struct kmem_cache *cache, struct object_stock *stock, si
  * nothing moves here. Return: objects left. */
 static size_t give_batch(struct kmem_cache *cache, struct object_stock *stock)
 {
-	size_t left = stock_count(stock) - stock->batch;
+	size_t left = stock_count(stock) - cache_batch(cache);
 	unsigned node = node_or_local(NUMA_NO_NODE);
 
+	stock->used = true;
 	if (!depot_give(cache, node, &stock->object[left])) {
-		give_oldest(cache, stock, stock->batch);
+		give_oldest(cache, stock, cache_batch(cache));
 		/* The slots above are free for a batch that the depot should not have. */
 		partial_give(cache, &stock->object[left],
 			     depot_take_excess(cache, node, &stock->object[left]));
@@ -175,10 +176,11 @@ static size_t fill(struct kmem_cache *cache, unsigned node, struct object_stock 
 {
 	size_t n = depot_take(cache, node, stock->object);
 
+	stock->used = true;
 	if (!n)
-		n = partial_take(cache, node, stock->object, stock->batch);
+		n = partial_take(cache, node, stock->object, cache_batch(cache));
 
-	MM_ASSERT(stock->depth >= 0 && n <= stock->batch);
+	MM_ASSERT(stock->depth >= 0 && n <= cache_batch(cache));
 	MM_ASSERT_SLOW(slab_has_all(cache, stock->object, n));
 	for (size_t i = 0; i < n; i++)
 		stock_set_place(stock, i, stock->object[i]);
@@ -225,16 +227,9 @@ static void put_making_room(struct kmem_cache *cache, struct object_stock *stock
 	forget_records(cache, stock, n + 1);
 }
 
-void cpu_cache_free_slow(struct kmem_cache *cache, void *object)
+void cpu_cache_put(struct kmem_cache *cache, unsigned cpu, void *object)
 {
-	/* Reached by a jump, in optimised builds: the caller is the public function's. */
-	slab_wipe_freed(cache, object);
-	object_poison(cache, object);
-	if (unlikely(slab_debugged(cache))) {
-		debug_cache_free(cache, object, (uintptr_t)__builtin_return_address(0));
-		return;
-	}
-	struct object_stock *stock = stock_of(cache, cpu_pin());
+	struct object_stock *stock = stock_of(cache, cpu);
 
 	if (stock_begin_slow(stock)) {
 		put_making_room(cache, stock, object);
@@ -242,7 +237,20 @@ void cpu_cache_free_slow(struct kmem_cache *cache, void *object)
 	} else {
 		partial_give(cache, &object, 1);
 	}
-	cpu_unpin();
+}
+
+void cpu_cache_age(struct kmem_cache *cache, unsigned cpu)
+{
+	struct object_stock *stock = stock_of(cache, cpu);
+
+	if (!stock_begin_slow(stock))
+		return;
+	size_t n = stock_count(stock);
+
+	if (n && !stock->used)
+		give_oldest(cache, stock, n - n / 8);
+	stock->used = false;
+	stock_end(stock);
 }
 
 unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, unsigned n)
@@ -301,7 +309,7 @@ void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *ob
 	if (stock_begin(stock)) {
 		uint32_t have = (uint32_t)stock_count(stock);
 
-		if (have + n > stock->cap && have > stock->batch)
+		if (have + n > stock->cap && have > cache_batch(cache))
 			have = (uint32_t)give_batch(cache, stock);
 		for (; kept < n && have < stock->cap; kept++) {
 			if (unlikely(stock_holds(stock, have, object[kept])))

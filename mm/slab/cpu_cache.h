@@ -185,9 +185,12 @@ static QUARRY_ALWAYS_INLINE bool object_push(struct kmem_cache *cache, struct ob
  * no free object. */
 void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 	QUARRY_INT(cpu_cache_refill);
-/* Free an object of the cache when object_push() refused: give the older objects to their slabs
- * first, or report a second free. */
-void cpu_cache_free_slow(struct kmem_cache *cache, void *object) QUARRY_INT(cpu_cache_free_slow);
+/* Put an object of the cache on the stock when object_push() refused: give the older objects to
+ * their slabs first, or report a second free. Pinned. */
+void cpu_cache_put(struct kmem_cache *cache, unsigned cpu, void *object) QUARRY_INT(cpu_cache_put);
+/* If the stock was not refilled nor made room in since the last such call, give the most of it
+ * back. Pinned. */
+void cpu_cache_age(struct kmem_cache *cache, unsigned cpu) QUARRY_INT(cpu_cache_age);
 /* Take up to `n` objects at once / put `n` objects. Pinned. */
 unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, unsigned n)
 	QUARRY_INT(cpu_cache_pop_many);

@@ -3,9 +3,9 @@
  * depot.c: giving and taking batches, opening and draining a depot. Terms: depot.h.
  *
  * Room   what callers were seen to want: it grows by a batch for each that is missed and was
- *        spilled before, and shrinks by half of what lay at the bottom untouched since the last
- *        spill. So a burst that comes again finds its objects, one that was the last does not
- *        keep memory.
+ *        spilled before, and shrinks by what lay at the bottom untouched since the last spill,
+ *        or since idle.c looked. So a burst that comes again finds its objects, one that was the
+ *        last does not keep memory.
  * Limit  at most DEPOT_BYTES of objects, and 1/DEPOT_SHARE of memory, for a cache on a node;
  *        at most a block of order DEPOT_ORDER of pointers. Fewer than two batches: no depot.
  * Cost   a batch is one lock and a copy: two instructions an object, where a slab costs about 50.
@@ -22,6 +22,10 @@
 #define DEPOT_ORDER 1u
 /* Largest batch: half of the largest stock (cpu_cache.c). */
 #define BATCH_MAX 64u
+/* Batches that depot_age() gives back at once. */
+#define AGE_BATCHES 4u
+/* Value of `low` that no batch was taken since. */
+#define UNTOUCHED 255u
 /* Batches that a new depot has room for. */
 #define ROOM_FIRST 2u
 
@@ -54,16 +58,22 @@ static uint8_t at_most_255(unsigned n)
 
 /* `spilled` is a hint that whoever opens a depot clears without the lock: a count may get lost. */
 
-/* A batch finds no room. What lay at the bottom all the time since the last such event, nobody
- * wanted: have less room. */
-static void spill(struct slab_node *node)
+/* What lay at the bottom all the time since this was asked last, nobody wanted: have less room, but
+ * for `least` batches. */
+static void shrink_room(struct slab_node *node, uint32_t least)
 {
-	uint32_t idle = (node->low + 1u) / 2;
+	uint32_t idle = (uint32_t)min_u64(node->low, node->batches);
 
-	if (node->room > idle)
-		node->room = (uint16_t)(node->room - idle);
+	if (node->room >= least)
+		node->room = (uint16_t)max_u64(node->room - min_u64(idle, node->room), least);
 	node->low = at_most_255(node->batches < node->room ? node->batches : node->room);
+}
+
+/* A batch goes to the slabs for want of room. */
+static void count_spilled(struct slab_node *node)
+{
 	unsigned spilled = __atomic_load_n(&node->spilled, __ATOMIC_RELAXED);
+
 	__atomic_store_n(&node->spilled, at_most_255(spilled + 1), __ATOMIC_RELAXED);
 }
 
@@ -85,10 +95,12 @@ bool depot_give(struct kmem_cache *cache, unsigned nid, void *const *object)
 	unsigned long irq = mm_lock(&node->lock);
 	bool room = node->batches < node->room;
 
-	if (room)
+	if (room) {
 		__builtin_memcpy(depot_shift(node, batch, 1), object, batch * sizeof(*object));
-	else
-		spill(node);
+	} else {
+		shrink_room(node, 1);
+		count_spilled(node);
+	}
 	mm_unlock(&node->lock, irq);
 	return room;
 }
@@ -117,8 +129,10 @@ uint32_t depot_take_excess(struct kmem_cache *cache, unsigned nid, void **out)
 	unsigned long irq = mm_lock(&node->lock);
 	bool any = node->batches > node->room;
 
-	if (any)
+	if (any) {
 		__builtin_memcpy(out, depot_shift(node, batch, -1), batch * sizeof(*out));
+		count_spilled(node);
+	}
 	mm_unlock(&node->lock, irq);
 	return any ? batch : 0;
 }
@@ -169,6 +183,29 @@ static bool close(struct slab_node *node)
 	if (empty && depot)
 		__free_pages(virt_to_page(depot), page_order(virt_to_page(depot)));
 	return empty;
+}
+
+void depot_age(struct kmem_cache *cache, unsigned nid)
+{
+	struct slab_node *node = &cache->node[nid];
+	void *object[BATCH_MAX];
+
+	/* What was spilled so long ago says nothing about what comes again. */
+	__atomic_store_n(&node->spilled, 0, __ATOMIC_RELAXED);
+	if (!__atomic_load_n(&node->depot, __ATOMIC_RELAXED))
+		return;
+	unsigned long irq = mm_lock(&node->lock);
+
+	bool wanted = node->batches || node->low != UNTOUCHED;
+
+	shrink_room(node, 0);
+	if (!node->batches)
+		node->low = UNTOUCHED;
+	mm_unlock(&node->lock, irq);
+	for (unsigned i = 0; i < AGE_BATCHES; i++)
+		partial_give(cache, object, depot_take_excess(cache, nid, object));
+	if (!wanted)
+		close(node);
 }
 
 void depot_drain(struct kmem_cache *cache)

@@ -14,7 +14,7 @@
  *   low      least number of batches since the last spill
  *
  * Invariants (validator: slab_check)
- *   D1  batches, room <= limit;  room == 0 if there is no array
+ *   D1  batches, room <= limit;  limit == 0 if there is no array
  *   D2  depot[0 .. batches * cache_batch) are free objects of the cache, taken from their slabs
  *
  * A depot is opened by an allocation that misses a batch after a free has spilled one, because a
@@ -41,6 +41,9 @@ uint32_t depot_take(struct kmem_cache *cache, unsigned node, void **out) QUARRY_
 /* The same, if there is more than there should be. */
 uint32_t depot_take_excess(struct kmem_cache *cache, unsigned node, void **out)
 	QUARRY_INT(depot_take_excess);
+/* Give what lay untouched since the last such call or spill back; close what is not needed.
+ * Context: any but NMI. */
+void depot_age(struct kmem_cache *cache, unsigned node) QUARRY_INT(depot_age);
 /* Make a depot if one was missed and memory is at hand. Context: any but NMI, not pinned. */
 void depot_open(struct kmem_cache *cache, unsigned node) QUARRY_INT(depot_open);
 /* Give all objects to their slabs, and the arrays back. Context: any but NMI. */

@@ -340,7 +340,7 @@ static void setup_kmalloc_cache(enum quarry_kmalloc_type type, unsigned cls)
 	/* DMA memory is rare and scarce: none of it waits in stocks. */
 	cache->hinted = cache->stocked = type != QUARRY_KMALLOC_DMA && !debug;
 	if (!cache->stocked)
-		cache->stock_cap = 0;
+		cache_no_stocks(cache);
 }
 
 void slab_init(unsigned nr_cpus)

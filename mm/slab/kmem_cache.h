@@ -58,7 +58,7 @@ struct object_stock {
 	unsigned long n;
 	uint32_t epoch; /* of the cache when there was no record */
 	uint8_t cap;
-	uint8_t batch; /* objects moved by one refill or drain */
+	bool used;     /* refilled, or made room in, since idle.c looked at it */
 	int8_t depth;  /* how often it is marked, - 1: by its owner, and who interrupted him */
 	int8_t idle;   /* depth while nobody marks it: -1; 0: closed (cpu_cache.h) */
 #if QUARRY_HARDENING >= 1
@@ -115,6 +115,7 @@ struct kmem_cache {
 	uint64_t slab_mask, inverse, last_product;
 	uint64_t object_room; /* object_size: compared with any size in one instruction */
 	uint32_t epoch; /* slabs that were given up */
+	uint32_t moved; /* objects, to and from slabs, since it made idle.c look */
 	bool hinted;	/* one of kmalloc's with stocks: class_hint.h */
 	gfp_t page_gfp; /* zone and mobility of the pages */
 	slab_flags_t flags;

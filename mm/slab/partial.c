@@ -4,8 +4,8 @@
  *
  * A slab is in one of three lists by the number of objects taken from it (kmem_cache.h I3).
  * Objects are taken from partly used slabs before empty ones, newest partial first: a slab that
- * just became partial is the fullest, so the others get a chance to become empty. A few empty
- * slabs are kept (max_empty), the rest go back at once.
+ * just became partial is the fullest, so the others get a chance to become empty. Empty slabs go
+ * back at once; a cache without stocks keeps one (max_empty).
  *
  * Locking  one lock a node, rank 4. Pages are given back, and requested, with no lock held; a
  *          slab's pages are marked and unmarked under the lock, so that under it "kind SLAB and
@@ -128,12 +128,20 @@ static unsigned take_locked(struct kmem_cache *cache, struct slab_node *node, vo
 	return n;
 }
 
+/* Not a lock's: a count that gets lost among nodes does not matter. */
+static void count_moved(struct kmem_cache *cache, unsigned n)
+{
+	__atomic_store_n(&cache->moved, __atomic_load_n(&cache->moved, __ATOMIC_RELAXED) + n,
+			 __ATOMIC_RELAXED);
+}
+
 unsigned partial_take(struct kmem_cache *cache, unsigned node, void **out, unsigned most)
 {
 	struct slab_node *from = &cache->node[node];
 	unsigned long irq = mm_lock(&from->lock);
 	unsigned n = take_locked(cache, from, out, most);
 
+	count_moved(cache, n);
 	mm_unlock(&from->lock, irq);
 	return n;
 }
@@ -205,6 +213,7 @@ void partial_give(struct kmem_cache *cache, void *const *object, unsigned n)
 	unsigned long irq = 0;
 	uint32_t chain = 0;
 
+	count_moved(cache, n);
 	for (unsigned i = 0; i < n;) {
 		struct page *page = page_of_address(object[i]);
 

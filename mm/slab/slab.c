@@ -5,7 +5,7 @@
  *   kmem_cache_alloc   rare bits? -> context lint -> pop from the CPU's stock: ends here mostly
  *   slab_alloc_slow    refill the stock from the node's slabs -> new slab -> other nodes' slabs
  *   kmem_cache_free    address -> page -> cache, compare -> push on the CPU's stock: mostly the end
- *   ..._free_slow      give the older half of the stock to its slabs; each object is checked there
+ *   slab_free_slow     give the older half of the stock to its slabs; each object is checked there
  *
  * What is checked when: a foreign pointer and a wrong cache at the free itself. At hardening 1 a
  * pointer into an object too (slab_starts_object), and a second free while the object is in the
@@ -20,6 +20,7 @@
 #include "mm/slab/class_hint.h"
 #include "mm/slab/debug_cache.h"
 #include "mm/slab/depot.h"
+#include "mm/slab/idle.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_guard.h"
 #include "mm/slab/slab_wipe.h"
@@ -46,6 +47,7 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 
 	object = cpu_cache_refill(cache, cpu, node);
 	cpu_unpin();
+	idle_step(cache);
 	depot_open(cache, node);
 	if (!object)
 		object = partial_grow(cache, gfp, NUMA_NO_NODE);
@@ -175,6 +177,20 @@ void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t gfp, int node)
 		return NULL;
 	}
 	return slab_alloc_rare(cache, gfp, node, "kmem_cache_alloc_node", CALLER);
+}
+
+void slab_free_slow(struct kmem_cache *cache, void *object)
+{
+	/* Reached by a jump, in optimised builds: CALLER is the public function's. */
+	slab_wipe_freed(cache, object);
+	object_poison(cache, object);
+	if (unlikely(slab_debugged(cache))) {
+		debug_cache_free(cache, object, CALLER);
+		return;
+	}
+	cpu_cache_put(cache, (unsigned)cpu_pin(), object);
+	cpu_unpin();
+	idle_step(cache);
 }
 
 void slab_free_checked(struct kmem_cache *cache, struct page *page, void *object, const char *call,

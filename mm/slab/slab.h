@@ -72,11 +72,14 @@ static QUARRY_ALWAYS_INLINE bool slab_try_free(struct kmem_cache *cache, void *o
 	cpu_unpin();
 	return likely(done);
 }
+/* Free an object of `cache` that its CPU's stock refused. */
+void slab_free_slow(struct kmem_cache *cache, void *object)
+	QUARRY_INT(slab_free_slow) QUARRY_NOINLINE;
 /* Free an object of `cache`. */
 static inline void slab_free(struct kmem_cache *cache, void *object)
 {
 	if (!slab_try_free(cache, object))
-		cpu_cache_free_slow(cache, object);
+		slab_free_slow(cache, object);
 }
 
 /* kfree() for those who know that it is no small object, mostly. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slab_cache.c: the list of caches, setting one up, giving memory back, CPUs coming and going.
+ * slab_cache.c: setting a cache up, giving memory back, CPUs coming and going.
  *
  * Bootstrap. A cache is an object of cache_cache, a stock an object of a stock cache; those are
  * static and have no stocks themselves, so nothing here needs what it is about to make.
@@ -25,37 +25,11 @@
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_debug.h"
 
-struct cache_registry registry QUARRY_STATE;
 struct kmem_cache cache_cache QUARRY_STATE;
 struct kmem_cache alias_cache QUARRY_STATE;
 
-/* Empty slabs that a node keeps, so that a caller at a slab's edge does not fetch and return
- * pages each time. */
-#define MAX_EMPTY 2u
 /* Rounds of asking a CPU that was interrupted in the middle of its stock. */
 #define DRAIN_ROUNDS 64u
-
-#define for_each_cache(cache)                                                                      \
-	for (struct kmem_cache *cache = cache_after(0); cache; cache = next_cache(cache))
-
-static struct kmem_cache *cache_of_link(const struct quarry_list *link)
-{
-	return list_entry((uintptr_t)link, struct kmem_cache, link);
-}
-
-static struct kmem_cache *next_cache(struct kmem_cache *cache)
-{
-	return cache->link.next == &registry.caches ? NULL : cache_of_link(cache->link.next);
-}
-
-struct kmem_cache *cache_after(uint32_t id)
-{
-	list_for_each (link, &registry.caches) {
-		if (cache_of_link(link)->id > id)
-			return cache_of_link(link);
-	}
-	return NULL;
-}
 
 void cache_copy_name(char *to, const char *name)
 {
@@ -88,6 +62,13 @@ static void set_shapes(struct kmem_cache *cache, struct slab_shape (*shape)(uint
 	cache->shape[1] = shape(cache->size, get_order(cache->size));
 }
 
+void cache_no_stocks(struct kmem_cache *cache)
+{
+	cache->stock_cap = 0;
+	if (!cache->max_empty)
+		cache->max_empty = 1;
+}
+
 void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint32_t align,
 		 slab_flags_t flags, void (*ctor)(void *))
 {
@@ -104,10 +85,13 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 	cache->inverse = UINT64_MAX / cache->size + 1 + is_power_of_2(cache->size);
 	cache->last_product = (cache->shape[0].slots - 1u) * (cache->size * cache->inverse);
 	set_order(cache);
-	cache->stock_cap = flags & QUARRY_SLAB_DEBUG_FLAGS ? 0 : stock_cap_for(cache->size);
+	cache->stock_cap = stock_cap_for(cache->size);
 	cache->flags = flags;
 	cache->ctor = ctor;
-	cache->max_empty = flags & SLAB_TYPESAFE_BY_RCU ? UINT32_MAX : MAX_EMPTY;
+	if (flags & QUARRY_SLAB_DEBUG_FLAGS || !cache->stock_cap)
+		cache_no_stocks(cache);
+	if (flags & SLAB_TYPESAFE_BY_RCU)
+		cache->max_empty = UINT32_MAX;
 	if (flags & SLAB_RECLAIM_ACCOUNT)
 		cache->page_gfp |= __GFP_RECLAIMABLE;
 	if (flags & SLAB_CACHE_DMA)
@@ -115,56 +99,36 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 	else if (flags & SLAB_CACHE_DMA32)
 		cache->page_gfp |= __GFP_DMA32;
 
-	unsigned long irq = mm_lock(&registry.lock);
-
 	MM_ASSERT(cache->shape[0].objects >= 1 && cache->shape[1].objects >= 1);
 	MM_ASSERT((unsigned)cache->stride * cache->stride_inverse % 64 == 1);
 	cache->users = 1;
-	cache->id = registry.last_id + 1;
-	__atomic_store_n(&registry.last_id, cache->id, __ATOMIC_RELAXED);
-	list_add_tail(&cache->link, &registry.caches);
-	mm_unlock(&registry.lock, irq);
+	cache_enlist(cache);
+}
+
+/* A cache of our own, which others are made of: it has no stocks. */
+static void setup_builtin(struct kmem_cache *cache, const char *name, uint32_t size, uint32_t align)
+{
+	cache_setup(cache, name, size, align, 0, NULL);
+	cache->builtin = true;
+	cache_no_stocks(cache);
 }
 
 void registry_init(void)
 {
-	__builtin_memset(&registry, 0, sizeof(registry));
+	cache_list_init();
 	rcu_slab_init();
-	list_init(&registry.caches);
-	list_init(&registry.aliases);
 	cpu_cache_init();
-	cache_setup(&cache_cache, "kmem_cache", sizeof(struct kmem_cache), QUARRY_CACHE_LINE, 0,
-		    NULL);
-	cache_cache.builtin = true;
-	cache_cache.stock_cap = 0;
-	cache_setup(&alias_cache, "cache_alias", sizeof(struct cache_alias), 8, 0, NULL);
-	alias_cache.builtin = true;
-	alias_cache.stock_cap = 0;
+	setup_builtin(&cache_cache, "kmem_cache", sizeof(struct kmem_cache), QUARRY_CACHE_LINE);
+	setup_builtin(&alias_cache, "cache_alias", sizeof(struct cache_alias), 8);
 	for (unsigned i = 0; i < STOCK_SIZES; i++) {
 		char name[QUARRY_CACHE_NAME_MAX + 1];
 
 		mm_format(name, sizeof(name), "stock-%u", stock_bytes(i));
-		cache_setup(&stock_caches[i], name, stock_bytes(i), stock_bytes(i) < 64 ? 8 : 64, 0,
-			    NULL);
-		stock_caches[i].builtin = true;
-		stock_caches[i].stock_cap = 0;
+		setup_builtin(&stock_caches[i], name, stock_bytes(i), stock_bytes(i) < 64 ? 8 : 64);
 	}
 }
 
 /* ---- giving back ---- */
-
-/* Lock the registry and go to the first cache above *id. Return: NULL, unlocked, after the last. */
-static struct kmem_cache *lock_next_cache(uint32_t *id, unsigned long *irq)
-{
-	*irq = mm_lock(&registry.lock);
-	struct kmem_cache *cache = cache_after(*id);
-
-	if (!cache)
-		mm_unlock(&registry.lock, *irq);
-	else
-		*id = cache->id;
-	return cache;
-}
 
 /* One cache: `only`, whom the caller keeps alive, or that with `id`, if there still is one. */
 struct drain_request {
@@ -250,7 +214,7 @@ static uint32_t next_with_stocks(uint32_t id)
 {
 	unsigned long irq;
 
-	for (struct kmem_cache *cache; (cache = lock_next_cache(&id, &irq)) != NULL;) {
+	for (struct kmem_cache *cache; (cache = cache_lock_next(&id, &irq)) != NULL;) {
 		bool found = cpu_cache_count(cache) != 0;
 
 		mm_unlock(&registry.lock, irq);
@@ -268,7 +232,7 @@ void slab_drain(void)
 
 	while ((request.id = next_with_stocks(request.id)) != 0)
 		drain_everywhere(&request);
-	for (struct kmem_cache *cache; (cache = lock_next_cache(&id, &irq)) != NULL;) {
+	for (struct kmem_cache *cache; (cache = cache_lock_next(&id, &irq)) != NULL;) {
 		bool type_stable = cache->flags & SLAB_TYPESAFE_BY_RCU;
 		uint32_t chain = 0;
 
@@ -298,7 +262,7 @@ static uint32_t next_without_stock(uint32_t *id, unsigned cpu)
 	unsigned long irq = mm_lock(&registry.lock);
 	uint32_t cap = 0;
 
-	for (struct kmem_cache *cache = cache_after(*id); cache; cache = next_cache(cache)) {
+	for (struct kmem_cache *cache = cache_after(*id); cache; cache = cache_next(cache)) {
 		if (!cache->stocked || stock_of(cache, cpu) != STOCK_NONE(cpu))
 			continue;
 		*id = cache->id;
@@ -336,7 +300,7 @@ void slab_cpu_offline(unsigned cpu)
 	uint32_t id = 0;
 	unsigned long irq;
 
-	for (struct kmem_cache *cache; (cache = lock_next_cache(&id, &irq)) != NULL;) {
+	for (struct kmem_cache *cache; (cache = cache_lock_next(&id, &irq)) != NULL;) {
 		cpu_cache_stop(cache, cpu);
 		mm_unlock(&registry.lock, irq);
 	}
@@ -347,8 +311,7 @@ unsigned long slab_pages(bool reclaimable)
 	unsigned long irq = mm_lock(&registry.lock);
 	unsigned long pages = 0;
 
-	for_each_cache(cache)
-	{
+	for (struct kmem_cache *cache = cache_after(0); cache; cache = cache_next(cache)) {
 		if (((cache->flags & SLAB_RECLAIM_ACCOUNT) != 0) != reclaimable)
 			continue;
 		for (unsigned i = 0; i < QUARRY_MAX_NODES; i++) {

@@ -196,7 +196,7 @@ static unsigned long check_depot(struct kmem_cache *cache, struct slab_node *nod
 	CHECK(node->batches <= node->limit, "depot D1: batches <= limit", node, node->batches,
 	      node->limit);
 	CHECK(node->room <= node->limit, "depot D1: room <= limit", node, node->room, node->limit);
-	CHECK(!node->room == !node->depot, "depot D1: room", node, node->room, node->depot);
+	CHECK(!node->limit == !node->depot, "depot D1: limit", node, node->limit, node->depot);
 	for (unsigned i = 0; i < node->batches && i < node->limit; i++)
 		errors += check_parked(cache, node->depot + i * cache_batch(cache),
 				       cache_batch(cache));

@@ -77,7 +77,7 @@ static void slabs_of_the_smaller_shape(void **state)
 {
 	(void)state;
 	mock_start(NULL);
-	struct kmem_cache *cache = new_cache(640);
+	struct kmem_cache *cache = new_cache(700);
 
 	assert_true(cache->shape[0].order > cache->shape[1].order);
 	/* The first request for pages fails, the second is for the smaller shape. */

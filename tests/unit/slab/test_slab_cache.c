@@ -643,7 +643,7 @@ static void g105_small_slabs_when_memory_is_fragmented(void **state)
 
 	(void)state;
 	mock_start(&config);
-	struct kmem_cache *cache = new_cache("t", 2000, 0);
+	struct kmem_cache *cache = new_cache("t", 1800, 0);
 	void *big = kmem_cache_alloc(cache, GFP_KERNEL);
 
 	assert_true(page_order(slab_head(virt_to_page(big))) > 0);
@@ -662,7 +662,7 @@ static void g105_small_slabs_when_memory_is_fragmented(void **state)
 		/* A NOFAIL that reached the request for a large slab would be reported, or wait. */
 		object[i] = kmem_cache_alloc(cache, GFP_KERNEL | (i % 2 ? __GFP_NOFAIL : 0));
 		assert_non_null(object[i]);
-		memset(object[i], 1, 2000);
+		memset(object[i], 1, 1800);
 		small |= page_order(slab_head(virt_to_page(object[i]))) == 0;
 	}
 	assert_true(small);
