@@ -21,6 +21,7 @@
 #include "mm/base/log.h"
 #include "mm/phys/fragindex.h"
 #include "mm/reclaim/compact_zone.h"
+#include "mm/reclaim/reclaim.h"
 
 #define DEFER_SHIFT_MAX 6u	   /* 64 requests (Linux's value) */
 #define REQUEST_BUDGET (1ul << 18) /* frames that one request looks at: 1 GiB */
@@ -176,12 +177,9 @@ static struct zone *zone_of_node(unsigned node, unsigned type)
 
 void quarry_compact_node(int node)
 {
-	if (cpu_context() || node >= QUARRY_MAX_NODES) {
-		mm_report_at(cpu_context() ? QUARRY_RULE_BAD_CONTEXT : QUARRY_RULE_BAD_ARGUMENT,
-			     "quarry_compact_node", NULL, (unsigned long)node, cpu_context(),
-			     (uintptr_t)__builtin_return_address(0));
+	if (!reclaim_may_step("quarry_compact_node", node < 0 ? 0 : (unsigned)node,
+			      (uintptr_t)__builtin_return_address(0)))
 		return;
-	}
 	pcp_drain_all();
 	for_every_populated_zone (zone) {
 		struct compact_run run = {.zone = zone,
@@ -300,10 +298,9 @@ static bool look_ahead(unsigned node)
 
 bool quarry_kcompactd_step(int node)
 {
-	if (node < 0 || node >= QUARRY_MAX_NODES || cpu_context()) {
-		mm_report(BAD_ARGUMENT, "quarry_kcompactd_step", NULL, node, cpu_context());
+	if (!reclaim_may_step("quarry_kcompactd_step", (unsigned)node,
+			      (uintptr_t)__builtin_return_address(0)))
 		return false;
-	}
 	unsigned *word = &compact.daemon[node].wish;
 	unsigned wish = __atomic_load_n(word, __ATOMIC_ACQUIRE);
 	if (!wish)

@@ -211,10 +211,8 @@ static void run(unsigned node, uint32_t wanted)
 
 bool quarry_kswapd_step(unsigned node)
 {
-	if (node >= QUARRY_MAX_NODES || cpu_context()) {
-		mm_report(BAD_CONTEXT, "quarry_kswapd_step", NULL, node, cpu_context());
+	if (!reclaim_may_step("quarry_kswapd_step", node, (uintptr_t)__builtin_return_address(0)))
 		return false;
-	}
 	struct background *b = &background[node];
 	if (!__atomic_load_n(&b->wanted, __ATOMIC_RELAXED) || scope_in_reclaim())
 		return false;

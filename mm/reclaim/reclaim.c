@@ -132,6 +132,17 @@ struct reclaim_count reclaim_counted(enum reclaimer who)
 	};
 }
 
+bool reclaim_may_step(const char *call, unsigned node, uintptr_t caller)
+{
+	unsigned context = cpu_context();
+
+	if (!context && node < QUARRY_MAX_NODES)
+		return true;
+	mm_report_at(context ? QUARRY_RULE_BAD_CONTEXT : QUARRY_RULE_BAD_ARGUMENT, call, NULL, node,
+		     context, caller);
+	return false;
+}
+
 void reclaim_init(void)
 {
 	__builtin_memset(counts, 0, sizeof(counts));

@@ -39,6 +39,9 @@ unsigned long reclaim_lacking(const struct page_request *request, enum gfp_reser
 unsigned long reclaim_given(const struct page_request *request) QUARRY_INT(reclaim_given);
 
 struct reclaim_count reclaim_counted(enum reclaimer who) QUARRY_INT(reclaim_counted);
+/* A daemon's step, or a call like it, is for a node that can be and in a task: is it? Reports. */
+bool reclaim_may_step(const char *call, unsigned node, uintptr_t caller)
+	QUARRY_INT(reclaim_may_step);
 void reclaim_init(void) QUARRY_INT(reclaim_init);
 
 #endif

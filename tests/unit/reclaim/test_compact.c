@@ -340,7 +340,8 @@ static void the_thread_fulfils_wishes(void **state)
 	assert_int_equal(waits, 3);
 	wakeup_kcompactd(0, 9, ZONE_NORMAL);
 	assert_int_equal(wakes, 5);
-	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 2);
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 3);
+	assert_false(quarry_kswapd_step(QUARRY_MAX_NODES));
 	assert_false(quarry_kcompactd_step(-1));
 	assert_false(quarry_kcompactd_step(QUARRY_MAX_NODES));
 	stop();
@@ -376,12 +377,14 @@ static void compact_in_irq(void *arg)
 {
 	(void)arg;
 	quarry_compact_node(0);
+	quarry_kcompactd_step(0);
+	quarry_kswapd_step(0);
 }
 static void not_in_interrupts(void **state)
 {
 	(void)state;
 	start(32 * MOCK_MIB);
-	mock_expect_report(QUARRY_RULE_BAD_CONTEXT, 1);
+	mock_expect_report(QUARRY_RULE_BAD_CONTEXT, 3);
 	mock_interrupt(compact_in_irq, NULL);
 	stop();
 }
