@@ -3,10 +3,10 @@
 #
 # Install what a script needs on Debian 12, if it is missing.
 #
-#   sh tests/packages.sh build [boot] [lint] [bench] [plot]
+#   sh tests/packages.sh build [boot] [lint] [bench] [plot] [rivals]
 #     build  compilers, Meson, cmocka              boot  QEMU and riscv64 firmware
 #     lint   what the lints and the consumers use besides   bench  Valgrind
-#     plot   gnuplot and xz
+#     plot   gnuplot and xz                        rivals  allocators to be compared with
 #
 # Nothing is asked of the network while everything is there.
 set -eu
@@ -52,6 +52,11 @@ for group; do
 		;;
 	bench)
 		want valgrind valgrind
+		;;
+	rivals)
+		want libmimalloc2.0 /usr/lib/x86_64-linux-gnu/libmimalloc.so.2.0
+		want libjemalloc2 /usr/lib/x86_64-linux-gnu/libjemalloc.so.2
+		want libtcmalloc-minimal4 /usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4
 		;;
 	plot)
 		want gnuplot-nox gnuplot

@@ -211,8 +211,15 @@ static void set_track(const struct kmem_cache *cache, void *object, unsigned whi
 /* First of n bytes that is not `byte`; n if all are. */
 static size_t first_other(const unsigned char *p, size_t n, unsigned char byte)
 {
+	const uint64_t all = 0x0101010101010101ull * byte;
+	uint64_t word;
 	size_t i = 0;
 
+	for (; n - i >= sizeof(word); i += sizeof(word)) {
+		__builtin_memcpy(&word, p + i, sizeof(word));
+		if (word != all)
+			break;
+	}
 	while (i < n && p[i] == byte)
 		i++;
 	return i;

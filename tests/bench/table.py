@@ -35,6 +35,11 @@ def main():
             dear = ''.join(f'{n:9.2f}' for n in traced.get(row['case'], ()))
             print(f'{row["case"]:36}{mine:>11}{row["lean61"] or "-":>11}{row["linux612"]:>11}{ratio:>8}'
                   f'{row["goal"]:>9}{met:5}{dear}'.rstrip())
+    for name, value in ours.items():
+        if name.startswith('debugged/'):
+            plain = ours[name.removeprefix('debugged/')]
+            met = ' met' if value <= 10 * plain else ''
+            print(f'{name:40}{value:7.0f}, {value / plain:.1f} times what it costs without; ceiling 10{met}')
     print(f'{cpu}: flushes of every CPU per 32 MiB freed; cases that are not named have none')
     for name, count, freed in flushes:
         print(f'{name:36}{int(count) * 32 / max(int(freed), 1):11.2f}')
