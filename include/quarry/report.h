@@ -56,6 +56,15 @@ void quarry_report_meminfo(quarry_write_fn write, void *ctx) QUARRY_API(report_m
  * size and the batch of a CPU's stock. */
 void quarry_report_slabinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_slabinfo);
 
+/*
+ * One row a cache, what Linux's does not tell: KiB of its slabs; of these, KiB that are free
+ * objects (stocks included) and KiB that are lost to rounding and to the ends of slabs; objects in
+ * CPUs' stocks; requests that a stock had nothing for, objects fetched at one on the average, and
+ * the share of requests that a stock served, at least: what is taken and freed by turns is served
+ * too, but counted nowhere. Misses are halved before 2^31 objects were fetched.
+ */
+void quarry_report_slabs(quarry_write_fn write, void *ctx) QUARRY_API(report_slabs);
+
 /* One row an area: addresses with its guard page, size, caller, pages, kind. */
 void quarry_report_vmallocinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_vmallocinfo);
 

@@ -188,6 +188,17 @@ static size_t fill(struct kmem_cache *cache, unsigned node, struct object_stock 
 	return n;
 }
 
+static void count_miss(struct kmem_cache *cache, size_t fetched)
+{
+	uint32_t misses = __atomic_add_fetch(&cache->misses, 1u, __ATOMIC_RELAXED);
+	uint32_t sum = __atomic_add_fetch(&cache->fetched, (uint32_t)fetched, __ATOMIC_RELAXED);
+
+	if (unlikely(sum >> 31)) {
+		__atomic_store_n(&cache->misses, misses / 2, __ATOMIC_RELAXED);
+		__atomic_store_n(&cache->fetched, sum / 2, __ATOMIC_RELAXED);
+	}
+}
+
 void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 {
 	struct object_stock *stock = stock_of(cache, cpu);
@@ -195,14 +206,17 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 
 	if (!stock_begin_slow(stock)) {
 		partial_take(cache, node, &object, 1);
+		count_miss(cache, 1);
 		return object;
 	}
 	size_t n = stock_count(stock);
 
 	/* The caller may have come from another CPU since it found a stock empty: this one may
 	 * have objects. */
-	if (!n)
+	if (!n) {
 		n = fill(cache, node, stock);
+		count_miss(cache, n ? n : 1); /* a new slab's first object */
+	}
 	if (n) {
 		object = stock->object[n - 1];
 		stock_set_count(stock, n - 1);

@@ -134,6 +134,11 @@ struct kmem_cache {
 	char name[QUARRY_CACHE_NAME_MAX + 1];
 
 	struct slab_node node[QUARRY_MAX_NODES];
+
+	/* Requests that the CPU's stock had nothing for, and objects that were fetched then. Every
+	 * other object of these was a hit: nothing is counted where there was one. Both are halved
+	 * before they wrap. */
+	uint32_t misses, fetched;
 };
 QUARRY_STATIC_ASSERT(sizeof(struct kmem_cache) <= QUARRY_KMEM_CACHE_SIZE,
 		     "QUARRY_KMEM_CACHE_SIZE in quarry/slab.h must hold struct kmem_cache");

@@ -120,6 +120,8 @@ struct slab_info {
 	unsigned long total;  /* objects of all slabs */
 	unsigned long in_stocks;
 	unsigned long slabs, empty_slabs, pages;
+	unsigned long guarded; /* of the active ones, outside the slabs (slab_guard.h) */
+	unsigned long misses, fetched;
 	bool reclaimable;
 };
 /* Describe the first cache whose id is above *cursor (start with 0) and advance. Return: false

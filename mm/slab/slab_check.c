@@ -34,6 +34,9 @@ bool slab_info_next(uint32_t *cursor, struct slab_info *info)
 		.stock_cap = cache->stock_cap,
 		.stock_batch = (cache->stock_cap + 1) / 2,
 		.in_stocks = cpu_cache_count(cache) + depot_count(cache),
+		.guarded = slab_guard_count(cache),
+		.misses = __atomic_load_n(&cache->misses, __ATOMIC_RELAXED),
+		.fetched = __atomic_load_n(&cache->fetched, __ATOMIC_RELAXED),
 		.reclaimable = (cache->flags & SLAB_RECLAIM_ACCOUNT) != 0,
 	};
 	__builtin_memcpy(info->name, cache->name, sizeof(info->name));
@@ -49,12 +52,10 @@ bool slab_info_next(uint32_t *cursor, struct slab_info *info)
 		info->empty_slabs += node->empties;
 		mm_unlock(&node->lock, node_irq);
 	}
-	unsigned long guarded = slab_guard_count(cache);
-
 	mm_unlock(&registry.lock, irq);
 	info->active -= info->in_stocks < info->active ? info->in_stocks : info->active;
-	info->active += guarded;
-	info->total += guarded;
+	info->active += info->guarded;
+	info->total += info->guarded;
 	return true;
 }
 

@@ -543,6 +543,7 @@ static void reports_hold_no_lock_while_writing(void **state)
 	quarry_report_zoneinfo(allocating_writer, &pieces);
 	quarry_report_meminfo(allocating_writer, &pieces);
 	quarry_report_slabinfo(allocating_writer, &pieces);
+	quarry_report_slabs(allocating_writer, &pieces);
 	quarry_report_vmallocinfo(allocating_writer, &pieces);
 	quarry_report_pagemap(allocating_writer, &pieces, 64, 16);
 	assert_true(pieces > 50);

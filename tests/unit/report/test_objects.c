@@ -6,7 +6,7 @@
 
 #include "mm/base/log.h"
 
-static char text[8192];
+static char text[32768];
 
 static void gather(void *ctx, const char *piece)
 {
@@ -39,7 +39,8 @@ static void g141_leaks(void **state)
 
 	assert_int_equal(leaks(), 0);
 	assert_non_null(strstr(text, "       0            0 in all\n"));
-	for (unsigned i = 0; i < 10; i++) {
+	/* One place: the loop is not to be unrolled. */
+	for (size_t i = 0, n = run_time(10); i < n; i++) {
 		p[i] = kmem_cache_alloc(tracked, GFP_KERNEL);
 		p[10 + i] = kmem_cache_alloc(plain, GFP_KERNEL);
 	}
@@ -147,10 +148,72 @@ static void api23_dump_any_address(void **state)
 	mock_stop();
 }
 
+/* The row of a cache, as numbers. */
+static void slabs_row(const char *name, unsigned long value[10])
+{
+	char *row;
+
+	text[0] = '\0';
+	quarry_report_slabs(gather, NULL);
+	row = strstr(text, name);
+	assert_non_null(row);
+	row += strlen(name);
+	for (unsigned i = 0; i < 9; i++)
+		value[i] = strtoul(row, &row, 10);
+}
+enum { SIZE, ACTIVE, KIB, FREE_KIB, LOST_KIB, STOCKS, MISSES, FETCHED, HITS };
+
+/* Where a cache's memory is, to the byte; and how often its stocks had nothing. */
+static void api211_slabs(void **state)
+{
+	static void *p[1000];
+	unsigned long value[10], before;
+	struct slab_info info;
+
+	(void)state;
+	mock_start(NULL);
+	struct kmem_cache *cache = kmem_cache_create("mine", 100, NULL, 0);
+
+	for (unsigned i = 0; i < 1000; i++)
+		p[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+	for (unsigned i = 0; i < 500; i++)
+		kmem_cache_free(cache, p[i]);
+	slabs_row("\nmine ", value);
+	assert_true(find_info("mine", &info));
+	assert_int_equal(value[SIZE], 100);
+	assert_int_equal(value[ACTIVE], 500);
+	assert_int_equal(value[KIB], info.pages * 4);
+	assert_int_equal(value[FREE_KIB], (info.total - 500) * 104 / 1024);
+	assert_int_equal(value[LOST_KIB],
+			 (info.pages * 4096 - (info.total - 500) * 104 - 500 * 100) / 1024);
+	assert_int_equal(value[STOCKS], info.in_stocks);
+	assert_in_range(value[MISSES], 10, 60);
+	assert_true(value[HITS] >= 90);
+	/* Hits cost nothing, so they are not counted. */
+	before = value[MISSES];
+	for (unsigned i = 0; i < 100; i++)
+		kmem_cache_free(cache, kmem_cache_alloc(cache, GFP_KERNEL));
+	slabs_row("\nmine ", value);
+	assert_int_equal(value[MISSES], before);
+	/* A request that finds the stock empty is a miss, each time. */
+	for (unsigned i = 500; i < 1000; i++)
+		kmem_cache_free(cache, p[i]);
+	for (unsigned i = 0; i < 500; i++) {
+		kmem_cache_shrink(cache);
+		kmem_cache_free(cache, kmem_cache_alloc(cache, GFP_KERNEL));
+	}
+	slabs_row("\nmine ", value);
+	assert_int_equal(value[MISSES], before + 500);
+	assert_true(value[HITS] < 70);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(g141_leaks),
+		cmocka_unit_test(api211_slabs),
 		cmocka_unit_test(api23_dump_any_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
