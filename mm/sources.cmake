@@ -88,6 +88,7 @@ set(QUARRY_COMMON
   mm/vmap/vmalloc.c
   mm/vmap/execmem.c
   mm/vmap/kvmalloc.c
+  mm/vmap/vmap_given.c
   mm/ext/kmemdup.c
   mm/ext/kasprintf.c
   mm/ext/buckets.c

@@ -113,17 +113,24 @@ static inline void vfree_atomic(const void *address)
 #define pgprot_writethrough(prot) (((prot) & ~QUARRY_PROT_CACHING) | QUARRY_PROT_WRITE_THROUGH)
 #endif
 #ifndef VM_MAP
-#define VM_MAP 4ul /* the only flag of vmap */
+#define VM_MAP 4ul
+/* What vmap maps becomes an area of vmalloc, to be freed by vfree. */
+#define VM_MAP_PUT_PAGES 0x200ul
 #endif
 
 /*
  * Map pages[0..count) one after another. The pages stay the caller's: they must not be freed
  * before vunmap and, because flushes are collected, not before vm_unmap_aliases either if other
- * CPUs used the mapping.
- * Context: task, may sleep. Return: address or NULL.
+ * CPUs used the mapping. `flags` is VM_MAP or 0. With VM_MAP_PUT_PAGES too pages and array, which
+ * kmalloc or vmalloc gave, are the library's if the call succeeds: the array is freed at once, the
+ * pages by vfree of the address. They must be single pages with one reference each, no page twice.
+ * Context: task, may sleep. Return: address or NULL (reported).
  */
 void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned prot)
 	QUARRY_API_CHECK(vmap);
+/* The same for frames that are not the library's memory: of devices, or reserved in the map. To be
+ * undone by vunmap. */
+void *vmap_pfn(const unsigned long *pfns, unsigned count, unsigned prot) QUARRY_API_CHECK(vmap_pfn);
 /* Context: as vfree. */
 void vunmap(const void *address) QUARRY_API(vunmap);
 
@@ -144,9 +151,10 @@ void vm_unmap_aliases(void) QUARRY_API(vm_unmap_aliases);
 /* ---- looking up; context: any ---- */
 
 bool is_vmalloc_addr(const void *address) QUARRY_API(is_vmalloc_addr);
-/* The page mapped at an address of vmalloc or vmap; NULL if none of ours is. */
+/* The page mapped at an address of vmalloc or vmap; NULL if none of ours is. In an NMI also while a
+ * CPU changes page tables. */
 struct page *vmalloc_to_page(const void *address) QUARRY_API(vmalloc_to_page);
-/* The same as a frame number; 0 if none. Also for memory that is not ours. */
+/* The same as a frame number; 0 where that is NULL. Also for memory that is not ours. */
 unsigned long vmalloc_to_pfn(const void *address) QUARRY_API(vmalloc_to_pfn);
 /* Pages held by vmalloc. */
 unsigned long vmalloc_nr_pages(void) QUARRY_API(vmalloc_nr_pages);

@@ -50,8 +50,14 @@ static enum ours whose(phys_addr_t phys, size_t size)
 {
 	unsigned long pfn = (unsigned long)(phys >> PAGE_SHIFT);
 	unsigned long end = (unsigned long)((phys + (size - 1)) >> PAGE_SHIFT) + 1;
+	unsigned long known = (pageblocks.first + pageblocks.count) << pageblock_order;
 	bool any = false, all = true;
 
+	/* Nothing of ours lies beyond the map; a range may be as long as addresses can say. */
+	if (end > known) {
+		all = false;
+		end = known;
+	}
 	while (pfn < end && (all || !any)) {
 		if (!pageblock_state(pfn)) {
 			all = false;

@@ -115,7 +115,7 @@ static void finish_block(struct page *head, gfp_t gfp, unsigned order)
 
 /* A block of at most *order that is easy to get; *order becomes what it has, or 0 if there is none
  * but single pages. Nobody waits, climbs or uses a reserve for a block: single pages do as well,
- * and say what is wrong with a mask. */
+ * and say what is wrong with a mask or node. */
 static struct page *get_block(unsigned *order, gfp_t gfp, int node)
 {
 	gfp_t mask = scope_apply(gfp, scope_word());
@@ -127,7 +127,7 @@ static struct page *get_block(unsigned *order, gfp_t gfp, int node)
 		.call = "vmalloc",
 	};
 	bool legal = gfp_zones_legal(mask) && request.type < MIGRATE_PCPTYPES &&
-		     !gfp_has(mask, ~__GFP_BITS_MASK);
+		     !gfp_has(mask, ~__GFP_BITS_MASK) && node < QUARRY_MAX_NODES;
 	struct page *head = NULL;
 
 	for (; *order; --*order) {

@@ -25,7 +25,6 @@
 #include "mm/base/cpu.h"
 #include "mm/base/log.h"
 #include "mm/gfp/gfp.h"
-#include "mm/phys/pageblock.h"
 #include "mm/vmap/pgtable.h"
 #include "mm/vmap/vmap_dir.h"
 #include "mm/vmap/vmap_park.h"
@@ -212,7 +211,7 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 	}
 }
 
-/* ---- given pages ---- */
+/* ---- for others of the layer ---- */
 
 bool vmap_info_at(const void *address, struct vmap_info *info)
 {
@@ -229,97 +228,6 @@ bool vmap_prot_ok(unsigned prot)
 
 	return prot & QUARRY_PROT_READ && !(caching & (caching - 1)) &&
 	       !(prot & ~(QUARRY_PROT_KERNEL | QUARRY_PROT_EXEC | QUARRY_PROT_CACHING));
-}
-
-/* Are these pages that somebody has allocated? */
-static bool pages_are_used(struct page *const *pages, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++) {
-		bool aligned = ((uintptr_t)pages[i] - (uintptr_t)quarry_page_array) %
-				       sizeof(struct page) == 0;
-
-		if (!aligned || !pfn_valid(page_to_pfn(pages[i])))
-			return false;
-		switch (page_kind(compound_head(pages[i]))) {
-		case QUARRY_PAGE_USED:
-		case QUARRY_PAGE_MOVABLE: /* pinned by the caller */
-		case QUARRY_PAGE_SLAB:
-		case QUARRY_PAGE_LARGE:
-		case QUARRY_PAGE_VMALLOC:
-			break;
-		default:
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Map given pages as an area of `kind`. */
-static void *map_given(struct page **pages, unsigned count, unsigned kind, unsigned prot,
-		       const char *call, uintptr_t caller)
-{
-	struct vmap_info info = {0, (size_t)count << PAGE_SHIFT, count, kind, caller, 0};
-	gfp_t gfp = GFP_KERNEL;
-	unsigned long mapped;
-
-	if (!pages || !count || count > totalram_pages() || !vmap_prot_ok(prot) ||
-	    !pages_are_used(pages, count)) {
-		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, call, pages, count, prot, caller);
-		return NULL;
-	}
-	if (!gfp_context_ok(gfp))
-		gfp = gfp_context_report(gfp, call, caller);
-	int error = vmap_get_area(&info, 1, gfp);
-	if (error) {
-		if (error == -QUARRY_ENOSPC)
-			mm_report_at(QUARRY_RULE_VMAP_SPACE, call, NULL, count, 0, caller);
-		else
-			mm_report_at(QUARRY_RULE_NO_MEMORY, call, NULL, count, 0, caller);
-		return NULL;
-	}
-	mapped = vmap_map_pages(info.start, pages, count, prot, gfp);
-	if (mapped < count) {
-		vmap_abort(&info, mapped);
-		mm_report_at(QUARRY_RULE_NO_MEMORY, call, NULL, count, 0, caller);
-		return NULL;
-	}
-	return (void *)info.start;
-}
-
-void *vmap(struct page **pages, unsigned count, unsigned long flags, unsigned prot)
-{
-	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
-
-	if (flags & ~VM_MAP) {
-		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "vmap", pages, count, flags, caller);
-		return NULL;
-	}
-	return map_given(pages, count, VMAP_MAP, prot, "vmap", caller);
-}
-
-void vunmap(const void *address)
-{
-	if (address)
-		vmap_free(address, VMAP_MAP, "vunmap", (uintptr_t)__builtin_return_address(0));
-}
-
-void *vm_map_ram(struct page **pages, unsigned count, int node)
-{
-	(void)node;
-	return map_given(pages, count, VMAP_RAM, QUARRY_PROT_KERNEL, "vm_map_ram",
-			 (uintptr_t)__builtin_return_address(0));
-}
-
-void vm_unmap_ram(const void *address, unsigned count)
-{
-	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
-	struct vmap_info info;
-
-	if (vmap_info_at(address, &info) && info.flags == VMAP_RAM && info.pages != count)
-		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "vm_unmap_ram", address, count, info.pages,
-			     caller);
-	else
-		vmap_free(address, VMAP_RAM, "vm_unmap_ram", caller);
 }
 
 void vm_unmap_aliases(void)
@@ -365,7 +273,10 @@ unsigned long vmalloc_to_pfn(const void *address)
 {
 	struct pt_leaf leaf;
 
-	if (!is_vmalloc_addr(address) || pgtable_query((uintptr_t)address, true, &leaf))
+	/* An NMI may have interrupted who holds the lock. */
+	bool wait = !(cpu_context() & QUARRY_CTX_NMI);
+
+	if (!is_vmalloc_addr(address) || pgtable_query((uintptr_t)address, wait, &leaf))
 		return 0;
 	return (unsigned long)(leaf.phys >> PAGE_SHIFT);
 }

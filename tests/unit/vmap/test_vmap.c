@@ -68,6 +68,92 @@ static void vmap_refuses(void **state)
 	mock_stop();
 }
 
+/* Pages that are handed over are vmalloc's: vfree frees them, and the array is gone. */
+static void vmap_takes_pages_over(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	struct page **pages = kmalloc_array(4, sizeof(struct page *), GFP_KERNEL), *other;
+
+	get_pages(pages, 4);
+	other = pages[2];
+	/* One twice, one with another reference: refused, and all are the caller's still. */
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 2);
+	pages[2] = pages[1];
+	assert_null(vmap(pages, 4, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL));
+	pages[2] = other;
+	get_page(other);
+	assert_null(vmap(pages, 4, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL));
+	put_page(other);
+	for (unsigned n = 1; n < 6; n++) {
+		mock_fail_site(-1, n, true);
+		mock_expect_report(QUARRY_RULE_NO_MEMORY, 1);
+		assert_null(vmap(pages, 4, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL));
+		mock_fail_site(-1, 0, false);
+	}
+	char *p = vmap(pages, 4, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	assert_non_null(p);
+	assert_ptr_equal(vmalloc_to_page(p + 2 * PAGE_SIZE), other);
+	assert_int_equal(vmalloc_nr_pages(), 4);
+	touch_pages(p, 4);
+	assert_int_equal(mm_check(), 0);
+	mock_expect_report(QUARRY_RULE_FREE_KIND, 1);
+	vunmap(p);
+	vfree(p);
+	mock_stop();
+}
+
+/* Frames of devices, in any order; the library's own are refused, and none is freed. */
+static void vmap_pfn_maps_foreign_frames(void **state)
+{
+	const unsigned long device = MOCK_DIRECT_SIZE >> PAGE_SHIFT;
+	unsigned long pfns[] = {device + 7, device, device + 100000, device};
+
+	(void)state;
+	mock_start(NULL);
+	char *p = vmap_pfn(pfns, 4, PAGE_KERNEL_NOCACHE);
+	assert_non_null(p);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(vmalloc_to_pfn(p + i * PAGE_SIZE), pfns[i]);
+		assert_null(vmalloc_to_page(p + i * PAGE_SIZE));
+	}
+	vunmap(p);
+	assert_true(mock_faults(va_of(p)));
+	struct page *page = alloc_page(GFP_KERNEL);
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 4);
+	pfns[3] = page_to_pfn(page);
+	assert_null(vmap_pfn(pfns, 4, PAGE_KERNEL));
+	pfns[3] = 1ul << (QUARRY_ARCH_PHYS_BITS - PAGE_SHIFT);
+	assert_null(vmap_pfn(pfns, 4, PAGE_KERNEL));
+	assert_null(vmap_pfn(pfns, 0, PAGE_KERNEL));
+	assert_null(vmap_pfn(NULL, 1, PAGE_KERNEL));
+	__free_page(page);
+	mock_stop();
+}
+
+/* An NMI may have interrupted who holds a lock here: nothing waits, wrong calls are reported. */
+static void nothing_waits_in_an_nmi(void **state)
+{
+	struct page *page;
+
+	(void)state;
+	mock_start(NULL);
+	page = alloc_page(GFP_KERNEL);
+	char *p = vm_map_ram(&page, 1, -1);
+	unsigned long irq = mm_lock(&vmap_lock);
+
+	mock_set_context(QUARRY_CTX_NMI);
+	assert_ptr_equal(vmalloc_to_page(p), page);
+	mock_expect_report(QUARRY_RULE_BAD_CONTEXT, 1);
+	vm_unmap_ram(p, 1);
+	mock_set_context(0);
+	mm_unlock(&vmap_lock, irq);
+	vm_unmap_ram(p, 1);
+	vm_unmap_aliases();
+	__free_page(page);
+	mock_stop();
+}
+
 /* Any allocated memory may be mapped again: inner pages of blocks, objects, vmalloc's. */
 static void vmap_of_any_owner(void **state)
 {
@@ -429,6 +515,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vmap_in_any_order),
 		cmocka_unit_test(vmap_refuses),
+		cmocka_unit_test(vmap_takes_pages_over),
+		cmocka_unit_test(vmap_pfn_maps_foreign_frames),
+		cmocka_unit_test(nothing_waits_in_an_nmi),
 		cmocka_unit_test(vmap_of_any_owner),
 		cmocka_unit_test(lookups_of_other_addresses),
 		cmocka_unit_test(walk_lists_live_areas),
