@@ -102,10 +102,12 @@ static unsigned park_first(struct page_stock *stock, uint32_t place, struct page
 	const uint64_t mask = PAGE_PLACE_MASK | ~(uint64_t)UINT32_MAX;
 	const uint64_t wanted = place | (uint64_t)1 << 32;
 	unsigned long pfn = chain->head;
+	struct page *newest;
 	unsigned parked = 0;
 
 	if (!stock_mark(stock))
 		return 0;
+	newest = stock->newest;
 	unsigned held = stock_held(stock), room = stock->cap > held ? stock->cap - held : 0;
 	if (n > room)
 		n = room;
@@ -117,10 +119,11 @@ static unsigned park_first(struct page_stock *stock, uint32_t place, struct page
 		pfn = head->lru.next;
 		arch_mem_poison(page_address(head), PAGE_SIZE << flags_order(place));
 		page_set_word(head, place | QUARRY_PAGE_PARKED, 0);
-		stock_park(stock, head);
+		parked_link(head, newest);
+		newest = head;
 	}
 	chain->head = pfn;
-	stock_unmark(stock);
+	stock_give_end(stock, newest, parked);
 	return parked;
 }
 

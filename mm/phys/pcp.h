@@ -124,6 +124,17 @@ static QUARRY_ALWAYS_INLINE void stock_take_end(struct page_stock *stock, struct
 	stock_unmark(stock);
 }
 
+/* After stock_mark: `nr` heads were put on the chain, which begins with `newest` now. Ends the
+ * mark. */
+static QUARRY_ALWAYS_INLINE void stock_give_end(struct page_stock *stock, struct page *newest,
+						size_t nr)
+{
+	stock->newest = newest;
+	count_add(&stock->held_taken, nr);
+	count_add(&stock->given, nr);
+	stock_unmark(stock);
+}
+
 /* Put a head on top. The stock is ours and not full. */
 static QUARRY_ALWAYS_INLINE void stock_park(struct page_stock *stock, struct page *head)
 {
