@@ -285,14 +285,17 @@ static int mappings(void *arg)
 	int error = alloc_pages_bulk(GFP_KERNEL, 4, p) == 4 ? 0 : -QUARRY_ENOMEM;
 	void *a = error ? NULL : vmap(p, 4, VM_MAP, PAGE_KERNEL);
 	void *b = error ? NULL : vm_map_ram(p, 4, 0);
+	const unsigned long frame = DEVICE >> PAGE_SHIFT;
+	void *c = vmap_pfn(&frame, 1, PAGE_KERNEL);
 
 	(void)arg;
 	vunmap(a);
+	vunmap(c);
 	if (b)
 		vm_unmap_ram(b, 4);
 	vm_unmap_aliases();
 	free_pages_bulk(4, p);
-	return error | got(a) | got(b);
+	return error | got(a) | got(b) | got(c);
 }
 
 static int devices(void *arg)
@@ -408,7 +411,7 @@ static const struct {
 	{"vmalloc vzalloc vmalloc_node vzalloc_node vmalloc_32 vmalloc_user vmalloc_32_user "
 	 "__vmalloc __vmalloc_node vrealloc kvmalloc_node kvrealloc",
 	 areas, 18},
-	{"vmap vm_map_ram", mappings, 4},
+	{"vmap vmap_pfn vm_map_ram", mappings, 5},
 	{"ioremap ioremap_uc ioremap_wc ioremap_wt ioremap_cache ioremap_prot memremap", devices,
 	 7},
 	{"set_memory_ro set_memory_rw set_memory_nx set_memory_x set_memory_rox set_memory_uc "
