@@ -148,7 +148,8 @@ void vm_unmap_ram(const void *address, unsigned count) QUARRY_API(vm_unmap_ram);
  * Context: task, irqs on; may wait. */
 void vm_unmap_aliases(void) QUARRY_API(vm_unmap_aliases);
 
-/* ---- looking up; context: any ---- */
+/* ---- looking up; context: any but NMI, where only is_vmalloc_addr answers and the others report
+ * and say that there is nothing ---- */
 
 bool is_vmalloc_addr(const void *address) QUARRY_API(is_vmalloc_addr);
 /* The page mapped at an address of vmalloc or vmap; NULL if none of ours is. In an NMI also while a
@@ -166,7 +167,8 @@ unsigned long quarry_vmap_flushes(void) QUARRY_API(vmap_flushes);
 
 /*
  * For a kernel's page-fault handler on CPUs that remember absent entries (riscv64): if `va` is
- * mapped now and allows `access` (QUARRY_PROT_READ, _WRITE or _EXEC), make this CPU see it.
+ * mapped now and allows `access` (QUARRY_PROT_READ, _WRITE or _EXEC), make this CPU see it. Only
+ * for faults taken in the kernel: user mode may not use these addresses and would fault for ever.
  * Context: the fault handler, any. Return: true: retry the access; false: a real fault.
  */
 bool quarry_vmap_fault(uintptr_t va, unsigned access) QUARRY_API(vmap_fault);

@@ -52,8 +52,9 @@ int execmem_seal(void *p)
 {
 	struct vmap_info info = {0, 0, 0, 0, 0, 0};
 
-	if (!vmap_info_at(p, &info) || info.start != (uintptr_t)p)
-		info.pages = 0; /* refused and reported below */
+	/* Refused and reported below. */
+	if (!vmap_may_wait() || !vmap_info_at(p, &info) || info.start != (uintptr_t)p)
+		info.pages = 0;
 	return seal(p, info.pages, "execmem_seal", CALLER());
 }
 

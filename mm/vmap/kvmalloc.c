@@ -108,6 +108,8 @@ static void *realloc_area(const void *p, size_t size, gfp_t gfp, const void *cal
 {
 	size_t old;
 
+	if (vmap_refuse_nmi("kvrealloc", p, (uintptr_t)caller))
+		return NULL;
 	if (vmap_resize(p, size, &old)) {
 		if (size > old && gfp_has(gfp, __GFP_ZERO))
 			__builtin_memset((char *)(uintptr_t)p + old, 0, size - old);

@@ -4,9 +4,9 @@
  *
  * An area is put together from the largest blocks that are easy to get, up to 2 MiB each: a block
  * costs one request, whatever its size. When a size is not to be had, this area asks for smaller
- * ones only; single pages come in batches, an array on the stack. Blocks are compound, so a
- * reference to any page of one keeps the block. No list of an area's blocks is kept, because the
- * page tables are one. A failure on the way takes down what is there.
+ * ones only; single pages come in batches, an array on the stack. Blocks are compound, so any
+ * page of one leads to its head. No list of an area's blocks is kept, because the page tables are
+ * one. A failure on the way takes down what is there.
  *
  * Cost        per block a stock pop and two words of struct page, per page an entry.
  * Start at    __vmalloc_node
@@ -243,8 +243,12 @@ static QUARRY_ALWAYS_INLINE void *allocate(size_t size, size_t align, gfp_t gfp,
 	}
 	if (size > ALWAYS_TRIED && (size - 1) >> PAGE_SHIFT >= totalram_pages())
 		return refuse(QUARRY_RULE_SIZE_LIMIT, size, gfp, from);
-	if (!gfp_context_ok(gfp))
-		gfp = gfp_context_report(gfp, "vmalloc", from);
+	if (!gfp_has(gfp, __GFP_DIRECT_RECLAIM) || !gfp_context_ok(gfp)) {
+		if (vmap_refuse_nmi("vmalloc", NULL, from))
+			return NULL;
+		if (!gfp_context_ok(gfp))
+			gfp = gfp_context_report(gfp, "vmalloc", from);
+	}
 	info.home = vmap_park_home(info.pages, align_pages, gfp, node);
 	if (info.home && !fault_here(FAULT_VMAP_AREA) && vmap_unpark(&info))
 		return finish_parked(&info, gfp);
@@ -301,6 +305,8 @@ void *vrealloc(const void *p, size_t size, gfp_t gfp)
 		vmap_free(p, VMAP_ALLOC, "vrealloc", (uintptr_t)CALLER());
 		return NULL;
 	}
+	if (vmap_refuse_nmi("vrealloc", p, (uintptr_t)CALLER()))
+		return NULL;
 	if (vmap_resize(p, size, &old_size)) {
 		if (size > old_size && gfp_has(gfp, __GFP_ZERO))
 			__builtin_memset(old + old_size, 0, size - old_size);

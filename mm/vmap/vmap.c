@@ -94,12 +94,69 @@ static bool unmap_parked(void)
 	return any;
 }
 
-/* Free the addresses that are parked or wait for a flush. Return: were there any? */
+/* ---- putting off ---- */
+
+/* Return: true if the list was empty. */
+static bool defer_locked(uintptr_t start)
+{
+	bool first = !vmap_state.deferred;
+
+	vmap_area_keep_locked(start, vmap_state.deferred);
+	__atomic_store_n(&vmap_state.deferred, start, __ATOMIC_RELAXED);
+	return first;
+}
+
+/* Context: task, may wait. Return: was there any? */
+static bool free_deferred_now(void)
+{
+	bool found = false;
+
+	while (__atomic_load_n(&vmap_state.deferred, __ATOMIC_RELAXED)) {
+		struct vmap_info info;
+		unsigned long irq = mm_lock(&vmap_lock);
+		bool any = vmap_state.deferred != 0;
+
+		if (any) {
+			vmap_area_claimed_locked(vmap_state.deferred, &info);
+			__atomic_store_n(&vmap_state.deferred, info.caller, __ATOMIC_RELAXED);
+		}
+		mm_unlock(&vmap_lock, irq);
+		if (any) {
+			take_down(&info, info.pages);
+			vmap_purge_if_full();
+			found = true;
+		}
+	}
+	return found;
+}
+
+/* The same, as the defer hook calls it. */
+static void free_deferred(void *unused)
+{
+	(void)unused;
+	free_deferred_now();
+}
+
+/* ---- new areas ---- */
+
+/* Free the addresses whose free was put off, that are parked, or that wait for a flush. Return:
+ * were there any? */
 static bool free_addresses(void)
 {
-	bool parked = unmap_parked();
+	bool any = free_deferred_now();
 
-	return vmap_purge() || parked;
+	any |= unmap_parked();
+	return vmap_purge() || any;
+}
+
+bool vmap_refuse_nmi(const char *call, const void *p, uintptr_t caller)
+{
+	unsigned context = cpu_context();
+
+	if (likely(!(context & QUARRY_CTX_NMI)))
+		return false;
+	mm_report_at(QUARRY_RULE_BAD_CONTEXT, call, p, context, 0, caller);
+	return true;
 }
 
 int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp)
@@ -112,8 +169,8 @@ int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp)
 
 	if (!window_fits(info, align))
 		return -QUARRY_ENOSPC;
-	/* Addresses may be parked, or wait for a flush, here or on a CPU that purges already. A
-	 * request that must not fail waits for a free. */
+	/* Addresses may be put off, be parked, or wait for a flush, here or on a CPU that purges
+	 * already. A request that must not fail waits for a free. */
 	do {
 		done = vmap_purges_done();
 		error = vmap_area_alloc(info, align, own);
@@ -135,38 +192,7 @@ void vmap_abort(struct vmap_info *info, unsigned long mapped)
 		vmap_purge_if_full();
 }
 
-/* ---- putting off ---- */
-
-/* Return: true if the list was empty. */
-static bool defer_locked(uintptr_t start)
-{
-	bool first = !vmap_state.deferred;
-
-	vmap_area_keep_locked(start, vmap_state.deferred);
-	__atomic_store_n(&vmap_state.deferred, start, __ATOMIC_RELAXED);
-	return first;
-}
-
-/* Context: task, may wait; as the defer hook calls it. */
-static void free_deferred(void *unused)
-{
-	(void)unused;
-	while (__atomic_load_n(&vmap_state.deferred, __ATOMIC_RELAXED)) {
-		struct vmap_info info;
-		unsigned long irq = mm_lock(&vmap_lock);
-		bool any = vmap_state.deferred != 0;
-
-		if (any) {
-			vmap_area_claimed_locked(vmap_state.deferred, &info);
-			__atomic_store_n(&vmap_state.deferred, info.caller, __ATOMIC_RELAXED);
-		}
-		mm_unlock(&vmap_lock, irq);
-		if (any) {
-			take_down(&info, info.pages);
-			vmap_purge_if_full();
-		}
-	}
-}
+/* ---- freeing ---- */
 
 void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t caller)
 {
@@ -176,8 +202,8 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 	bool first = false, later = false;
 	struct vmap_info info;
 
-	if (context & QUARRY_CTX_NMI) {
-		mm_report_at(QUARRY_RULE_BAD_CONTEXT, call, address, context, 0, caller);
+	if (unlikely(context & QUARRY_CTX_NMI)) {
+		vmap_refuse_nmi(call, address, caller);
 		return;
 	}
 	unsigned long irq = mm_lock(&vmap_lock);
@@ -207,7 +233,7 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 		take_down(&info, info.pages);
 		vmap_purge_if_full();
 		if (!context)
-			free_deferred(NULL);
+			free_deferred_now();
 	}
 }
 
@@ -239,7 +265,7 @@ void vm_unmap_aliases(void)
 			     caller);
 		return;
 	}
-	free_deferred(NULL);
+	free_deferred_now();
 	unmap_parked();
 	vmap_purge();
 }
@@ -380,7 +406,7 @@ void vmap_drain(void)
 {
 	if (vmap_area_start() == vmap_area_end() || !vmap_may_wait())
 		return;
-	free_deferred(NULL);
+	free_deferred_now();
 	unmap_parked();
 	vmap_purge_tables();
 }

@@ -57,6 +57,8 @@ void vmap_abort(struct vmap_info *info, unsigned long mapped) QUARRY_INT(vmap_ab
 /* Free the area of `kind` that starts at `address`, or report for `call` why not. Context: any. */
 void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t caller)
 	QUARRY_INT(vmap_free);
+/* Is this an NMI, where nobody may wait for a lock? Then it is reported for `call`. */
+bool vmap_refuse_nmi(const char *call, const void *p, uintptr_t caller) QUARRY_INT(vmap_refuse_nmi);
 /* May a mapping have this protection? It can be read, and has at most one caching attribute. */
 bool vmap_prot_ok(unsigned prot) QUARRY_INT(vmap_prot_ok);
 /* A new area of pages of ours as `info` describes it. Context: as gfp allows. Return: its address,

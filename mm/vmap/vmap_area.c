@@ -239,7 +239,7 @@ int vmap_area_alloc(struct vmap_info *info, unsigned long align, gfp_t gfp)
 
 	bool small = total <= CHUNK_PAGES;
 
-	if (fault_here(FAULT_VMAP_AREA))
+	if (fault_at(FAULT_VMAP_AREA, gfp, 0))
 		return error;
 	if (!small && !(supply.large = kmalloc(sizeof(*supply.large), gfp)))
 		return error;

@@ -3,6 +3,8 @@
  * stale translation. */
 #include "vmap_test.h"
 
+#include <quarry/set_memory.h>
+
 #include "mm/vmap/pgtable.h"
 
 static const unsigned formats[] = {MOCK_PT_LEVELS_3, MOCK_PT_LEVELS_4, MOCK_PT_LEVELS_5};
@@ -289,6 +291,72 @@ static void g150_without_a_defer_hook(void **state)
 	mock_stop();
 }
 
+/* What waits for a call that may sleep comes back before one fails for want of addresses. */
+static void put_off_frees_serve_requests(void **state)
+{
+	struct mock_config config = {.no_optional = true, .vmalloc_size = 4 * MOCK_MIB};
+	void *p[8];
+
+	(void)state;
+	mock_start(&config);
+	for (unsigned i = 0; i < COUNT(p); i++)
+		p[i] = vmalloc(127 * PAGE_SIZE);
+	mock_set_context(QUARRY_CTX_IRQ);
+	for (unsigned i = 0; i < COUNT(p); i++)
+		vfree(p[i]);
+	mock_set_context(0);
+	p[0] = vmalloc(2 * MOCK_MIB);
+	assert_non_null(p[0]);
+	vfree(p[0]);
+	mock_stop();
+}
+
+/* A failure rule never makes a request fail that must not. */
+static void nofail_does_not_fail(void **state)
+{
+	struct quarry_fault_rule rule = {.max_order = MAX_PAGE_ORDER, .times = 100};
+
+	(void)state;
+	mock_start(NULL);
+	rule.sites = 1u << FAULT_VMAP_AREA;
+	assert_int_equal(quarry_fault_set(&rule), 0);
+	void *p = __vmalloc(3 * PAGE_SIZE, GFP_KERNEL | __GFP_NOFAIL);
+	void *q = __vmalloc(3 * MOCK_MIB, GFP_KERNEL | __GFP_NOFAIL);
+	quarry_fault_set(NULL);
+	assert_non_null(p);
+	assert_non_null(q);
+	vfree(p);
+	vfree(q);
+	mock_stop();
+}
+
+/* An NMI may have come while its own CPU holds our locks: nothing waits for one there. */
+static void nmi_takes_no_lock(void **state)
+{
+	static const unsigned nmi = QUARRY_CTX_NMI | QUARRY_CTX_IRQ | QUARRY_CTX_ATOMIC;
+	struct page *page;
+
+	(void)state;
+	mock_start(NULL);
+	page = alloc_page(GFP_KERNEL);
+	void *p = vmalloc(1), *ram = vm_map_ram(&page, 1, NUMA_NO_NODE);
+	unsigned long irq = mm_lock(&vmap_lock);
+
+	mock_set_context(nmi);
+	mock_expect_report(QUARRY_RULE_BAD_CONTEXT, 5);
+	vm_unmap_ram(ram, 1);
+	assert_null(vmalloc_to_page(p));
+	assert_null(__vmalloc(1, GFP_ATOMIC));
+	assert_null(vrealloc(p, 1, GFP_ATOMIC));
+	assert_int_equal(set_memory_ro(va_of(p), 1), -QUARRY_EINVAL);
+	mock_set_context(0);
+	mm_unlock(&vmap_lock, irq);
+	vm_unmap_ram(ram, 1);
+	vfree(p);
+	__free_page(page);
+	mock_stop();
+}
+
 static void g150_vfree_in_nmi_is_reported(void **state)
 {
 	(void)state;
@@ -476,6 +544,9 @@ int main(void)
 		cmocka_unit_test(failure_at_every_step),
 		cmocka_unit_test(g150_vfree_in_interrupt),
 		cmocka_unit_test(g150_without_a_defer_hook),
+		cmocka_unit_test(put_off_frees_serve_requests),
+		cmocka_unit_test(nofail_does_not_fail),
+		cmocka_unit_test(nmi_takes_no_lock),
 		cmocka_unit_test(g150_vfree_in_nmi_is_reported),
 		cmocka_unit_test(vfree_in_atomic_context_does_not_flush),
 		cmocka_unit_test(g007_atomic_masks_work_in_interrupts),
