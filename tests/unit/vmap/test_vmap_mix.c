@@ -433,11 +433,51 @@ static void g128_the_first_try_is_gentle(void **state)
 	mock_reclaim()->oom = count_oom;
 	mock_reclaim_changed();
 	unsigned long kept = fragment_memory(pressure.held, COUNT(pressure.held));
-	void *p = kvmalloc(64 * MOCK_KIB, GFP_KERNEL);
+	/* Of a size for which a request without NORETRY would have a victim chosen. */
+	void *p = kvmalloc(32 * MOCK_KIB, GFP_KERNEL);
 
 	assert_true(is_vmalloc_addr(p));
 	assert_int_equal(ooms, 0);
 	assert_int_equal(mock_reports(QUARRY_RULE_NO_MEMORY), 0);
+	kvfree(p);
+	release_memory(pressure.held, kept);
+	mock_stop();
+}
+
+/* With RETRY_MAYFAIL it is a hard one, and with NOFAIL the area comes whatever fails. */
+static void g130_how_hard_the_mask_asks(void **state)
+{
+	struct quarry_fault_rule rule = {.max_order = MAX_PAGE_ORDER, .times = 1000};
+	unsigned long kept, asked[2];
+	void *p;
+
+	(void)state;
+	ooms = 0;
+	mock_start(NULL);
+	mock_reclaim()->oom = count_oom;
+	mock_reclaim()->claimed = 10000;
+	mock_reclaim_changed();
+	kept = fragment_memory(pressure.held, COUNT(pressure.held));
+	for (unsigned hard = 0; hard < 2; hard++) {
+		gfp_t gfp = GFP_KERNEL;
+
+		if (hard)
+			gfp |= __GFP_RETRY_MAYFAIL;
+		mock_hook_reset();
+		p = kvmalloc(64 * MOCK_KIB, gfp);
+		asked[hard] = mock_hook_count(MOCK_RECLAIM);
+		assert_true(is_vmalloc_addr(p));
+		kvfree(p);
+	}
+	/* One round, and many. */
+	assert_true(asked[0] && asked[1] > 10 * asked[0]);
+	for (unsigned site = 0; site < QUARRY_NR_FAULT_SITES; site++)
+		rule.sites |= 1u << site;
+	assert_int_equal(quarry_fault_set(&rule), 0);
+	p = kvmalloc(64 * MOCK_KIB, GFP_KERNEL | __GFP_NOFAIL);
+	quarry_fault_set(NULL);
+	assert_true(is_vmalloc_addr(p));
+	assert_int_equal(ooms, 0);
 	kvfree(p);
 	release_memory(pressure.held, kept);
 	mock_stop();
@@ -479,6 +519,7 @@ int main(void)
 		cmocka_unit_test(d007_the_mask_governs_page_tables),
 		cmocka_unit_test(d006_kvmalloc_falls_back_by_size_and_mask),
 		cmocka_unit_test(g128_the_first_try_is_gentle),
+		cmocka_unit_test(g130_how_hard_the_mask_asks),
 		cmocka_unit_test(g132_scattered_memory_says_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
