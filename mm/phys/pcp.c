@@ -4,8 +4,8 @@
  *
  * Size    A stock of order 0-3 holds at most 1/PARK_SHARE of the zone divided by the number of
  *         CPUs, and never more than CAP_MAX pages; those of larger orders hold a few blocks.
- *         Small zones park nothing, so that a tiny machine has its last page at hand. Nor does a
- *         CPU whose table of stocks would be more than 1/TABLE_SHARE of its memory.
+ *         Small zones park nothing, so that a tiny machine has its last page at hand. Nor do CPUs
+ *         whose tables of stocks would be more than 1/TABLE_SHARE of memory.
  * Demand  How many of them are used (cap) follows what the stock does. It starts with one. When it
  *         runs empty it doubles; when it overflows it shrinks and gives back older blocks. So
  *         it grows to what is taken and given by turns, and frees alone do not fill it. Both hold
@@ -34,9 +34,9 @@
 /* Pages of a CPU's share of the zone for each page of a stock: 1.6 % of the zone parked for each
  * stock that is full everywhere. */
 #define PARK_SHARE 64u
-/* Bytes of a CPU's share of memory for each byte of its table: 0.1 %, which keeps all metadata
- * below 0.9 %. */
-#define TABLE_SHARE 1024u
+/* Pages of memory for each page of tables, that of CPUs not started included: with 1/128 for struct
+ * pages, and what rounding takes, all metadata stays below 0.9 %. */
+#define TABLE_SHARE 950u
 #define SHRINK_AFTER 3u /* orders 0-3 serve bursts; larger ones only alternating take and give */
 #define HUGE_SHARE 64u /* a CPU parks one block for each 64 of its order in its share of the zone */
 #define HUGE_CAP_MAX 4u
@@ -427,7 +427,8 @@ size_t pcp_area_size(void)
 		most = max_u64(most, capacity(zone_managed(zone) + zone->later, 0));
 	}
 	size_t size = pcp_rows_size(parking.nr_zones);
-	return most && pages / parking.nr_cpus * (PAGE_SIZE / TABLE_SHARE) >= size ? size : 0;
+	uint64_t tables = (parking.nr_cpus + 1) * PFN_UP(size);
+	return most && tables * TABLE_SHARE <= pages ? size : 0;
 }
 
 unsigned long pcp_cpu_pages(unsigned cpu)

@@ -46,9 +46,10 @@ DAMAGE = {
                     "for (int i = 0; i < 600; i++) big[i] = out[i];\n"
                     "out[0] = big[out[1]]; }\n"},
               ["K1 recursion", "K3 "]),
-    "style": ({"mm/base/bare.c": "int x; /* TO" "DO: see `no_such_" "word` in /ho" "me/me */  \n" +
+    "style": ({"mm/base/bare.c": "gfp_t low = GFP_DMA; /* TO" "DO: see `no_such_" "word` in /ho" "me/me */  \n" +
                "//" + "-" * 100 + "\n" * 600},
-              ["T1 ", "T2 .*trailing", "T2 .*102 columns", "T3 .*TO" "DO", "T3 .*a path", "T4 ", "T5 "]),
+              ["T1 ", "T2 .*trailing", "T2 .*102 columns", "T3 .*TO" "DO", "T3 .*a path", "T4 ", "T5 ",
+               "T7 "]),
     "docs": ({"docs/lost.md": "# Lost\n\n[a](nowhere.md) [b](lost.md#nothing) `mm/base/none.c`\n"},
              ["D1 ", "D2 ", "D3 ", "D4 "]),
 }

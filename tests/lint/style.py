@@ -8,6 +8,7 @@ T3  No marker of unfinished work, no path of one person's machine.
 T4  An identifier in backquotes in a C comment exists somewhere in the code.
 T5  A C file of the library has at most 600 lines.
 T6  The top level holds only the entries that docs and packagers count on.
+T7  Memory for limited devices is scarce: where the library names its masks is counted, file by file.
 """
 
 import re
@@ -16,6 +17,13 @@ import tree
 
 TOP = {"meson.build", "meson_options.txt", "include", "mm", "arch", "tests", "docs", "LICENSE",
        "README.md"}
+# Of T7: those that judge masks or pass on what the caller asked for. None of our own needs asks.
+LIMITED = {"mm/gfp/gfp.c": 2,          # the table of names
+           "mm/page/evacuate.c": 2,    # a page moves within its zone's reach
+           "mm/report/memtest.c": 2,   # every zone is tested
+           "mm/slab/kmalloc.c": 2, "mm/slab/slab.c": 5, "mm/slab/slab_cache.c": 2,  # dma-kmalloc
+           "mm/vmap/vmalloc.c": 2}     # vmalloc_32
+LIMITED_MASK = re.compile(r"\b(?:__)?GFP_DMA(?:32)?\b")
 CODE = (".c", ".h", ".S", ".cpp")
 SCRIPT = (".py", ".sh", ".ld", ".mk", ".cmake", ".ini", "meson.build", "meson_options.txt",
           "CMakeLists.txt", "Makefile")
@@ -74,6 +82,11 @@ def main():
                 problems.append(f"T3 {where}: {UNFINISHED.search(line).group()}")
             if MACHINE.search(line):
                 problems.append(f"T3 {where}: a path of a machine: {line.strip()}")
+        if is_code and path.parts[0] in ("mm", "arch"):
+            code = re.sub(r'"(?:\\.|[^"\\\n])*"', "", comments(text)[1])
+            uses, known_uses = len(LIMITED_MASK.findall(code)), LIMITED.get(str(path), 0)
+            if uses != known_uses:
+                problems.append(f"T7 {path}: {uses} uses of GFP_DMA or GFP_DMA32, not {known_uses}")
         if is_code:
             if len(lines) > 601 and str(path).startswith(("mm/", "arch/", "include/")):
                 problems.append(f"T5 {path}: {len(lines) - 1} lines")

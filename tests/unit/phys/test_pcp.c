@@ -119,6 +119,28 @@ static void parking_can_be_turned_off_or_limited(void **state)
 	mock_stop();
 }
 
+/* Struct pages, map and the CPUs' tables: at most 0.90 % of memory, however many share it. */
+static void metadata_stays_small(void **state)
+{
+	(void)state;
+	for (unsigned mib = 64; mib <= 512; mib *= 2) {
+		for (unsigned cpus = 1; cpus <= 16; cpus *= 2) {
+			unsigned long present = 0, ours = 0, tables = 0;
+			mock_start(&(struct mock_config){
+				.bytes = mib * MOCK_MIB, .cpus = cpus, .no_vmalloc = true });
+			for_every_populated_zone(zone) {
+				present += zone_present(zone);
+				ours += zone_present(zone) - zone_managed(zone);
+			}
+			for (unsigned cpu = 0; cpu < cpus; cpu++)
+				tables += pcp_cpu_pages(cpu);
+			assert_true((ours + tables) * 10000 / present <= 90);
+			assert_true(tables || (mib == 64 && cpus >= 8));
+			mock_stop();
+		}
+	}
+}
+
 static void fast_paths_take_no_lock(void **state)
 {
 	(void)state;
@@ -364,6 +386,7 @@ int main(void)
 		page_test(a_stock_never_holds_more_than_its_capacity),
 		page_test(a_stock_holds_what_is_asked_for),
 		page_test(parking_can_be_turned_off_or_limited),
+		page_test(metadata_stays_small),
 		page_test(fast_paths_take_no_lock),
 		page_test(h039_the_last_page_is_found),
 		page_test(pages_of_other_orders_are_found),
