@@ -10,6 +10,8 @@
  *       kind VMALLOC; the head's index is its virtual page number
  *   M3  nothing else is mapped in the window, but areas that are parked or whose free was put
  *       off
+ *   M4  from the list of either to waiting for a flush an area counts as leaving: who must know
+ *       that it is unmapped waits. A guarded area does not: what takes it down may sleep
  *
  * An area that is freed in an interrupt, or a guarded one where nobody may wait, is claimed there,
  * so a second free is seen at once, and put on a list through the word that a claimed area keeps.
@@ -32,6 +34,7 @@
 
 static QUARRY_STATE struct {
 	uintptr_t deferred; /* claimed areas to free, linked by their kept word; 0 ends */
+	unsigned leaving;
 } vmap_state;
 
 /* Could the window hold such an area if it were empty? */
@@ -56,8 +59,28 @@ static void take_down(const struct vmap_info *info, unsigned long mapped)
 	vmap_retire(info, &pages);
 }
 
-/* Take parked areas down while more than `most` pages are parked (~0ul: than may be). Pinned, so
- * that who waits for an area to leave waits for a running CPU. Return: was there any? */
+/* M4. leave_locked with the hold of the lock that takes the area off its list; pinned from there to
+ * left, so that who waits for it waits for a running CPU. */
+static void leave_locked(void)
+{
+	__atomic_fetch_add(&vmap_state.leaving, 1u, __ATOMIC_RELAXED);
+}
+static void left(void)
+{
+	__atomic_fetch_sub(&vmap_state.leaving, 1u, __ATOMIC_RELEASE);
+}
+/* Return: was there any to wait for? */
+static bool wait_for_leaving(void)
+{
+	bool any = false;
+
+	for (; __atomic_load_n(&vmap_state.leaving, __ATOMIC_ACQUIRE); any = true)
+		arch_relax();
+	return any;
+}
+
+/* Take parked areas down while more than `most` pages are parked (~0ul: than may be). Return: was
+ * there any? */
 static bool shrink_parked(unsigned long most)
 {
 	struct vmap_info info;
@@ -67,10 +90,12 @@ static bool shrink_parked(unsigned long most)
 		cpu_pin();
 		unsigned long irq = mm_lock(&vmap_lock);
 		more = vmap_park_leave_locked(most, &info);
+		if (more)
+			leave_locked();
 		mm_unlock(&vmap_lock, irq);
 		if (more) {
 			take_down(&info, info.pages);
-			vmap_park_left();
+			left();
 		}
 		cpu_unpin();
 		/* Who is pinned may not wait. */
@@ -78,19 +103,6 @@ static bool shrink_parked(unsigned long most)
 			vmap_purge_if_full();
 		any |= more;
 	} while (more);
-	return any;
-}
-
-/* Nothing that was parked before the call is mapped when it returns, whoever took it down.
- * Context: may wait. Return: was there any? */
-static bool unmap_parked(void)
-{
-	bool any = shrink_parked(0);
-
-	while (vmap_park_leaving()) {
-		any = true;
-		arch_relax();
-	}
 	return any;
 }
 
@@ -106,28 +118,43 @@ static bool defer_locked(uintptr_t start)
 	return first;
 }
 
+/* Free the first area whose free was put off. Return: was there any? */
+static bool free_one_deferred(void)
+{
+	struct vmap_info info;
+	bool any, guarded = false;
+
+	cpu_pin();
+	unsigned long irq = mm_lock(&vmap_lock);
+	any = vmap_state.deferred != 0;
+	if (any) {
+		vmap_area_claimed_locked(vmap_state.deferred, &info);
+		__atomic_store_n(&vmap_state.deferred, info.caller, __ATOMIC_RELAXED);
+		guarded = info.flags & VMAP_GUARDED;
+		if (!guarded)
+			leave_locked();
+	}
+	mm_unlock(&vmap_lock, irq);
+	if (any && !guarded) {
+		take_down(&info, info.pages);
+		left();
+	}
+	cpu_unpin();
+	if (guarded)
+		take_down(&info, info.pages);
+	return any;
+}
+
 /* Context: task, may wait. Return: was there any? */
 static bool free_deferred_now(void)
 {
-	bool found = false;
+	bool any = false;
 
-	while (__atomic_load_n(&vmap_state.deferred, __ATOMIC_RELAXED)) {
-		struct vmap_info info;
-		unsigned long irq = mm_lock(&vmap_lock);
-		bool any = vmap_state.deferred != 0;
-
-		if (any) {
-			vmap_area_claimed_locked(vmap_state.deferred, &info);
-			__atomic_store_n(&vmap_state.deferred, info.caller, __ATOMIC_RELAXED);
-		}
-		mm_unlock(&vmap_lock, irq);
-		if (any) {
-			take_down(&info, info.pages);
-			vmap_purge_if_full();
-			found = true;
-		}
+	while (__atomic_load_n(&vmap_state.deferred, __ATOMIC_RELAXED) && free_one_deferred()) {
+		any = true;
+		vmap_purge_if_full();
 	}
-	return found;
+	return any;
 }
 
 /* The same, as the defer hook calls it. */
@@ -137,15 +164,23 @@ static void free_deferred(void *unused)
 	free_deferred_now();
 }
 
-/* ---- new areas ---- */
-
-/* Free the addresses whose free was put off, that are parked, or that wait for a flush. Return:
- * were there any? */
-static bool free_addresses(void)
+/* Nothing that was freed before the call is mapped when it returns, whoever took it down; what is
+ * guarded may be. Context: may wait. Return: was there anything? */
+static bool unmap_freed(void)
 {
 	bool any = free_deferred_now();
 
-	any |= unmap_parked();
+	any |= shrink_parked(0);
+	return wait_for_leaving() || any;
+}
+
+/* ---- new areas ---- */
+
+/* Free the addresses that are put off, parked, or wait for a flush. Return: were there any? */
+static bool free_addresses(void)
+{
+	bool any = unmap_freed();
+
 	return vmap_purge() || any;
 }
 
@@ -265,8 +300,7 @@ void vm_unmap_aliases(void)
 			     caller);
 		return;
 	}
-	free_deferred_now();
-	unmap_parked();
+	unmap_freed();
 	vmap_purge();
 }
 
@@ -406,8 +440,7 @@ void vmap_drain(void)
 {
 	if (vmap_area_start() == vmap_area_end() || !vmap_may_wait())
 		return;
-	free_deferred_now();
-	unmap_parked();
+	unmap_freed();
 	vmap_purge_tables();
 }
 
@@ -420,4 +453,5 @@ void vmap_set_limits(void)
 void vmap_free_init(void)
 {
 	vmap_state.deferred = 0;
+	vmap_state.leaving = 0;
 }

@@ -41,7 +41,6 @@ enum { LISTS, SLOTS, NR_SIDES };
 
 static QUARRY_STATE struct {
 	bool on;
-	unsigned leaving;
 	unsigned long area_max; /* pages of an area; 0: nothing is parked */
 	struct side side[NR_SIDES];
 	uint64_t filled[QUARRY_MAX_NODES + 1];
@@ -212,21 +211,7 @@ bool vmap_park_leave_locked(unsigned long most, struct vmap_info *info)
 	}
 	vmap_area_claimed_locked(park.list[i], info);
 	pop(side, i, info->pages, info->caller);
-	__atomic_store_n(&park.leaving, park.leaving + 1, __ATOMIC_RELAXED);
 	return true;
-}
-
-void vmap_park_left(void)
-{
-	unsigned long irq = mm_lock(&vmap_lock);
-
-	__atomic_store_n(&park.leaving, park.leaving - 1, __ATOMIC_RELAXED);
-	mm_unlock(&vmap_lock, irq);
-}
-
-unsigned vmap_park_leaving(void)
-{
-	return __atomic_load_n(&park.leaving, __ATOMIC_RELAXED);
 }
 
 static bool is_at(const struct vmap_info *info, unsigned long i)

@@ -12,8 +12,6 @@
  *       list, or are the key of its slot
  *   K2  pages = the sum of their pages, for lists and for slots; bit i of filled = list i is not
  *       empty
- *   K3  what vmap_park_leave_locked took off a list is counted as leaving until its pages and
- *       addresses wait for a flush or are free
  *
  * Bound       8 MiB on lists and 32 MiB in slots, each at most 1/64 of memory. Above it areas leave
  *             in turn.
@@ -46,14 +44,10 @@ bool vmap_unpark(struct vmap_info *info) QUARRY_INT(vmap_unpark);
 enum park_result { PARK_NO, PARK_DONE, PARK_OVER };
 enum park_result vmap_park_locked(const struct vmap_info *info, bool in_irq)
 	QUARRY_INT(vmap_park_locked);
-/* Take an area off the lists if more than `most` pages are parked; ~0ul: more than may be. The
- * caller unmaps it, then calls vmap_park_left; pinned from here to there. Return: false if there is
- * none to take. */
+/* Take an area off the lists, to be unmapped, if more than `most` pages are parked; ~0ul: more than
+ * may be. Return: false if there is none to take. */
 bool vmap_park_leave_locked(unsigned long most, struct vmap_info *info)
 	QUARRY_INT(vmap_park_leave_locked);
-void vmap_park_left(void) QUARRY_INT(vmap_park_left);
-/* Areas that are leaving now. Context: any. */
-unsigned vmap_park_leaving(void) QUARRY_INT(vmap_park_leaving);
 
 /* Pages that are parked. Context: any. */
 unsigned long vmap_parked_pages(void) QUARRY_INT(vmap_parked_pages);

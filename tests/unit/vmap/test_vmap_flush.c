@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_vmap_flush.c: many frees, one flush; nothing comes back before it. The mock fails a test
  * that breaks this. */
+#define _DEFAULT_SOURCE
+#include <unistd.h>
+
 #include "vmap_test.h"
 
 /* Neither the addresses nor the pages of a freed area are seen again before the flush. */
@@ -253,6 +256,70 @@ static void addresses_of_others_are_waited_for(void **state)
 	mock_stop();
 }
 
+/*
+ * Unmapped in an interrupt, and another CPU is interrupted while it takes the area down: who calls
+ * vm_unmap_aliases then waits for it.
+ */
+enum { MAPPED, PUT_OFF, HALFWAY, DONE };
+static unsigned stage;
+
+static void wait_for_stage(unsigned s, unsigned ms)
+{
+	for (unsigned i = 0; i < ms * 10 && __atomic_load_n(&stage, __ATOMIC_ACQUIRE) < s; i++)
+		usleep(100);
+}
+static void go_to_stage(unsigned s)
+{
+	__atomic_store_n(&stage, s, __ATOMIC_RELEASE);
+}
+
+static void stay_halfway(void *unused)
+{
+	(void)unused;
+	go_to_stage(HALFWAY);
+	wait_for_stage(DONE, 20);
+}
+
+static void unmap_together(void *arg, unsigned cpu)
+{
+	struct page **pages = arg;
+
+	if (cpu) {
+		wait_for_stage(PUT_OFF, 10000);
+		mock_interrupt_at(20, stay_halfway, NULL);
+		mock_run_deferred();
+		return;
+	}
+	void *p = vmap(pages, 64, VM_MAP, PAGE_KERNEL);
+
+	mock_set_context(QUARRY_CTX_IRQ | QUARRY_CTX_ATOMIC);
+	vunmap(p);
+	mock_set_context(0);
+	go_to_stage(PUT_OFF);
+	wait_for_stage(HALFWAY, 10000);
+	vm_unmap_aliases();
+	refused += !is_vmalloc_addr(p) || vmalloc_to_pfn((char *)p + 63 * PAGE_SIZE);
+	go_to_stage(DONE);
+}
+
+static void areas_that_others_take_down_are_waited_for(void **state)
+{
+	struct mock_config config = {.cpus = 2};
+	struct page *page, *pages[64];
+
+	(void)state;
+	mock_start(&config);
+	page = alloc_page(GFP_KERNEL);
+	for (unsigned i = 0; i < COUNT(pages); i++)
+		pages[i] = page;
+	refused = 0;
+	stage = MAPPED;
+	mock_run_cpus(2, unmap_together, pages);
+	assert_int_equal(refused, 0);
+	__free_page(page);
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +333,7 @@ int main(void)
 		cmocka_unit_test(four_cpus_drain),
 		cmocka_unit_test(purges_of_others_are_waited_for),
 		cmocka_unit_test(addresses_of_others_are_waited_for),
+		cmocka_unit_test(areas_that_others_take_down_are_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
