@@ -148,8 +148,7 @@ void vm_unmap_ram(const void *address, unsigned count) QUARRY_API(vm_unmap_ram);
  * Context: task, irqs on; may wait. */
 void vm_unmap_aliases(void) QUARRY_API(vm_unmap_aliases);
 
-/* ---- looking up; context: any but NMI, where only is_vmalloc_addr answers and the others report
- * and say that there is nothing ---- */
+/* ---- looking up; context: any ---- */
 
 bool is_vmalloc_addr(const void *address) QUARRY_API(is_vmalloc_addr);
 /* The page mapped at an address of vmalloc or vmap; NULL if none of ours is. In an NMI also while a
