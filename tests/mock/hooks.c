@@ -332,7 +332,8 @@ static unsigned long copy_from_user(void *to, const void *from, unsigned long n)
 	mock_point(MOCK_NR_HOOKS, "copy_from_user", (uint64_t)(uintptr_t)from, n);
 	if (now->masked || now->handler || now->context || now->pins)
 		mock_fail("copy_from_user: not in task context with interrupts on and no pin");
-	memcpy(to, from, n < room ? n : room);
+	if (room)
+		memcpy(to, from, n < room ? n : room);
 	return n < room ? 0 : n - room;
 }
 
