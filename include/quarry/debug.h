@@ -54,6 +54,7 @@ QUARRY_BEGIN_DECLS
 	X(OBJECT_CTOR_ZERO, "zeroing asked from a cache with a constructor")                       \
 	X(USERCOPY, "a copy to or from a user leaves its object")                                  \
 	X(NO_GRACE, "without a grace-period hook nobody knows when this may be freed")             \
+	X(USER_MAPPING, "the page is not one that user space may reach")                           \
 	/* virtual */                                                                              \
 	X(VMAP_UNKNOWN, "the address is not the start of a mapped area")                           \
 	X(VMAP_SPACE, "the virtual range is exhausted or was not given")                           \

@@ -80,6 +80,15 @@ bool PageHead(const struct page *page) QUARRY_API(PageHead);
 bool PageTail(const struct page *page) QUARRY_API(PageTail);
 
 /*
+ * Ask before a page, any page of a block, is mapped where user space can reach it (G13). Return:
+ * may it be? No, and reported (USER_MAPPING): what is no page in use, or holds objects or tables of
+ * the kernel; with QUARRY_DEBUG also what was allocated without __GFP_HARDWALL (GFP_USER,
+ * GFP_HIGHUSER, GFP_HIGHUSER_MOVABLE, vmalloc_user()), for nobody wiped it with user space in mind.
+ * Movable pages are for user space. Context: any; the caller holds a reference.
+ */
+bool page_may_be_mapped_by_user(const struct page *page) QUARRY_API(page_may_be_mapped_by_user);
+
+/*
  * ---- references ----
  * They are the block's, whichever page of it is named, compound or not. Taking one needs holding
  * one. Only blocks of the page layer have any: of a slab's page, a free one, or an address that is

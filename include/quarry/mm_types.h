@@ -65,6 +65,7 @@ QUARRY_STATIC_ASSERT(sizeof(struct page) == 32,
 #define QUARRY_PG_ZONE_SHIFT 11
 #define QUARRY_PG_COMPOUND (1u << 19)   /* allocated with __GFP_COMP */
 #define QUARRY_PG_PFMEMALLOC (1u << 20) /* came from the reserves */
+#define QUARRY_PG_USER (1u << 21)       /* USED, VMALLOC: debug builds: had __GFP_HARDWALL */
 #define QUARRY_PG_OPS_SHIFT 21          /* MOVABLE: three bits, number of its operations */
 #define QUARRY_PG_OWNER_SHIFT 24        /* eight bits for the owner, zero after allocation */
 

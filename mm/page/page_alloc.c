@@ -41,6 +41,7 @@ static struct page *finish(struct page *head, gfp_t gfp, unsigned order)
 		zero_block(head, order);
 	if (gfp_has(gfp, __GFP_COMP) && order)
 		page_set_flags(head, page_flags(head) | QUARRY_PG_COMPOUND);
+	page_mark_user(head, gfp);
 	return head;
 }
 
@@ -132,6 +133,7 @@ static QUARRY_ALWAYS_INLINE struct page *take(gfp_t gfp, unsigned order, gfp_t a
 	if (unlikely(!head))
 		return take_slow(NUMA_NO_NODE, gfp, order, "alloc_pages", CALLER());
 	page_hand_out(head);
+	page_mark_user(head, gfp);
 	if (unlikely(gfp_has(asked, QUARRY_PAGE_GFP_RARE & ~__GFP_ZERO)))
 		return finish_checked(head, gfp, order, CALLER());
 	arch_mem_unpoison(page_address(head), PAGE_SIZE << order);

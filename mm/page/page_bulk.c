@@ -18,7 +18,7 @@
  * a stock say the same. Return: how many slots of `pages` were looked at; the chain is what is
  * left, *nr_taken heads were taken off.
  */
-static unsigned long fill(struct page **pages, unsigned long nr, struct page **chain,
+static unsigned long fill(gfp_t gfp, unsigned long nr, struct page **pages, struct page **chain,
 			  size_t *nr_taken)
 {
 	struct page **at = pages, **end = pages + nr, *page = *chain;
@@ -34,6 +34,7 @@ static unsigned long fill(struct page **pages, unsigned long nr, struct page **c
 			break;
 		struct page *next = parked_next(page);
 		page_hand_out_as(page, flags);
+		page_mark_user(page, gfp);
 		arch_mem_unpoison(page_address(page), PAGE_SIZE);
 		*at = page;
 		page = next;
@@ -52,7 +53,7 @@ static unsigned long fill_from_stock(gfp_t gfp, unsigned long nr, struct page **
 	if (stock_mark(stock)) {
 		struct page *newest = stock->newest;
 		size_t taken;
-		filled = fill(pages, nr, &newest, &taken);
+		filled = fill(gfp, nr, pages, &newest, &taken);
 		stock_take_end(stock, newest, taken);
 	}
 	cpu_unpin();

@@ -85,6 +85,13 @@ static QUARRY_ALWAYS_INLINE void page_hand_out(struct page *head)
 	page_hand_out_as(head, page_used_flags(head));
 }
 
+/* Debug builds remember whom a block in use is for (G13). */
+static QUARRY_ALWAYS_INLINE void page_mark_user(struct page *head, gfp_t gfp)
+{
+	if (QUARRY_DEBUG >= 1 && gfp_has(gfp, __GFP_HARDWALL))
+		page_set_flags(head, page_flags(head) | QUARRY_PG_USER);
+}
+
 /*
  * Take back a block whose owner holds the only reference, with flags word `flags` as it stands.
  * Context: any but NMI. Cost: a push, or a zone's lock.

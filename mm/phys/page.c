@@ -52,6 +52,30 @@ struct page *page_block(const struct page *page)
 	return map_state(map_frame(page)) ? compound_head(page) : NULL;
 }
 
+bool page_may_be_mapped_by_user(const struct page *page)
+{
+	const struct page *head = page_block(page);
+	uint32_t flags = head ? page_flags(head) : 0;
+	bool ok = false, told = !QUARRY_DEBUG || flags & QUARRY_PG_USER;
+
+	switch (flags_kind(flags)) {
+	case QUARRY_PAGE_USED:
+		ok = told || page_mobility(head) == MIGRATE_MOVABLE;
+		break;
+	case QUARRY_PAGE_VMALLOC:
+		ok = told;
+		break;
+	case QUARRY_PAGE_MOVABLE:
+		ok = true;
+		break;
+	default:
+		break;
+	}
+	if (!ok)
+		mm_report(USER_MAPPING, "page_may_be_mapped_by_user", page, flags, 0);
+	return ok;
+}
+
 static bool head_is_compound(const struct page *head)
 {
 	return (page_flags(head) & QUARRY_PG_COMPOUND) != 0;

@@ -111,6 +111,7 @@ static void finish_block(struct page *head, gfp_t gfp, unsigned order)
 		for (unsigned long i = 0; i < 1ul << order; i++)
 			arch_clear_page(at + (i << PAGE_SHIFT));
 	page_set_flags(head, page_flags(head) | QUARRY_PG_COMPOUND);
+	page_mark_user(head, gfp);
 }
 
 /* A block of at most *order that is easy to get; *order becomes what it has, or 0 if there is none
@@ -287,11 +288,11 @@ void *vmalloc_32(size_t size)
 }
 void *vmalloc_user(size_t size)
 {
-	return __vmalloc_node(size, 1, GFP_KERNEL | __GFP_ZERO, NUMA_NO_NODE, CALLER());
+	return __vmalloc_node(size, 1, GFP_USER | __GFP_ZERO, NUMA_NO_NODE, CALLER());
 }
 void *vmalloc_32_user(size_t size)
 {
-	return __vmalloc_node(size, 1, GFP_KERNEL | GFP_DMA32 | __GFP_ZERO, NUMA_NO_NODE, CALLER());
+	return __vmalloc_node(size, 1, GFP_USER | GFP_DMA32 | __GFP_ZERO, NUMA_NO_NODE, CALLER());
 }
 
 void *vrealloc(const void *p, size_t size, gfp_t gfp)

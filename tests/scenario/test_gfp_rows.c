@@ -93,7 +93,72 @@ static void g007_every_family_in_an_interrupt(void **state)
 	mock_stop();
 }
 
-/* User space's masks say so; the bit itself is the OS's to judge. */
+/* Asks for a block the way `how` says, and gives it back. Return: may user space reach it? */
+static bool user_may_map(unsigned how, gfp_t gfp)
+{
+	struct page *page = NULL;
+	void *address = NULL;
+
+	switch (how) {
+	case 0:
+		page = alloc_pages(gfp, 2);
+		break;
+	case 1:
+		alloc_pages_bulk(gfp, 1, &page);
+		break;
+	default:
+		address = __vmalloc(how == 2 ? PAGE_SIZE : 4 * MOCK_MIB, gfp);
+		page = vmalloc_to_page((char *)address + PAGE_SIZE - 1);
+		break;
+	}
+	assert_non_null(page);
+	bool may = page_may_be_mapped_by_user(how ? page : page + 3);
+	if (how >= 2)
+		vfree(address);
+	else
+		__free_pages(page, how ? 0 : 2);
+	return may;
+}
+
+/* Only what was asked for with user space in mind is mapped there, however it was asked for. */
+static void g013_user_mappings(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	for (unsigned how = 0; how < 4; how++) {
+		assert_true(user_may_map(how, GFP_USER | __GFP_ZERO));
+		assert_true(user_may_map(how, GFP_HIGHUSER));
+		mock_expect_report(QUARRY_RULE_USER_MAPPING, QUARRY_DEBUG ? 1 : 0);
+		assert_int_equal(user_may_map(how, GFP_KERNEL), !QUARRY_DEBUG);
+		/* the mark is the allocation's, not the page's */
+		assert_true(user_may_map(how, GFP_USER));
+	}
+	assert_true(user_may_map(0, GFP_HIGHUSER_MOVABLE));
+	char *shared = vmalloc_user(PAGE_SIZE);
+	assert_true(page_may_be_mapped_by_user(vmalloc_to_page(shared)));
+	vfree(shared);
+	mock_stop();
+}
+
+/* What holds the kernel's own is refused in every build. */
+static void g013_kernel_pages_are_refused(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	void *small = kmalloc(64, GFP_USER), *large = kmalloc(1ul << 20, GFP_USER);
+	struct page *freed = alloc_page(GFP_USER);
+	__free_page(freed);
+	mock_expect_report(QUARRY_RULE_USER_MAPPING, 4);
+	assert_false(page_may_be_mapped_by_user(virt_to_page(small)));
+	assert_false(page_may_be_mapped_by_user(virt_to_page(large)));
+	assert_false(page_may_be_mapped_by_user(freed));
+	assert_false(page_may_be_mapped_by_user(NULL));
+	kfree(small);
+	kfree(large);
+	mock_stop();
+}
+
+/* User space's masks say so. */
 static void g013_user_masks_are_marked(void **state)
 {
 	(void)state;
@@ -617,6 +682,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		page_test(g007_every_family_in_an_interrupt),
 		page_test(g013_user_masks_are_marked),
+		page_test(g013_user_mappings),
+		page_test(g013_kernel_pages_are_refused),
 		page_test(g019_kernel_memory_is_good_for_dma),
 		page_test(g021_kernel_means_both_kinds_of_reclaim),
 		page_test(g037_movable_user_pages_by_local_mapping),
