@@ -36,11 +36,11 @@ QUARRY_COMMON := \
 	mm/phys/zone_info.c \
 	mm/phys/zone_check.c \
 	mm/reclaim/migrate.c \
-	mm/reclaim/compact_zone.c \
-	mm/reclaim/compact.c \
 	mm/reclaim/collect.c \
 	mm/reclaim/shrinker.c \
 	mm/reclaim/reclaim.c \
+	mm/reclaim/compact_zone.c \
+	mm/reclaim/compact.c \
 	mm/reclaim/pressure.c \
 	mm/reclaim/kswapd.c \
 	mm/reclaim/oom.c \

@@ -85,10 +85,10 @@ static QUARRY_ALWAYS_INLINE void page_hand_out(struct page *head)
 	page_hand_out_as(head, page_used_flags(head));
 }
 
-/* Debug builds remember whom a block in use is for (G13). */
+/* Debug builds remember whom a block in use is for (G13). A movable one's mobility says so. */
 static QUARRY_ALWAYS_INLINE void page_mark_user(struct page *head, gfp_t gfp)
 {
-	if (QUARRY_DEBUG >= 1 && gfp_has(gfp, __GFP_HARDWALL))
+	if (QUARRY_DEBUG >= 1 && gfp_has(gfp, __GFP_HARDWALL) && !gfp_has(gfp, __GFP_MOVABLE))
 		page_set_flags(head, page_flags(head) | QUARRY_PG_USER);
 }
 

@@ -17,8 +17,9 @@ static unsigned long fake_count(struct shrinker *shrinker, struct shrink_control
 {
 	struct fake *fake = (struct fake *)shrinker;
 
-	fake->counts++;
-	fake->nid = control->nid;
+	/* several CPUs may ask at once */
+	__atomic_fetch_add(&fake->counts, 1ul, __ATOMIC_RELAXED);
+	__atomic_store_n(&fake->nid, control->nid, __ATOMIC_RELAXED);
 	return fake->have ? fake->have : SHRINK_EMPTY;
 }
 
