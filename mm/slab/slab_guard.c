@@ -172,8 +172,8 @@ static void log_track(const char *what, const struct slab_track *track)
 
 static void log_slot(const struct guard_slot *slot, long offset, const char *what)
 {
-	mm_log(QUARRY_LOG_ERR, "  object %p of cache %s, %u bytes: %s at byte %ld", slot->object,
-	       slot->name, slot->size, what, offset);
+	mm_log(QUARRY_LOG_ERR, "  object %p of cache %s, %u bytes: %s at byte %ld",
+	       (void *)slot->object, slot->name, slot->size, what, offset);
 	log_track("allocated", &slot->track[TRACK_ALLOC]);
 	log_track("freed", &slot->track[TRACK_FREE]);
 }
