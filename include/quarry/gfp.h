@@ -6,8 +6,9 @@
  *   - A block has 2^order pages, physically contiguous, aligned to its size; order <=
  *     QUARRY_MAX_ORDER.
  *   - A request whose mask has __GFP_DIRECT_RECLAIM may sleep: task context only. All others may be
- *     made
- *     from interrupts too. Freeing never sleeps: any context but NMI.
+ *     made from interrupts too. Freeing never sleeps: any context but NMI. In an NMI nobody can
+ *     wait for a lock: use alloc_pages_nolock(); a request that finds no parked block is reported
+ *     there and fails.
  *   - Failure is NULL (or 0), reported once unless __GFP_NOWARN. Always check.
  *   - `node` is a node number or NUMA_NO_NODE (the caller's own).
  */

@@ -52,6 +52,10 @@ static QUARRY_NOINLINE struct page *take_slow(int node, gfp_t gfp, unsigned orde
 		mm_report_at(QUARRY_RULE_BAD_ORDER, call, NULL, order, gfp_bits(gfp), caller);
 		return NULL;
 	}
+	if (unlikely(cpu_context() & QUARRY_CTX_NMI)) { /* it may have interrupted a zone's owner */
+		mm_report_at(QUARRY_RULE_BAD_CONTEXT, call, NULL, order, gfp_bits(gfp), caller);
+		return NULL;
+	}
 	if (!gfp_context_ok(gfp))
 		gfp = gfp_context_report(gfp, call, caller);
 	bool zones_ok = gfp_zones_legal(gfp);

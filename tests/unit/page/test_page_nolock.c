@@ -274,6 +274,22 @@ static void expect_bad(enum quarry_rule rule, struct page *page, unsigned order)
 	assert_int_equal(mm_check(), 0);
 }
 
+/* Pages that are parked are handed out; a zone's lock is not waited for. */
+static void nmi_plain_request(void)
+{
+	bad_page = alloc_pages_node(0, GFP_ATOMIC, 0);
+}
+static void a_plain_request_in_an_nmi(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	mock_expect_report(QUARRY_RULE_BAD_CONTEXT, 1);
+	in_nmi(nmi_plain_request);
+	assert_null(bad_page);
+	assert_string_equal(mock_last_report()->call, "alloc_pages_node");
+	mock_stop();
+}
+
 static void bad_calls(void **state)
 {
 	(void)state;
@@ -386,6 +402,7 @@ int main(void)
 		page_test(stops_at_the_minimum),
 		page_test(zone_lock_is_held),
 		page_test(deferred_pages_are_found),
+		page_test(a_plain_request_in_an_nmi),
 		page_test(bad_calls),
 		page_test(at_every_hook),
 #ifdef HAVE_STEPS
