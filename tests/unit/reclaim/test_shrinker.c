@@ -39,14 +39,19 @@ static unsigned long fake_scan(struct shrinker *shrinker, struct shrink_control 
 	return nr;
 }
 
-static void add(struct fake *fake, unsigned long have)
+static void add_with(struct fake *fake, unsigned long have,
+		     unsigned long (*scan)(struct shrinker *, struct shrink_control *))
 {
 	fake->have = have;
 	fake->shrinker.count_objects = fake_count;
-	fake->shrinker.scan_objects = fake_scan;
+	fake->shrinker.scan_objects = scan;
 	if (!fake->shrinker.seeks)
 		fake->shrinker.seeks = DEFAULT_SEEKS;
 	assert_int_equal(register_shrinker(&fake->shrinker, "fake"), 0);
+}
+static void add(struct fake *fake, unsigned long have)
+{
+	add_with(fake, have, fake_scan);
 }
 
 static void the_share_doubles_with_priority(void **state)
@@ -178,7 +183,7 @@ static void batches_and_lies(void **state)
 
 static unsigned long scan_nothing(struct shrinker *shrinker, struct shrink_control *control)
 {
-	((struct fake *)shrinker)->scans++;
+	__atomic_fetch_add(&((struct fake *)shrinker)->scans, 1ul, __ATOMIC_RELAXED);
 	control->nr_scanned = 0;
 	return 0;
 }
@@ -308,7 +313,7 @@ static void come_and_go(void *arg, unsigned cpu)
 		shrinker->scan_objects = scan_nothing;
 		struct fake *fake = kzalloc(sizeof(*fake), GFP_KERNEL);
 		fake->shrinker.seeks = 2;
-		add(fake, 10);
+		add_with(fake, 10, scan_nothing); /* several CPUs scan at once */
 		unregister_shrinker(&fake->shrinker);
 		kfree(fake);
 		shrinker_free(shrinker);
