@@ -5,7 +5,7 @@
  * The watermark is tested when a zone's buddy is asked, not when a parked page is: parked pages
  * passed it when they were taken, in the same batch (architecture: pay at the refill).
  *
- * Start at: freepage_take, freepage_give.
+ * Start at: freepage_take_first, freepage_give.
  */
 #include "mm/phys/freepage.h"
 
@@ -86,9 +86,7 @@ static QUARRY_ALWAYS_INLINE struct page *pass(const struct page_cpu *pages,
 {
 	const bool atomic = may_use_atomic(request, depth);
 
-	for (struct zone *zone; (zone = zone_at(place)); place++) {
-		if (gfp_has(request->gfp, __GFP_THISNODE) && zone->node != request->node)
-			break;
+	for (struct zone *zone; (zone = request_zone(request, place)); place++) {
 		unsigned long floor = watermark_floor(zone, mark, depth, request->highest) +
 				      zone_kept(zone, request->type == MIGRATE_MOVABLE, atomic);
 		struct page_stock *stock =
@@ -138,16 +136,14 @@ struct page *freepage_take_first(const struct page_request *request,
 
 unsigned freepage_largest(unsigned node, gfp_t gfp)
 {
-	enum zone_type highest = gfp_zone(gfp);
-	struct zone *const *place = nodes.order[node][highest];
+	const struct page_request request = {.gfp = gfp, .node = node, .highest = gfp_zone(gfp)};
 	bool lent = gfp_migratetype(gfp) == MIGRATE_MOVABLE;
 	uint32_t orders = 1;
 
-	for (struct zone *zone; (zone = zone_at(place)); place++) {
-		if (gfp_has(gfp, __GFP_THISNODE) && zone->node != node)
-			break;
-		unsigned long floor = watermark_floor(zone, MARK_LOW, RESERVE_NONE, highest) +
-				      zone_kept(zone, lent, false);
+	for_each_zone_of (zone, &request) {
+		unsigned long floor =
+			watermark_floor(zone, MARK_LOW, RESERVE_NONE, request.highest) +
+			zone_kept(zone, lent, false);
 		unsigned long free = zone_free(zone);
 		if (free > floor)
 			orders |= zone_free_orders(zone, lent) &

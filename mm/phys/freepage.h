@@ -39,9 +39,10 @@ static inline struct zone *request_zone(const struct page_request *request,
 					struct zone *const *place)
 {
 	struct zone *zone = zone_at(place);
-	bool other = zone && zone->node != request->node; /* and so are all behind it */
 
-	return other && gfp_has(request->gfp, __GFP_THISNODE) ? NULL : zone;
+	if (gfp_has(request->gfp, __GFP_THISNODE) && zone && zone->node != request->node)
+		return NULL; /* and so are all behind it */
+	return zone;
 }
 #define for_each_zone_of(zone, request)                                                            \
 	for (struct zone *const *at = nodes.order[(request)->node][(request)->highest], *zone;     \
