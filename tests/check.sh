@@ -17,6 +17,7 @@ cd "$(dirname "$0")/.." || exit 1
 out=${QUARRY_BUILD:-$PWD/build/check}
 parts=${*:-host tsan cross lint boot}
 mkdir -p "$out/logs" || exit 1
+export QUARRY_BUILD="$out" # what cross built, boot boots
 passed=0
 failed=0
 began=$(date +%s)
@@ -112,7 +113,7 @@ for part in $parts; do
 			step "boot-$cpu" sh tests/demo.sh --short "$cpu" &&
 				step "boot-$cpu-fails" sh tests/boot/test_demo.sh "$cpu"
 		done
-		step fast-paths env QUARRY_BUILD="$out" sh tests/bench/run.sh --fast-paths
+		step fast-paths sh tests/bench/run.sh --fast-paths
 		step porting python3 tests/porting.py
 		;;
 	*)

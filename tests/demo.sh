@@ -9,7 +9,7 @@
 #     -M MACHINE  another QEMU machine (microvm), one CPU family only
 #     -t SECONDS  give up after so long            break=N  break a promise on purpose (tests/boot/test_demo.sh)
 #
-# Installs what is missing on Debian 12, builds in build/demo-<cpu> or $QUARRY_BUILD/demo-<cpu>, and ends with one line:
+# Installs what is missing on Debian 12, builds in build/<cpu>-gcc or $QUARRY_BUILD/<cpu>-gcc, and ends with one line:
 # "demo: PASS ..." or "demo: FAIL <cpu>: <reason>". Exit status 0 is PASS.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -53,7 +53,7 @@ sh tests/packages.sh build boot || fail "packages are missing"
 
 # build CPU: the kernel; its log is shown only if it fails.
 build() {
-	dir=$out/demo-$1
+	dir=$out/$1-gcc
 	log=$out/demo-$1.log
 	mkdir -p "$out"
 	{
@@ -67,7 +67,7 @@ build() {
 # boot CPU: run the kernel; status is QEMU's, translated to 0 (pass) or something else.
 boot() {
 	common="-smp $smp -m $memory -display none -monitor none -serial stdio -no-reboot"
-	kernel=$out/demo-$1/tests/boot/demo
+	kernel=$out/$1-gcc/tests/boot/demo
 	case $1 in
 	x86_64)
 		# isa-debug-exit turns the kernel's value v into exit status 2v + 1; 33 is success.

@@ -16,7 +16,7 @@ mkdir -p "$out/bench"
 
 boot() { # cpu, command line: one CPU, 2 GiB, an instruction a nanosecond
 	common="-smp 1 -m 2G -icount shift=0 -display none -monitor none -serial stdio -no-reboot"
-	kernel=$out/bench-$1/tests/bench/bench
+	kernel=$out/$1-gcc/tests/bench/bench
 	# shellcheck disable=SC2086
 	case $1 in
 	x86_64) timeout 300 qemu-system-x86_64 -M q35 $common -nodefaults -kernel "$kernel" -append "$2" \
@@ -26,7 +26,7 @@ boot() { # cpu, command line: one CPU, 2 GiB, an instruction a nanosecond
 }
 
 build() { # cpu
-	dir=$out/bench-$1
+	dir=$out/$1-gcc
 	log=$out/bench/$1.build.log
 	{
 		[ -f "$dir/build.ninja" ] ||
