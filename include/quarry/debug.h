@@ -41,6 +41,7 @@ QUARRY_BEGIN_DECLS
 	X(FREE_TWICE, "freed while already free")                                                  \
 	X(FREE_KIND, "the page belongs to another allocator")                                      \
 	X(REF_COUNT, "the reference count is wrong")                                               \
+	X(PAGE_LIST, "the links of a list of pages disagree")                                      \
 	/* objects */                                                                              \
 	X(OBJECT_CACHE, "the object belongs to another cache")                                     \
 	X(OBJECT_INTERIOR, "the pointer is not the start of an object")                            \

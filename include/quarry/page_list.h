@@ -148,8 +148,9 @@ unsigned long alloc_pages_bulk_list(gfp_t gfp, unsigned long nr, struct quarry_p
 
 /*
  * Drop one reference of each single page or compound block of a list; the list is empty then. A
- * page on it that is not held is reported and ends the walk there, because its link cannot be
- * trusted: what comes after it is not freed.
+ * page on it that is not held is reported; so is one whose link back is wrong (PAGE_LIST), and left
+ * alone. The link of such a page cannot be trusted, so the rest is freed from the other end: all
+ * but what lies between two of them.
  * Context: any but NMI. Return: pages of the list that were walked.
  */
 unsigned long free_page_list(struct quarry_page_list *list) QUARRY_API(free_page_list);

@@ -6,6 +6,7 @@
  */
 #include <quarry/page_list.h>
 
+#include "mm/base/log.h"
 #include "mm/phys/pageblock.h"
 
 #define BATCH 32u /* pages asked for at once, on the stack */
@@ -27,19 +28,43 @@ unsigned long alloc_pages_bulk_list(gfp_t gfp, unsigned long nr, struct quarry_p
 	return added;
 }
 
-unsigned long free_page_list(struct quarry_page_list *list)
+/*
+ * Free up to `nr` pages from one end of a list on. Nothing is learned from a page that is not held,
+ * or whose link back does not name the page before it: freed while listed, it may be another
+ * owner's by now. Return: pages that were freed or reported.
+ */
+static unsigned long free_from_end(uint32_t at, unsigned long nr, bool forward)
 {
-	unsigned long nr = list->nr, walked = 0;
-	struct page *page = quarry_page_list_first(list);
+	uint32_t behind = 0;
+	unsigned long walked = 0;
 
-	quarry_page_list_init(list);
-	while (page && walked < nr) {
+	while (at && walked < nr) {
+		struct page *page = pfn_to_page(at);
 		bool held = page_is_known(page) && kind_is_used(page_kind(page));
-		struct page *next = held ? quarry_page_list_next(page) : NULL;
+		uint32_t next = 0;
+		walked++;
+		if (held) {
+			next = forward ? page->lru.next : page->lru.prev;
+			uint32_t back = forward ? page->lru.prev : page->lru.next;
+			if (back != behind) {
+				mm_report(PAGE_LIST, "free_page_list", page, back, behind);
+				break;
+			}
+		}
 		__free_pages(page,
 			     held && page_flags(page) & QUARRY_PG_COMPOUND ? page_order(page) : 0);
-		walked++;
-		page = next;
+		behind = at;
+		at = next;
 	}
 	return walked;
+}
+
+unsigned long free_page_list(struct quarry_page_list *list)
+{
+	const struct quarry_page_list all = *list;
+	unsigned long walked;
+
+	quarry_page_list_init(list);
+	walked = free_from_end(all.first, all.nr, true);
+	return walked + free_from_end(all.last, all.nr - walked, false);
 }
