@@ -24,6 +24,7 @@
 #include "mm/ext/kfree_rcu.h"
 #include "mm/ext/kmemdup.h"
 #include "mm/ext/memdup_user.h"
+#include "mm/ext/percpu.h"
 #include "mm/gfp/context.h"
 #include "mm/page/contig.h"
 #include "mm/page/failure.h"
@@ -523,6 +524,7 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	slab_init(boot.nr_cpus);
 	slab_set_merging(own.merge_caches);
 	kfree_rcu_init();
+	percpu_init(boot.nr_cpus);
 	error = quarry_cpu_online();
 	if (error)
 		return error;

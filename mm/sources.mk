@@ -96,6 +96,7 @@ QUARRY_COMMON := \
 	mm/ext/kfree_rcu.c \
 	mm/ext/usercopy.c \
 	mm/ext/cma.c \
+	mm/ext/percpu.c \
 	mm/ext/shrinker_alloc.c \
 	mm/report/sysinfo.c \
 	mm/report/buddyinfo.c \

@@ -40,6 +40,7 @@
 /* Objects, virtual ranges, reports. */
 #include <quarry/slab.h>
 #include <quarry/overflow.h>
+#include <quarry/percpu.h>
 #include <quarry/rcu.h>
 #include <quarry/vmalloc.h>
 #include <quarry/set_memory.h>

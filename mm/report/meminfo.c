@@ -6,13 +6,14 @@
  *   MemFree        in the zones; what CPUs park is not in it, as on Linux
  *   MemAvailable   what new requests can have without using reserves (sysinfo.c)
  *   PageTables     tables of the vmalloc range
- *   Percpu         arrays of the CPUs for parked pages
+ *   Percpu         arrays of the CPUs for parked pages, and objects of alloc_percpu
  *   VmallocUsed    pages behind vmalloc areas; VmallocChunk is 0, as on Linux since 4.3
  */
 #include <quarry/cma.h>
 #include <quarry/report.h>
 
 #include "mm/base/log.h"
+#include "mm/ext/percpu.h"
 #include "mm/phys/pageblock.h"
 #include "mm/phys/pcp.h"
 #include "mm/slab/slab.h"
@@ -32,7 +33,7 @@ static void print_kib(quarry_write_fn write, void *ctx, const char *key, unsigne
 void quarry_report_meminfo(quarry_write_fn write, void *ctx)
 {
 	unsigned long reclaimable = slab_pages(true), unreclaimable = slab_pages(false);
-	unsigned long cpus = 0;
+	unsigned long cpus = percpu_pages();
 	struct quarry_cma_totals cma;
 
 	for_each_online_cpu(cpu)

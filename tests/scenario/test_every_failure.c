@@ -22,6 +22,7 @@
 #include <quarry/execmem.h>
 #include <quarry/io.h>
 #include <quarry/page_frag.h>
+#include <quarry/percpu.h>
 #include <quarry/rcu.h>
 #include <quarry/set_memory.h>
 #include <quarry/string.h>
@@ -128,6 +129,21 @@ static int fragments(void *arg)
 }
 
 /* ---- objects ---- */
+
+static int objects_of_cpus(void *arg)
+{
+	void *p[4];
+	int error = 0;
+
+	(void)arg;
+	for (unsigned i = 0; i < 4; i++) {
+		p[i] = __alloc_percpu_gfp(PAGE_SIZE / 2, 8, GFP_KERNEL);
+		error = error ? error : got(p[i]);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		free_percpu(p[i]);
+	return error;
+}
 
 static int objects_by_size(void *arg)
 {
@@ -394,6 +410,7 @@ static const struct {
 	{"alloc_pages_bulk alloc_pages_bulk_node", bulk_pages, 2},
 	{"alloc_contig_pages alloc_contig_range claim", contiguous_pages, 0},
 	{"page_frag_alloc_align", fragments, 2},
+	{"__alloc_percpu_gfp", objects_of_cpus, 4},
 	{"__kmalloc __kmalloc_node kmalloc_from kmalloc_kernel kmalloc_sleeping kmalloc_atomic "
 	 "krealloc",
 	 objects_by_size, 16},
