@@ -2,6 +2,8 @@
 /* test_scope.c: what scopes take away, for whom, and until when. */
 #include "tests/unit/phys/page_test.h"
 
+#include <quarry/cleanup.h>
+
 #include "mm/gfp/context.h"
 
 #define IO_FS (__GFP_IO | __GFP_FS)
@@ -201,6 +203,56 @@ static void stages_restrict_every_mask(void **state)
 	mock_stop();
 }
 
+struct door {
+	unsigned locked, times;
+};
+DEFINE_GUARD(door, struct door *, _T->locked++, (_T->locked--, _T->times++))
+
+static unsigned leave_early(struct door *door, bool early)
+{
+	guard(door)(door);
+	guard(memalloc_nofs)();
+	assert_int_equal(effective(GFP_KERNEL), GFP_NOFS);
+	if (early)
+		return door->locked;
+	return door->locked + 10;
+}
+
+/* A guard ends with its block, whichever way that is left; a scoped one with its statement. */
+static void api23_guards_end_with_the_block(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	struct door door = {0, 0};
+
+	assert_int_equal(leave_early(&door, true), 1);
+	assert_int_equal(leave_early(&door, false), 11);
+	assert_int_equal(door.locked, 0);
+	assert_int_equal(door.times, 2);
+	assert_int_equal(scope_word(), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		unsigned inside = 0;
+		scoped_guard (door, &door) {
+			scoped_guard (memalloc_noio) {
+				assert_int_equal(effective(GFP_KERNEL), GFP_NOIO);
+				inside = door.locked;
+				if (i == 1)
+					break;
+			}
+			assert_int_equal(scope_word(), 0);
+			inside++;
+		}
+		assert_int_equal(inside, 2);
+		assert_int_equal(door.locked, 0);
+		assert_int_equal(door.times, 3 + i);
+	}
+	scoped_guard (memalloc_noreclaim)
+		scoped_guard (memalloc_pin)
+			assert_int_equal(scope_word() & SCOPE_BITS, PF_MEMALLOC | PF_MEMALLOC_PIN);
+	assert_int_equal(scope_word(), 0);
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +265,7 @@ int main(void)
 		cmocka_unit_test(ending_what_is_not_open),
 		cmocka_unit_test(g043_pin_scope),
 		cmocka_unit_test(stages_restrict_every_mask),
+		cmocka_unit_test(api23_guards_end_with_the_block),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
