@@ -197,7 +197,8 @@ void free_pages_partial(struct page *page, unsigned order, unsigned long first, 
 int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratetype, gfp_t gfp)
 	QUARRY_API_CHECK(alloc_contig_range);
 /* The same for any run of `nr` frames that starts at a multiple of nr rounded down to a power
- * of two. */
+ * of two, from `node` rather than others. Return: the first page; NULL, reported if an argument is
+ * out of range. */
 struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node)
 	QUARRY_API_CHECK(alloc_contig_pages);
 void free_contig_range(unsigned long pfn, unsigned long nr) QUARRY_API(free_contig_range);

@@ -263,6 +263,10 @@ struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node)
 		mm_report(SIZE_LIMIT, "alloc_contig_pages", NULL, nr, totalram_pages());
 		return NULL;
 	}
+	if (node >= QUARRY_MAX_NODES) {
+		mm_report(BAD_ARGUMENT, "alloc_contig_pages", NULL, node, QUARRY_MAX_NODES);
+		return NULL;
+	}
 	unsigned long step = (unsigned long)max_u64(1ull << highest_bit(nr), pageblock_nr_pages);
 	unsigned near = node_or_local(node);
 	struct page *run = find_run(nr, gfp, near, step);

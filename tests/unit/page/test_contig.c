@@ -130,6 +130,8 @@ static void runs_of_any_length(void **state)
 	free_contig_range(FRAME(8192), 1);
 	mock_expect_report(QUARRY_RULE_SIZE_LIMIT, 1);
 	assert_null(alloc_contig_pages(0, GFP_KERNEL, NUMA_NO_NODE));
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 1);
+	assert_null(alloc_contig_pages(4, GFP_KERNEL, QUARRY_MAX_NODES));
 	mock_stop();
 }
 
