@@ -85,6 +85,7 @@ QUARRY_COMMON := \
 	mm/vmap/vmap.c \
 	mm/vmap/vmap_start.c \
 	mm/vmap/ioremap.c \
+	mm/vmap/vm_area.c \
 	mm/vmap/vmalloc.c \
 	mm/vmap/execmem.c \
 	mm/vmap/kvmalloc.c \

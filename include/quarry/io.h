@@ -50,6 +50,16 @@ static inline void *ioremap_np(phys_addr_t phys, size_t size)
  */
 void iounmap(const volatile void *address) QUARRY_API(iounmap);
 
+/*
+ * Map physical pages from `phys` on at [start, end), addresses of one area of get_vm_area
+ * (quarry/vmalloc.h) at which nothing is mapped. All three are multiples of PAGE_SIZE; `prot` as
+ * for ioremap_prot. The pages stay mapped until free_vm_area.
+ * Context: task, irqs on; may sleep and wait for other CPUs.
+ * Return: 0; -EINVAL (reported); -ENOMEM, nothing is mapped then.
+ */
+int ioremap_page_range(unsigned long start, unsigned long end, phys_addr_t phys, unsigned prot)
+	QUARRY_API_CHECK(ioremap_page_range);
+
 /* How memremap may map; of several the first that is possible, in this order. */
 #ifndef MEMREMAP_WB
 #define MEMREMAP_WB 1ul /* as memory; a range of the library's own is answered in the direct map */

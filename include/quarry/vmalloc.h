@@ -44,6 +44,19 @@ void *__vmalloc(size_t size, gfp_t gfp) QUARRY_API_CHECK(__vmalloc) QUARRY_MALLO
 void *__vmalloc_node(size_t size, size_t align, gfp_t gfp, int node, const void *caller)
 	QUARRY_API_CHECK(__vmalloc_node) QUARRY_MALLOC QUARRY_ALLOC_SIZE(1);
 
+/*
+ * The same within [start, end) as well, and with a protection and flags below. What counts of the
+ * range are its whole blocks of 2 MiB (addresses that are multiples of it), and at either end of
+ * the window what is left of one; nothing outside the window is ever handed out.
+ * A `prot` other than PAGE_KERNEL, as of set_memory_* (quarry/set_memory.h), is given to the area
+ * when it is mapped: that needs a context that may wait, and writable and executable at once is
+ * refused. `flags`: 0, VM_ALLOC, and those that ask for what is always done: VM_FLUSH_RESET_PERMS
+ * (vfree makes the pages ordinary again), VM_ALLOW_HUGE_VMAP.
+ */
+void *__vmalloc_node_range(size_t size, size_t align, uintptr_t start, uintptr_t end, gfp_t gfp,
+			   unsigned prot, unsigned long flags, int node, const void *caller)
+	QUARRY_API_CHECK(__vmalloc_node_range) QUARRY_MALLOC QUARRY_ALLOC_SIZE(1);
+
 static inline void *__vmalloc_array(size_t n, size_t size, gfp_t gfp)
 {
 	size_t bytes;
@@ -99,7 +112,7 @@ static inline void vfree_atomic(const void *address)
 	vfree(address);
 }
 
-/* What vmap may do with the pages (QUARRY_PROT_* in quarry/arch.h). */
+/* What a mapping allows (QUARRY_PROT_* in quarry/arch.h). */
 #ifndef PAGE_KERNEL
 #define PAGE_KERNEL QUARRY_PROT_KERNEL
 #define PAGE_KERNEL_RO QUARRY_PROT_READ
@@ -112,10 +125,15 @@ static inline void vfree_atomic(const void *address)
 #define pgprot_writecombine(prot) (((prot) & ~QUARRY_PROT_CACHING) | QUARRY_PROT_WRITE_COMBINE)
 #define pgprot_writethrough(prot) (((prot) & ~QUARRY_PROT_CACHING) | QUARRY_PROT_WRITE_THROUGH)
 #endif
+/* Kinds of area, and what some functions are asked for; the values are Linux's. */
 #ifndef VM_MAP
-#define VM_MAP 4ul
+#define VM_IOREMAP 1ul /* physical ranges */
+#define VM_ALLOC 2ul   /* pages of vmalloc */
+#define VM_MAP 4ul     /* pages that the caller gave */
+#define VM_FLUSH_RESET_PERMS 0x100ul
 /* What vmap maps becomes an area of vmalloc, to be freed by vfree. */
 #define VM_MAP_PUT_PAGES 0x200ul
+#define VM_ALLOW_HUGE_VMAP 0x400ul
 #endif
 
 /*
@@ -142,6 +160,42 @@ void vunmap(const void *address) QUARRY_API(vunmap);
  */
 void *vm_map_ram(struct page **pages, unsigned count, int node) QUARRY_API_CHECK(vm_map_ram);
 void vm_unmap_ram(const void *address, unsigned count) QUARRY_API(vm_unmap_ram);
+
+/* ---- areas as such ---- */
+
+/* An area as it was when somebody asked. */
+struct vm_struct {
+	void *addr;
+	unsigned long size;  /* bytes, with the page behind the area that is not mapped */
+	unsigned long flags; /* VM_ALLOC, VM_MAP or VM_IOREMAP */
+	unsigned long nr_pages; /* held by vmalloc; 0 for other kinds */
+	phys_addr_t phys_addr;	/* VM_IOREMAP: of the first page; 0 if that is not mapped */
+	const void *caller;	/* who asked for the area */
+};
+static inline unsigned long get_vm_area_size(const struct vm_struct *area)
+{
+	return area->size - PAGE_SIZE;
+}
+
+/*
+ * Addresses for `size` bytes where nothing is mapped yet: ioremap_page_range (quarry/io.h) fills
+ * them, in one call or several. `flags` is VM_IOREMAP. The area begins at a multiple of the largest
+ * leaf that it has room for, if there is one free.
+ * Context: task, may sleep. Return: NULL (reported), or a struct that is the caller's to write in;
+ * it lives until free_vm_area, which needs its addr as it was.
+ */
+struct vm_struct *get_vm_area(unsigned long size, unsigned long flags)
+	QUARRY_API_CHECK(get_vm_area);
+/* Unmap all of it and free area and struct. NULL is ignored. Areas of other functions are freed by
+ * these alone, and this one by no other: it is reported and ignored. Context: as vfree. */
+void free_vm_area(struct vm_struct *area) QUARRY_API(free_vm_area);
+/*
+ * The live area of any kind that holds an address, its last page included, the page behind it not.
+ * It is described in *area, because most areas have no struct of their own. Constant time.
+ * Context: any but NMI. Return: area; NULL if there is none.
+ */
+struct vm_struct *find_vm_area(const void *address, struct vm_struct *area)
+	QUARRY_API_CHECK(find_vm_area);
 
 /* Unmap kept areas and flush every CPU now: nothing that was freed or unmapped before is reachable
  * afterwards.

@@ -45,7 +45,7 @@ void *execmem_alloc(enum execmem_type type, size_t size)
 	}
 	if (!gfp_context_ok(gfp))
 		gfp = gfp_context_report(gfp, "execmem_alloc", info.caller);
-	return vmap_make(&info, 1, gfp, NUMA_NO_NODE);
+	return vmap_make(&info, &vmap_anywhere, gfp, NUMA_NO_NODE);
 }
 
 int execmem_seal(void *p)

@@ -10,10 +10,11 @@
  *
  * Cost        an area, and an entry a leaf; the question for memory of ours looks once at each
  *             pageblock.
- * Start at    map_range
+ * Start at    map_range; ioremap_page_range
  */
 #include <quarry/io.h>
 
+#include "mm/base/cpu.h"
 #include "mm/base/log.h"
 #include "mm/gfp/gfp.h"
 #include "mm/phys/pageblock.h"
@@ -41,6 +42,11 @@ static bool range_ok(phys_addr_t phys, size_t size)
 {
 	return size && size - 1 <= ~(size_t)0 - PAGE_SIZE && phys + (size - 1) >= phys &&
 	       (phys + (size - 1)) >> QUARRY_ARCH_PHYS_BITS == 0;
+}
+
+static bool prot_ok(unsigned prot)
+{
+	return vmap_prot_ok(prot) && !(prot & QUARRY_PROT_EXEC);
 }
 
 /* Which pages of a range are managed by us? */
@@ -75,18 +81,6 @@ static enum ours whose(phys_addr_t phys, size_t size)
 	return all ? OURS_ALL : OURS_SOME;
 }
 
-/* Addresses for an area, the better aligned the better. */
-static int get_area(struct vmap_info *info, phys_addr_t phys, gfp_t gfp)
-{
-	unsigned level = pgtable_leaf_level(0, phys & PAGE_MASK, info->pages);
-	int error;
-
-	do {
-		error = vmap_get_area(info, leaf_pages(level), gfp);
-	} while (error == -QUARRY_ENOSPC && level--);
-	return error;
-}
-
 static void *map_range(phys_addr_t phys, size_t size, unsigned prot, const struct io_call *call)
 {
 	size_t offset = phys & ~PAGE_MASK, bytes = size + offset;
@@ -96,7 +90,7 @@ static void *map_range(phys_addr_t phys, size_t size, unsigned prot, const struc
 
 	if (!gfp_context_ok(gfp))
 		gfp = gfp_context_report(gfp, call->name, call->caller);
-	int error = get_area(&info, phys, gfp);
+	int error = vmap_get_io_area(&info, phys, gfp);
 	if (error)
 		return refuse(call,
 			      error == -QUARRY_ENOSPC ? QUARRY_RULE_VMAP_SPACE
@@ -115,8 +109,7 @@ static void *map_device(phys_addr_t phys, size_t size, unsigned prot, const char
 {
 	const struct io_call call = {name, caller};
 
-	if (!range_ok(phys, size) || !vmap_prot_ok(prot) || prot & QUARRY_PROT_EXEC ||
-	    whose(phys, size) != OURS_NONE)
+	if (!range_ok(phys, size) || !prot_ok(prot) || whose(phys, size) != OURS_NONE)
 		return refuse(&call, QUARRY_RULE_BAD_ARGUMENT, phys, size);
 	return map_range(phys, size, prot, &call);
 }
@@ -179,4 +172,47 @@ void memunmap(const void *address)
 	if (vmap_dir_covers((uintptr_t)address))
 		vmap_free((const void *)((uintptr_t)address & PAGE_MASK), VMAP_IO, "memunmap",
 			  CALLER());
+}
+
+/* ---- into an area of get_vm_area ---- */
+
+/* Is [start, end) addresses of one such area? */
+static bool range_is_bare(uintptr_t start, uintptr_t end)
+{
+	struct vmap_info info;
+
+	return PAGE_ALIGNED(start | end) && start < end &&
+	       vmap_info_at((const void *)start, &info) && info.flags == VMAP_BARE &&
+	       end - info.start <= info.pages << PAGE_SHIFT;
+}
+
+static int refuse_range(uintptr_t start, enum quarry_rule rule, unsigned long a, unsigned long b,
+			uintptr_t caller)
+{
+	mm_report_at(rule, "ioremap_page_range", (void *)start, a, b, caller);
+	return -QUARRY_EINVAL;
+}
+
+int ioremap_page_range(unsigned long start, unsigned long end, phys_addr_t phys, unsigned prot)
+{
+	unsigned long pages = (end - start) >> PAGE_SHIFT, mapped;
+	uintptr_t caller = CALLER();
+
+	if (!vmap_may_wait())
+		return refuse_range(start, QUARRY_RULE_BAD_CONTEXT, cpu_context(), 0, caller);
+	if (!range_is_bare(start, end))
+		return refuse_range(start, QUARRY_RULE_VMAP_UNKNOWN, end, 0, caller);
+	if (!PAGE_ALIGNED(phys) || !range_ok(phys, end - start) || !prot_ok(prot) ||
+	    whose(phys, end - start) != OURS_NONE)
+		return refuse_range(start, QUARRY_RULE_BAD_ARGUMENT, (unsigned long)phys, prot,
+				    caller);
+	if (pgtable_count(start, end))
+		return refuse_range(start, QUARRY_RULE_VMAP_TABLE, end, 0, caller);
+	mapped = vmap_map_block(start, phys, pages, prot, GFP_KERNEL);
+	if (mapped == pages)
+		return 0;
+	/* The addresses may be used at once. */
+	vmap_clear_pages(start, mapped);
+	vmap_flush_now(start, end);
+	return -QUARRY_ENOMEM;
 }

@@ -461,7 +461,9 @@ unsigned long pgtable_change(uintptr_t va, unsigned long pages, struct pt_change
 			continue;
 		old = arch_pte_prot(pte, run.level);
 		prot = (old & ~change.clear) | change.set;
-		if (prot != old)
+		if (!(prot & QUARRY_PROT_READ))
+			arch_pte_write(&run.pte[i], 0);
+		else if (prot != old)
 			arch_pte_write(&run.pte[i], arch_pte_leaf(arch_pte_addr(pte, run.level),
 								  prot, run.level));
 	}

@@ -82,7 +82,7 @@ struct pt_change {
 };
 /*
  * Change the leaves of va, at most `pages` of them; a huge leaf must lie inside whole. Absent
- * entries stay. Return: the pages looked at. Context: any.
+ * entries stay; a leaf that loses READ becomes absent. Return: the pages looked at. Context: any.
  */
 unsigned long pgtable_change(uintptr_t va, unsigned long pages, struct pt_change change)
 	QUARRY_INT(pgtable_change);

@@ -20,12 +20,16 @@
 #include "mm/gfp/scope.h"
 #include "mm/phys/freepage.h"
 #include "mm/vmap/vmap.h"
+#include "mm/vmap/vmap_protect.h"
 
 #define BATCH 32u
 #define LARGEST_BLOCK 9u /* order: what one leaf table maps; more saves nothing */
 
 #define SMALL_PAGES 8ul /* up to here a block is nearly always there: nobody asks first */
 #define ALWAYS_TRIED (64 * PAGE_SIZE) /* up to here memory is not counted first: that costs more */
+
+#define WX (QUARRY_PROT_WRITE | QUARRY_PROT_EXEC)
+#define RANGE_FLAGS (VM_ALLOC | VM_FLUSH_RESET_PERMS | VM_ALLOW_HUGE_VMAP)
 
 #define CALLER() __builtin_return_address(0)
 
@@ -192,6 +196,12 @@ static QUARRY_NOINLINE unsigned long populate(const struct vmap_info *info, gfp_
 	return done;
 }
 
+static void *refuse_argument(size_t size, unsigned long what, uintptr_t caller)
+{
+	mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "vmalloc", NULL, size, what, caller);
+	return NULL;
+}
+
 static void *refuse(enum quarry_rule rule, size_t size, gfp_t gfp, uintptr_t caller)
 {
 	if (!gfp_has(gfp, __GFP_NOWARN))
@@ -212,10 +222,11 @@ static void *finish_parked(const struct vmap_info *info, gfp_t gfp)
 	return p;
 }
 
-QUARRY_NOINLINE void *vmap_make(struct vmap_info *info, unsigned long align, gfp_t gfp, int node)
+QUARRY_NOINLINE void *vmap_make(struct vmap_info *info, const struct vmap_where *where, gfp_t gfp,
+				int node)
 {
 	unsigned long got;
-	int error = vmap_get_area(info, align, gfp);
+	int error = vmap_get_area(info, where, gfp);
 
 	if (error)
 		return refuse(error == -QUARRY_ENOSPC ? QUARRY_RULE_VMAP_SPACE
@@ -231,17 +242,14 @@ QUARRY_NOINLINE void *vmap_make(struct vmap_info *info, unsigned long align, gfp
 }
 
 /* Inlined where size and mask are given as constants. */
-static QUARRY_ALWAYS_INLINE void *allocate(size_t size, size_t align, gfp_t gfp, int node,
-					   const void *caller)
+static QUARRY_ALWAYS_INLINE void *allocate(size_t size, const struct vmap_where *where, gfp_t gfp,
+					   int node, const void *caller)
 {
 	uintptr_t from = (uintptr_t)caller;
 	struct vmap_info info = {0, size, PFN_UP(size), VMAP_ALLOC, from, 0};
-	unsigned long align_pages = align >> PAGE_SHIFT ? align >> PAGE_SHIFT : 1;
 
-	if (!size || !is_power_of_2(align)) {
-		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "vmalloc", NULL, size, align, from);
-		return NULL;
-	}
+	if (!size)
+		return refuse_argument(size, 0, from);
 	if (size > ALWAYS_TRIED && (size - 1) >> PAGE_SHIFT >= totalram_pages())
 		return refuse(QUARRY_RULE_SIZE_LIMIT, size, gfp, from);
 	if (!gfp_has(gfp, __GFP_DIRECT_RECLAIM) || !gfp_context_ok(gfp)) {
@@ -250,20 +258,50 @@ static QUARRY_ALWAYS_INLINE void *allocate(size_t size, size_t align, gfp_t gfp,
 		if (!gfp_context_ok(gfp))
 			gfp = gfp_context_report(gfp, "vmalloc", from);
 	}
-	info.home = vmap_park_home(info.pages, align_pages, gfp, node);
+	if (where == &vmap_anywhere)
+		info.home = vmap_park_home(info.pages, gfp, node);
 	if (info.home && !fault_here(FAULT_VMAP_AREA) && vmap_unpark(&info))
 		return finish_parked(&info, gfp);
-	return vmap_make(&info, align_pages, gfp, node);
+	return vmap_make(&info, where, gfp, node);
 }
 
+void *__vmalloc_node_range(size_t size, size_t align, uintptr_t start, uintptr_t end, gfp_t gfp,
+			   unsigned prot, unsigned long flags, int node, const void *caller)
+{
+	const struct protect_call call = {"vmalloc", (uintptr_t)caller, false};
+	const struct vmap_where where = {
+		.align = align > PAGE_SIZE ? align >> PAGE_SHIFT : 1,
+		.start = start > vmap_area_start() ? align_up(start, CHUNK_SIZE) : 0,
+		.end = end < vmap_area_end() ? align_down(end, CHUNK_SIZE) : UINTPTR_MAX,
+	};
+	void *p;
+
+	if (!is_power_of_2(align) || !vmap_prot_ok(prot) || (prot & WX) == WX ||
+	    flags & ~RANGE_FLAGS)
+		return refuse_argument(size, align | flags, (uintptr_t)caller);
+	p = allocate(size, &where, gfp, node, caller);
+	if (!p || prot == QUARRY_PROT_KERNEL)
+		return p;
+	int error = vmap_protect((uintptr_t)p, PFN_UP(size), (struct pt_change){~prot, prot},
+				 &call);
+	if (!error)
+		return p;
+	vmap_free(p, VMAP_ALLOC, "vmalloc", (uintptr_t)caller);
+	/* What the caller asked for wrongly is reported; this is what the CPU or the OS cannot. */
+	return error == -QUARRY_EINVAL ? NULL : refuse_argument(size, prot, (uintptr_t)caller);
+}
 void *__vmalloc_node(size_t size, size_t align, gfp_t gfp, int node, const void *caller)
 {
-	return allocate(size, align, gfp, node, caller);
+	const struct vmap_where aligned = {align >> PAGE_SHIFT, 0, UINTPTR_MAX};
+
+	if (!is_power_of_2(align))
+		return refuse_argument(size, align, (uintptr_t)caller);
+	return allocate(size, align > PAGE_SIZE ? &aligned : &vmap_anywhere, gfp, node, caller);
 }
 
 void *vmalloc(size_t size)
 {
-	return allocate(size, 1, GFP_KERNEL, NUMA_NO_NODE, CALLER());
+	return allocate(size, &vmap_anywhere, GFP_KERNEL, NUMA_NO_NODE, CALLER());
 }
 void *vzalloc(size_t size)
 {

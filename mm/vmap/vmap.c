@@ -5,7 +5,8 @@
  *   vmap_get_area -> vmap_map_pages -> (in use) -> vmap_free: claim, clear entries, retire
  *
  * Invariants, checked by vmap_check:
- *   M1  pages [start, start + pages) of a live area are mapped, its guard page is not
+ *   M1  pages [start, start + pages) of a live area are mapped, its guard page is not; of a
+ *       VMAP_BARE area none, some or all
  *   M2  a VMAP_ALLOC area consists of blocks of 1 to 512 pages, each mapped whole and in order, of
  *       kind VMALLOC; the head's index is its virtual page number
  *   M3  nothing else is mapped in the window, but areas that are parked or whose free was put
@@ -37,13 +38,14 @@ static QUARRY_STATE struct {
 	unsigned leaving;
 } vmap_state;
 
-/* Could the window hold such an area if it were empty? */
-static bool window_fits(const struct vmap_info *info, unsigned long align)
+/* Could the window hold such an area there if it were empty? */
+static bool window_fits(const struct vmap_info *info, const struct vmap_where *where)
 {
-	uintptr_t start = vmap_area_start(), end = vmap_area_end();
-	uintptr_t skip = -start & (align * PAGE_SIZE - 1);
+	uintptr_t start = (uintptr_t)max_u64(where->start, vmap_area_start());
+	uintptr_t end = (uintptr_t)min_u64(where->end, vmap_area_end());
+	uintptr_t skip = -start & (where->align * PAGE_SIZE - 1);
 
-	return align << PAGE_SHIFT && skip < end - start &&
+	return where->align << PAGE_SHIFT && start < end && skip < end - start &&
 	       info->pages < (end - start - skip) >> PAGE_SHIFT;
 }
 
@@ -55,7 +57,10 @@ static void take_down(const struct vmap_info *info, unsigned long mapped)
 
 	if (unlikely(info->flags & VMAP_GUARDED))
 		vmap_unguard(info);
-	vmap_unmap_pages(info->start, mapped, info->flags & VMAP_ALLOC ? &pages : NULL);
+	if (unlikely(info->flags == VMAP_BARE))
+		vmap_clear_pages(info->start, info->pages);
+	else
+		vmap_unmap_pages(info->start, mapped, info->flags & VMAP_ALLOC ? &pages : NULL);
 	vmap_retire(info, &pages);
 }
 
@@ -194,7 +199,7 @@ bool vmap_refuse_nmi(const char *call, const void *p, uintptr_t caller)
 	return true;
 }
 
-int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp)
+int vmap_get_area(struct vmap_info *info, const struct vmap_where *where, gfp_t gfp)
 {
 	gfp_t own = vmap_own_gfp(gfp) | __GFP_NOWARN;
 	bool wait = gfpflags_allow_blocking(gfp) && vmap_may_wait();
@@ -202,15 +207,28 @@ int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp)
 	unsigned long done;
 	int error;
 
-	if (!window_fits(info, align))
+	if (!window_fits(info, where))
 		return -QUARRY_ENOSPC;
 	/* Addresses may be put off, be parked, or wait for a flush, here or on a CPU that purges
 	 * already. A request that must not fail waits for a free. */
 	do {
 		done = vmap_purges_done();
-		error = vmap_area_alloc(info, align, own);
+		error = vmap_area_alloc(info, where, own);
 	} while (error == -QUARRY_ENOSPC && wait &&
 		 (free_addresses() || vmap_purges_done() != done || nofail));
+	return error;
+}
+
+int vmap_get_io_area(struct vmap_info *info, phys_addr_t phys, gfp_t gfp)
+{
+	unsigned level = pgtable_leaf_level(0, phys & PAGE_MASK, info->pages);
+	struct vmap_where where = vmap_anywhere;
+	int error;
+
+	do {
+		where.align = leaf_pages(level);
+		error = vmap_get_area(info, &where, gfp);
+	} while (error == -QUARRY_ENOSPC && level--);
 	return error;
 }
 
@@ -396,7 +414,7 @@ static unsigned long check_area(const struct vmap_info *info)
 		uintptr_t va = info->start + (i << PAGE_SHIFT);
 
 		if (pgtable_query(va, true, &leaf)) {
-			bad += broken(1, va);
+			bad += info->flags == VMAP_BARE ? 0 : broken(1, va);
 		} else if (info->flags & VMAP_ALLOC) {
 			const struct page *page = phys_to_page(leaf.phys);
 			const struct page *head = compound_head(page);
@@ -411,6 +429,14 @@ static unsigned long check_area(const struct vmap_info *info)
 	return bad;
 }
 
+/* Pages of an area that are mapped, if M1 holds. */
+static unsigned long mapped_pages(const struct vmap_info *info)
+{
+	return info->flags != VMAP_BARE ? info->pages
+					: pgtable_count(info->start, info->start +
+							(info->pages << PAGE_SHIFT));
+}
+
 unsigned long vmap_check(void)
 {
 	unsigned long irq = mm_lock(&vmap_lock);
@@ -419,14 +445,14 @@ unsigned long vmap_check(void)
 
 	for (uintptr_t va = vmap_state.deferred; va; va = info.caller) {
 		vmap_area_claimed_locked(va, &info);
-		pages += info.pages;
+		pages += mapped_pages(&info);
 	}
 	mm_unlock(&vmap_lock, irq);
 	pages += vmap_parked_pages();
 	bad = vmap_area_check() + vmap_park_check();
 	for (uintptr_t cursor = 0; vmap_info_next(&cursor, &info);) {
 		bad += check_area(&info);
-		pages += info.pages;
+		pages += mapped_pages(&info);
 	}
 	if (vmap_area_start() != vmap_area_end() &&
 	    pgtable_count(vmap_area_start(), vmap_area_end()) != pages)

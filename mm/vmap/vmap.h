@@ -36,7 +36,12 @@ void vmap_free_init(void) QUARRY_INT(vmap_free_init);
 
 /* Get addresses for `info`; flush and try again if they run out. Context: as gfp allows. Return:
  * 0, -ENOSPC, -ENOMEM. */
-int vmap_get_area(struct vmap_info *info, unsigned long align, gfp_t gfp) QUARRY_INT(vmap_get_area);
+int vmap_get_area(struct vmap_info *info, const struct vmap_where *where, gfp_t gfp)
+	QUARRY_INT(vmap_get_area);
+/* The same for a physical range from `phys` on, so aligned that leaves as large as can be map it if
+ * there are such addresses. */
+int vmap_get_io_area(struct vmap_info *info, phys_addr_t phys, gfp_t gfp)
+	QUARRY_INT(vmap_get_io_area);
 /* Map `pages` at va inside an area, creating tables with `gfp`. Return: pages mapped; fewer than
  * n on failure. */
 unsigned long vmap_map_pages(uintptr_t va, struct page *const *pages, unsigned long n,
@@ -52,6 +57,8 @@ unsigned long vmap_map_block(uintptr_t va, phys_addr_t phys, unsigned long n, un
  * that begin there. */
 void vmap_unmap_pages(uintptr_t va, unsigned long n, struct page_chain *blocks)
 	QUARRY_INT(vmap_unmap_pages);
+/* Clear what is mapped of pages [va, va + n), where some may not be; nothing of it is ours. */
+void vmap_clear_pages(uintptr_t va, unsigned long n) QUARRY_INT(vmap_clear_pages);
 /* Undo a new area of which the first `mapped` pages are mapped. */
 void vmap_abort(struct vmap_info *info, unsigned long mapped) QUARRY_INT(vmap_abort);
 /* Free the area of `kind` that starts at `address`, or report for `call` why not. Context: any. */
@@ -63,7 +70,7 @@ bool vmap_refuse_nmi(const char *call, const void *p, uintptr_t caller) QUARRY_I
 bool vmap_prot_ok(unsigned prot) QUARRY_INT(vmap_prot_ok);
 /* A new area of pages of ours as `info` describes it. Context: as gfp allows. Return: its address,
  * or NULL (reported for vmalloc unless __GFP_NOWARN). */
-void *vmap_make(struct vmap_info *info, unsigned long align, gfp_t gfp, int node)
+void *vmap_make(struct vmap_info *info, const struct vmap_where *where, gfp_t gfp, int node)
 	QUARRY_INT(vmap_make);
 /* Record another size of a vmalloc area if its pages suffice. Return: that; the size recorded
  * before in *old, 0: no area of vmalloc starts at p. */

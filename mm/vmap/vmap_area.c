@@ -117,13 +117,15 @@ static bool is_edge(const struct vmap_chunk *chunk)
 /* ---- finding room ---- */
 
 /* Search at most `tries` chunks of a bin; those found too full move to lower bins. */
-static struct vmap_chunk *search_bin(unsigned bin, unsigned total, unsigned long align,
+static struct vmap_chunk *search_bin(unsigned bin, unsigned total, const struct vmap_where *where,
 				     unsigned tries, unsigned *bit)
 {
 	list_for_each_safe (link, next, &space.bin[bin]) {
 		struct vmap_chunk *chunk = list_entry(link, struct vmap_chunk, bin);
 
-		*bit = chunk_search(chunk, total, align);
+		if (!dir_chunk_is_in(chunk, where))
+			continue;
+		*bit = chunk_search(chunk, total, where->align);
 		if (*bit < CHUNK_PAGES)
 			return chunk;
 		bin_update(chunk);
@@ -133,16 +135,15 @@ static struct vmap_chunk *search_bin(unsigned bin, unsigned total, unsigned long
 	return NULL;
 }
 
-static struct vmap_chunk *search_shared(unsigned total, unsigned long align, unsigned tries,
-					unsigned *bit)
+static struct vmap_chunk *search_shared(unsigned total, const struct vmap_where *where,
+					unsigned tries, unsigned *bit)
 {
 	unsigned lowest = bin_for(total);
 	struct vmap_chunk *chunk = NULL;
 
 	for (unsigned bins = space.bins >> lowest << lowest; bins && !chunk; bins &= bins - 1) {
 		unsigned b = lowest_bit(bins);
-
-		chunk = search_bin(b, total, align, b == lowest ? tries : UINT32_MAX, bit);
+		chunk = search_bin(b, total, where, b == lowest ? tries : UINT32_MAX, bit);
 	}
 	return chunk;
 }
@@ -154,18 +155,18 @@ static bool supply_has(struct supply *supply, unsigned long pages)
 	return !supply->missing;
 }
 
-static bool place_small(struct vmap_info *info, unsigned total, unsigned long align,
+static bool place_small(struct vmap_info *info, unsigned total, const struct vmap_where *where,
 			struct supply *supply)
 {
 	/* A chunk promises no more than its own alignment: beyond that only the start of a new
 	 * one will do. */
-	bool share = align <= CHUNK_PAGES;
+	bool share = where->align <= CHUNK_PAGES;
 	unsigned bit = 0;
 	struct vmap_chunk *chunk =
-		share ? search_shared(total, align, LOWEST_BIN_TRIES, &bit) : NULL;
+		share ? search_shared(total, where, LOWEST_BIN_TRIES, &bit) : NULL;
 
 	if (!chunk) {
-		unsigned long index = dir_find_free(1, align);
+		unsigned long index = dir_find_free(1, where);
 
 		if (index < vmap_dir.nr_chunks) {
 			if (!supply_has(supply, 1 + dir_missing(index, 1)))
@@ -173,7 +174,7 @@ static bool place_small(struct vmap_info *info, unsigned total, unsigned long al
 			chunk = chunk_add(index, 0, CHUNK_PAGES, supply);
 			bit = 0;
 		} else if (share) {
-			chunk = search_shared(total, align, UINT32_MAX, &bit);
+			chunk = search_shared(total, where, UINT32_MAX, &bit);
 		}
 	}
 	if (!chunk)
@@ -184,13 +185,13 @@ static bool place_small(struct vmap_info *info, unsigned total, unsigned long al
 	return true;
 }
 
-static bool place_large(struct vmap_info *info, unsigned long total, unsigned long align,
-			struct supply *supply)
+static bool place_large(struct vmap_info *info, unsigned long total,
+			const struct vmap_where *where, struct supply *supply)
 {
 	unsigned long whole = total / CHUNK_PAGES;
 	unsigned tail = (unsigned)(total % CHUNK_PAGES);
 	unsigned long count = whole + (tail != 0);
-	unsigned long index = dir_find_free(count, align);
+	unsigned long index = dir_find_free(count, where);
 	struct vmap_large *large = supply->large;
 
 	if (index == vmap_dir.nr_chunks ||
@@ -231,13 +232,12 @@ static bool supply_fill(struct supply *supply, gfp_t gfp)
 	return true;
 }
 
-int vmap_area_alloc(struct vmap_info *info, unsigned long align, gfp_t gfp)
+int vmap_area_alloc(struct vmap_info *info, const struct vmap_where *where, gfp_t gfp)
 {
 	struct supply supply = {{0, 0, 0}, NULL, 0};
 	unsigned long total = info->pages + 1;
-	int error = -QUARRY_ENOMEM;
-
 	bool small = total <= CHUNK_PAGES;
+	int error = -QUARRY_ENOMEM;
 
 	if (fault_at(FAULT_VMAP_AREA, gfp, 0))
 		return error;
@@ -245,8 +245,8 @@ int vmap_area_alloc(struct vmap_info *info, unsigned long align, gfp_t gfp)
 		return error;
 	do {
 		unsigned long irq = mm_lock(&vmap_lock);
-		bool placed = small ? place_small(info, (unsigned)total, align, &supply)
-				    : place_large(info, total, align, &supply);
+		bool placed = small ? place_small(info, (unsigned)total, where, &supply)
+				    : place_large(info, total, where, &supply);
 
 		if (placed)
 			count_alloc_pages(info, true);

@@ -49,11 +49,11 @@ uintptr_t vmap_area_start(void) QUARRY_INT(vmap_area_start);
 uintptr_t vmap_area_end(void) QUARRY_INT(vmap_area_end);
 
 /*
- * Get addresses for info->pages pages and a guard page, aligned to `align` pages (a power of two),
- * and record the rest of `info` with them. `gfp` is for our own bookkeeping.
+ * Get addresses for info->pages pages and a guard page, and record the rest of `info` with them.
+ * `gfp` is for our own bookkeeping.
  * Context: as gfp allows. Return: 0 with info->start set, -ENOSPC, -ENOMEM.
  */
-int vmap_area_alloc(struct vmap_info *info, unsigned long align, gfp_t gfp)
+int vmap_area_alloc(struct vmap_info *info, const struct vmap_where *where, gfp_t gfp)
 	QUARRY_INT(vmap_area_alloc);
 
 /* Describe the live area that maps `va`; a guard page belongs to none. Constant time. */

@@ -29,6 +29,7 @@
 
 #define CHUNK_PAGES 512u
 #define CHUNK_SHIFT (PAGE_SHIFT + 9)
+#define CHUNK_SIZE (1ul << CHUNK_SHIFT)
 #define CHUNK_WORDS (CHUNK_PAGES / 64)
 
 /* An area as others see it. */
@@ -44,6 +45,8 @@ struct vmap_info {
 #define VMAP_MAP 2u   /* vmap: the pages are the caller's */
 #define VMAP_IO 4u    /* ioremap, memremap: no pages of ours */
 #define VMAP_RAM 8u   /* vm_map_ram */
+/* get_vm_area: whoever has it maps there what he likes, by ioremap_page_range. */
+#define VMAP_BARE (VMAP_MAP | VMAP_IO)
 #define VMAP_EXEC 16u /* with ALLOC: execmem_alloc */
 /* The direct map of its pages may allow less than usual; no part of the kind. */
 #define VMAP_GUARDED 32u

@@ -15,14 +15,32 @@
 
 QUARRY_STATE struct vmap_dir vmap_dir;
 
-unsigned long dir_find_free(unsigned long count, unsigned long align)
+const struct vmap_where vmap_anywhere = {1, 0, UINTPTR_MAX};
+
+unsigned long dir_find_free(unsigned long count, const struct vmap_where *where)
 {
-	unsigned long chunk_align = align / CHUNK_PAGES ? align / CHUNK_PAGES : 1;
-	unsigned long bias = vmap_dir.base >> CHUNK_SHIFT & (chunk_align - 1);
-	unsigned long nr = vmap_dir.nr_chunks;
+	unsigned long align = where->align / CHUNK_PAGES ? where->align / CHUNK_PAGES : 1;
+	unsigned long bias = vmap_dir.base >> CHUNK_SHIFT & (align - 1);
+	unsigned long nr = vmap_dir.nr_chunks, from, to = nr, index;
 
 	vmap_dir.first_free = bitmap_next_clear(vmap_dir.busy, vmap_dir.first_free, nr);
-	return bitmap_find_run(vmap_dir.busy, vmap_dir.first_free, nr, count, chunk_align, bias);
+	from = vmap_dir.first_free;
+	if (where->start > vmap_dir.start && dir_index(where->start) > from)
+		from = dir_index(where->start);
+	if (where->end < vmap_dir.end)
+		to = dir_index(where->end);
+	if (from >= to)
+		return nr;
+	index = bitmap_find_run(vmap_dir.busy, from, to, count, align, bias);
+	return index < to ? index : nr;
+}
+
+bool dir_chunk_is_in(const struct vmap_chunk *chunk, const struct vmap_where *where)
+{
+	uintptr_t last = chunk->base + (CHUNK_SIZE - 1);
+
+	return (chunk->base >= where->start || where->start <= vmap_dir.start) &&
+	       (last < where->end || where->end >= vmap_dir.end);
 }
 
 unsigned long dir_missing(unsigned long index, unsigned long count)
@@ -99,7 +117,7 @@ int dir_init(uintptr_t start, uintptr_t end)
 	__builtin_memset(&vmap_dir, 0, sizeof(vmap_dir));
 	if (start == end)
 		return 0;
-	vmap_dir.base = (uintptr_t)align_down(start, 1ul << CHUNK_SHIFT);
+	vmap_dir.base = (uintptr_t)align_down(start, CHUNK_SIZE);
 	vmap_dir.nr_chunks = ((end - 1 - vmap_dir.base) >> CHUNK_SHIFT) + 1;
 	unsigned long regions = nr_regions();
 	size_t size = memory_size();

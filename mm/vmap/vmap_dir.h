@@ -23,6 +23,13 @@
 
 struct vmap_large; /* vmap_area.c */
 
+/* Where an area may lie. */
+struct vmap_where {
+	unsigned long align;  /* of its start, in pages: a power of two */
+	uintptr_t start, end; /* each between two chunks, or at an edge of the window or beyond */
+};
+extern const struct vmap_where vmap_anywhere QUARRY_INT(vmap_anywhere);
+
 struct vmap_dir {
 	uintptr_t start, end; /* the window */
 	uintptr_t base;	      /* start, rounded down to a chunk */
@@ -69,8 +76,12 @@ static inline struct vmap_large *entry_large(uintptr_t entry)
 int dir_init(uintptr_t start, uintptr_t end) QUARRY_INT(dir_init);
 /* Give its memory back: a directory of nothing. */
 void dir_exit(void) QUARRY_INT(dir_exit);
-/* First of `count` free chunks in a row, the first aligned to `align` pages; or nr_chunks. */
-unsigned long dir_find_free(unsigned long count, unsigned long align) QUARRY_INT(dir_find_free);
+/* First of `count` free chunks in a row; or nr_chunks. */
+unsigned long dir_find_free(unsigned long count, const struct vmap_where *where)
+	QUARRY_INT(dir_find_free);
+/* Does the part of a shared chunk that is in the window lie there? */
+bool dir_chunk_is_in(const struct vmap_chunk *chunk, const struct vmap_where *where)
+	QUARRY_INT(dir_chunk_is_in);
 /* Pages that the directory itself still lacks for chunks [index, index + count). */
 unsigned long dir_missing(unsigned long index, unsigned long count) QUARRY_INT(dir_missing);
 /* A free chunk becomes `entry`; a missing page of the directory is taken from `supply`. */

@@ -100,7 +100,7 @@ static void *map_given(const struct given *given, unsigned kind, unsigned prot,
 		return refuse(call, QUARRY_RULE_BAD_ARGUMENT, given, prot);
 	if (!gfp_context_ok(gfp))
 		gfp = gfp_context_report(gfp, call->name, call->caller);
-	int error = vmap_get_area(&info, 1, gfp);
+	int error = vmap_get_area(&info, &vmap_anywhere, gfp);
 	if (error)
 		return refuse(call,
 			      error == -QUARRY_ENOSPC ? QUARRY_RULE_VMAP_SPACE

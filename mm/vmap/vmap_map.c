@@ -236,3 +236,12 @@ void vmap_unmap_pages(uintptr_t va, unsigned long n, struct page_chain *blocks)
 		n -= run.pages;
 	}
 }
+
+/* By walks that hold the lock: where nothing is mapped, upper tables come and go. */
+void vmap_clear_pages(uintptr_t va, unsigned long n)
+{
+	static const struct pt_change absent = {~0u, 0};
+
+	for (unsigned long done; n; n -= done, va += done << PAGE_SHIFT)
+		done = pgtable_change(va, n, absent);
+}

@@ -102,14 +102,14 @@ static QUARRY_ALWAYS_INLINE void pop(struct side *side, unsigned long i, unsigne
 	set_pages(side, side->pages - pages);
 }
 
-unsigned vmap_park_home(unsigned long pages, unsigned long align, gfp_t gfp, int node)
+unsigned vmap_park_home(unsigned long pages, gfp_t gfp, int node)
 {
 	/* What a mask may say about trying, and nothing about which pages. */
 	const gfp_t plain = __GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_NORETRY |
 			    __GFP_RETRY_MAYFAIL | __GFP_NOFAIL | __GFP_NOLOCKDEP | __GFP_NOWARN |
 			    __GFP_ZERO;
 
-	if (pages > __atomic_load_n(&park.area_max, __ATOMIC_RELAXED) || align > 1 ||
+	if (pages > __atomic_load_n(&park.area_max, __ATOMIC_RELAXED) ||
 	    gfp_bits(gfp & ~plain) || scope_word() & PF_MEMALLOC)
 		return 0;
 	return node_or_local(node) + 1;

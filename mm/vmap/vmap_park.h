@@ -33,9 +33,9 @@ void vmap_park_init(bool on) QUARRY_INT(vmap_park_init);
 /* Memory was added: how much may be parked. Context: any. */
 void vmap_park_set_limit(void) QUARRY_INT(vmap_park_set_limit);
 
-/* Where areas of such a request may be parked, as vmap_info has it; 0: nowhere. Context: any. */
-unsigned vmap_park_home(unsigned long pages, unsigned long align, gfp_t gfp, int node)
-	QUARRY_INT(vmap_park_home);
+/* Where areas of such a request, for any address, may be parked, as vmap_info has it; 0: nowhere.
+ * Context: any. */
+unsigned vmap_park_home(unsigned long pages, gfp_t gfp, int node) QUARRY_INT(vmap_park_home);
 /* Take over a parked area for `info`: sets start, the area is live. Context: any but NMI. Return:
  * false if none fits. */
 bool vmap_unpark(struct vmap_info *info) QUARRY_INT(vmap_unpark);

@@ -268,17 +268,19 @@ static int freed_later(void *arg)
 
 static int areas(void *arg)
 {
-	void *p[7] = {vmalloc(3 * PAGE_SIZE),
+	void *p[8] = {vmalloc(3 * PAGE_SIZE),
 		      vzalloc(PAGE_SIZE),
 		      vmalloc_node(5 * PAGE_SIZE, 0),
 		      vzalloc_node(5 * PAGE_SIZE, 0),
 		      vmalloc_user(PAGE_SIZE),
 		      __vmalloc(PAGE_SIZE, GFP_KERNEL),
-		      __vmalloc_node(PAGE_SIZE, 4 * PAGE_SIZE, GFP_KERNEL, 0, NULL)};
+		      __vmalloc_node(PAGE_SIZE, 4 * PAGE_SIZE, GFP_KERNEL, 0, NULL),
+		      __vmalloc_node_range(PAGE_SIZE, 1, 0, UINTPTR_MAX, GFP_KERNEL,
+					   PAGE_KERNEL_NOCACHE, 0, 0, NULL)};
 	int error = 0;
 
 	(void)arg;
-	for (unsigned i = 0; i < 7; i++) {
+	for (unsigned i = 0; i < 8; i++) {
 		void *moved = p[i] ? vrealloc(p[i], 20 * PAGE_SIZE, GFP_KERNEL) : NULL;
 
 		error = error ? error : got(moved);
@@ -330,6 +332,17 @@ static int devices(void *arg)
 		else
 			memunmap(p[i]);
 	}
+
+	struct vm_struct *range = get_vm_area(2 * PAGE_SIZE, VM_IOREMAP);
+
+	error = error ? error : got(range);
+	if (range) {
+		unsigned long at = (unsigned long)range->addr;
+		int filled = ioremap_page_range(at, at + PAGE_SIZE, DEVICE, PAGE_KERNEL);
+
+		error = error ? error : filled;
+	}
+	free_vm_area(range);
 	return error;
 }
 
@@ -426,11 +439,12 @@ static const struct {
 	 copies, 11},
 	{"kfree_rcu_mightsleep", freed_later, 1},
 	{"vmalloc vzalloc vmalloc_node vzalloc_node vmalloc_32 vmalloc_user vmalloc_32_user "
-	 "__vmalloc __vmalloc_node vrealloc kvmalloc_node kvrealloc",
+	 "__vmalloc __vmalloc_node __vmalloc_node_range vrealloc kvmalloc_node kvrealloc",
 	 areas, 18},
 	{"vmap vmap_pfn vm_map_ram", mappings, 5},
-	{"ioremap ioremap_uc ioremap_wc ioremap_wt ioremap_cache ioremap_prot memremap", devices,
-	 7},
+	{"ioremap ioremap_uc ioremap_wc ioremap_wt ioremap_cache ioremap_prot memremap "
+	 "get_vm_area ioremap_page_range",
+	 devices, 9},
 	{"set_memory_ro set_memory_rw set_memory_nx set_memory_x set_memory_rox set_memory_uc "
 	 "set_memory_wc set_memory_wt set_memory_wb execmem_alloc execmem_seal "
 	 "execmem_make_temp_rw execmem_restore_rox",
@@ -438,7 +452,7 @@ static const struct {
 	{"shrinker_alloc", shrinkers, 1},
 	{"cma_declare_contiguous_nid cma_alloc cma_init_reserved_mem", lent_pages, 0},
 	/* Need no memory, or not ours any more. */
-	{"usercopy_ok current_gfp_context memalloc_flags_save memalloc_nofs_save "
+	{"find_vm_area usercopy_ok current_gfp_context memalloc_flags_save memalloc_nofs_save "
 	 "memalloc_noio_save memalloc_noreclaim_save memalloc_pin_save",
 	 NULL, 0},
 	{"memblock_alloc memblock_phys_alloc_range", NULL, 0}, /* over when quarry_init returns */

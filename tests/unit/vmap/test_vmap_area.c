@@ -34,13 +34,19 @@ static void check_space(void)
 	assert_int_equal(vmap_area_check(), 0);
 }
 
-static int get(unsigned long pages, unsigned long align, uintptr_t *start)
+static int get_in(unsigned long pages, const struct vmap_where *where, uintptr_t *start)
 {
 	struct vmap_info info = {0, pages * 10, pages, VMAP_MAP, 42, 0};
-	int error = vmap_area_alloc(&info, align, GFP_KERNEL);
+	int error = vmap_area_alloc(&info, where, GFP_KERNEL);
 
 	*start = info.start;
 	return error;
+}
+static int get(unsigned long pages, unsigned long align, uintptr_t *start)
+{
+	const struct vmap_where where = {align, 0, UINTPTR_MAX};
+
+	return get_in(pages, &where, start);
 }
 static void put(uintptr_t start)
 {
@@ -138,6 +144,58 @@ static void random_areas(void **state)
 	 * MiB partial too. */
 	assert_int_equal(get(30 * 512 - 1, 1, &whole), 0);
 	put(whole);
+	stop_window();
+}
+
+/* Areas asked for in a part of the window lie there, also where a lower chunk has room, and fail
+ * when it is full, however much is free elsewhere. */
+static void parts_of_the_window(void **state)
+{
+	const uintptr_t first = BASE + 3 * PAGE_SIZE, last = BASE + 64 * MOCK_MIB - PAGE_SIZE;
+	static struct live live[4096];
+	uint64_t seed = 11;
+	unsigned nr = 0;
+	uintptr_t start;
+
+	(void)state;
+	start_window(first, last);
+	for (unsigned step = 0; step < 3000; step++) {
+		uint64_t r = mock_random(&seed);
+		unsigned a = (unsigned)(r % 33), b = (unsigned)(r >> 8) % 33;
+		unsigned long pages = r >> 16 & 3 ? 1 + (r >> 20) % 40 : 1 + (r >> 20) % 1500;
+		const struct vmap_where where = {
+			.align = 1ul << (r >> 40) % (r >> 50 & 7 ? 2 : 10),
+			.start = a ? BASE + (a < b ? a : b) * 2 * MOCK_MIB : 0,
+			.end = BASE + (a < b ? b : a) * 2 * MOCK_MIB,
+		};
+
+		if (a == b || get_in(pages, &where, &start)) {
+			if (nr)
+				put(live[--nr].start);
+			if (step % 16 == 0)
+				flush_all();
+			continue;
+		}
+		assert_true(start >= where.start && start >= first);
+		assert_true(start + (pages + 1) * PAGE_SIZE <= where.end);
+		assert_true(start + (pages + 1) * PAGE_SIZE <= last);
+		assert_int_equal(start % (where.align * PAGE_SIZE), 0);
+		assert_false(overlaps(live, nr, start, pages));
+		live[nr++] = (struct live){start, pages};
+	}
+	assert_true(nr > 10);
+	while (nr)
+		put(live[--nr].start);
+	flush_all();
+
+	const struct vmap_where block = {1, BASE + 6 * MOCK_MIB, BASE + 8 * MOCK_MIB};
+
+	assert_int_equal(get(1, 1, &live[0].start), 0);
+	for (nr = 1; !get_in(63, &block, &live[nr].start); nr++)
+		assert_true(live[nr].start >= block.start);
+	assert_int_equal(nr, 1 + 8);
+	while (nr)
+		put(live[--nr].start);
 	stop_window();
 }
 
@@ -376,6 +434,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_areas),
+		cmocka_unit_test(parts_of_the_window),
 		cmocka_unit_test(tiny_window_is_exact),
 		cmocka_unit_test(retired_addresses_wait),
 		cmocka_unit_test(later_frees_need_a_later_flush),
