@@ -183,13 +183,30 @@ static QUARRY_ALWAYS_INLINE void give(struct zone *zone, struct page *head, unsi
 	give_large(zone, page_to_pfn((struct page *)(array + at)), order, type);
 }
 
-void buddy_give(struct zone *zone, struct page *head, unsigned order)
+/* The same, counted, by the type of its first pageblock. */
+static void give_counted(struct zone *zone, struct page *head, unsigned order)
 {
-	unsigned type = pageblock_list(page_to_pfn(head));
+	unsigned type = page_list(head);
 
 	page_clear_count(head);
 	count_listed(zone, type, 1ul << order);
 	give(zone, head, order, type);
+}
+
+/* A block of more than a pageblock, of which a part may have been set apart while it was in use:
+ * each pageblock joins the list that it belongs to, and merges with its neighbours of the same. */
+static QUARRY_NOINLINE void give_by_pageblock(struct zone *zone, struct page *head, unsigned order)
+{
+	for (unsigned long i = 0; i < 1ul << order; i += pageblock_nr_pages)
+		give_counted(zone, head + i, pageblock_order);
+}
+
+void buddy_give(struct zone *zone, struct page *head, unsigned order)
+{
+	if (unlikely(order > pageblock_order))
+		give_by_pageblock(zone, head, order);
+	else
+		give_counted(zone, head, order);
 }
 
 struct page *buddy_give_many(struct zone *zone, struct page *head, unsigned nr, unsigned order)
@@ -199,6 +216,11 @@ struct page *buddy_give_many(struct zone *zone, struct page *head, unsigned nr, 
 	while (nr--) {
 		struct page *next = parked_next(head);
 		unsigned type = page_list(head);
+		if (unlikely(order > pageblock_order)) {
+			give_by_pageblock(zone, head, order);
+			head = next;
+			continue;
+		}
 		if (likely(type < MIGRATE_PCPTYPES))
 			usual++;
 		else

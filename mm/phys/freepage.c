@@ -5,6 +5,12 @@
  * The watermark is tested when a zone's buddy is asked, not when a parked page is: parked pages
  * passed it when they were taken, in the same batch (architecture: pay at the refill).
  *
+ * The reserves are for those with a right to them, and stay theirs. A page that was taken below the
+ * floor of ordinary requests is taken alone, and says HIGHATOMIC where others have their mobility:
+ * no stock takes such pages, so it goes home when it is freed.
+ *
+ *   parked pages are of what lay above the ordinary floor when they were taken
+ *
  * Start at: freepage_take_first, freepage_give.
  */
 #include "mm/phys/freepage.h"
@@ -27,23 +33,34 @@ unsigned long freepage_kept(const struct zone *zone, const struct page_request *
 	return zone_kept(zone, request->type == MIGRATE_MOVABLE, may_use_atomic(request, depth));
 }
 
+/* How far down a request may go in a zone. */
+struct floors {
+	unsigned long usual; /* who has no right to reserves */
+	unsigned long own;
+	bool atomic; /* may it take from the reserve of atomic requests? */
+};
+
 /* A block from the zone itself, past the stocks. */
 static struct page *take_from_buddy(struct zone *zone, const struct page_request *request,
-				    unsigned long floor, bool atomic)
+				    const struct floors *floors)
 {
+	const unsigned long pages = 1ul << request->order;
 	struct page *head = NULL;
 	unsigned long irq = zone_lock(zone);
 
 	deferred_collect(zone);
 	/* Again under the lock: another CPU may have been faster. */
-	if (zone->free >= floor + (1ul << request->order)) {
-		unsigned type = MIGRATE_HIGHATOMIC; /* it goes back there, past the stocks */
-		if (atomic)
+	if (zone->free >= floors->own + pages) {
+		unsigned type = MIGRATE_HIGHATOMIC;
+		bool ordinary = zone->free >= floors->usual + pages;
+		if (floors->atomic)
 			head = buddy_take_atomic(zone, request->order);
-		if (!head)
-			head = buddy_take(zone, request->order, type = request->type);
+		if (!head) {
+			head = buddy_take(zone, request->order, request->type);
+			type = ordinary ? request->type : type;
+		}
 		if (head) {
-			zone_tally(&zone->taken, 1ul << request->order);
+			zone_tally(&zone->taken, pages);
 			page_set_word(
 				head,
 				page_state(QUARRY_PAGE_PARKED, request->order, type, zone->number),
@@ -55,24 +72,22 @@ static struct page *take_from_buddy(struct zone *zone, const struct page_request
 }
 
 /*
- * The request itself may go down to the floor; what it takes along in a batch leaves as much again.
- * The CPU is pinned; `stock` is its stock of the zone.
+ * The request itself may go down to its floor; what it takes along in a batch leaves as much again
+ * above the ordinary one. The CPU is pinned; `stock` is its stock of the zone.
  */
 static QUARRY_NOINLINE struct page *take_from_zone(struct zone *zone, struct page_stock *stock,
 						   const struct page_request *request,
-						   unsigned long floor, bool atomic)
+						   const struct floors *floors)
 {
 	struct page *head = stock_pop(stock);
 	unsigned long free = zone_free(zone);
 
-	if (!head && free >= floor + (1ul << request->order)) {
-		unsigned long spare = (free - floor) >> request->order;
+	if (!head && free >= floors->usual + (1ul << request->order)) {
+		unsigned long spare = (free - floors->usual) >> request->order;
 		head = stock_refill_and_pop(zone, stock, request->order, request->type,
 					    (spare + 1) / 2);
-		if (!head)
-			head = take_from_buddy(zone, request, floor, atomic);
 	}
-	return head;
+	return head ? head : take_from_buddy(zone, request, floors);
 }
 
 /*
@@ -84,16 +99,19 @@ static QUARRY_ALWAYS_INLINE struct page *pass(const struct page_cpu *pages,
 					      const struct page_request *request,
 					      enum zone_mark mark, enum gfp_reserve_depth depth)
 {
-	const bool atomic = may_use_atomic(request, depth);
+	const bool lent = request->type == MIGRATE_MOVABLE;
+	struct floors floors = {.atomic = may_use_atomic(request, depth)};
 
 	for (struct zone *zone; (zone = request_zone(request, place)); place++) {
-		unsigned long floor = watermark_floor(zone, mark, depth, request->highest) +
-				      zone_kept(zone, request->type == MIGRATE_MOVABLE, atomic);
-		struct page_stock *stock =
-			stock_of_zone(pages, zone, request->type, request->order);
-		if (!stock->newest && zone_free(zone) < floor + (1ul << request->order))
+		floors.own = watermark_floor(zone, mark, depth, request->highest) +
+			     zone_kept(zone, lent, floors.atomic);
+		if (zone_free(zone) < floors.own + (1ul << request->order))
 			continue;
-		struct page *head = take_from_zone(zone, stock, request, floor, atomic);
+		floors.usual = watermark_floor(zone, mark, RESERVE_NONE, request->highest) +
+			       zone_kept(zone, lent, false);
+		struct page *head = take_from_zone(
+			zone, stock_of_zone(pages, zone, request->type, request->order), request,
+			&floors);
 		if (head)
 			return head;
 	}

@@ -60,7 +60,9 @@ bool page_may_be_mapped_by_user(const struct page *page)
 
 	switch (flags_kind(flags)) {
 	case QUARRY_PAGE_USED:
-		ok = told || page_mobility(head) == MIGRATE_MOVABLE;
+		/* Of one from the reserves the mobility is not known (freepage.c). */
+		ok = told || page_mobility(head) == MIGRATE_MOVABLE ||
+		     page_mobility(head) == MIGRATE_HIGHATOMIC;
 		break;
 	case QUARRY_PAGE_VMALLOC:
 		ok = told;
