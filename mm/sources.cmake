@@ -57,6 +57,7 @@ set(QUARRY_COMMON
   mm/slab/slab_wipe.c
   mm/slab/slab_debug.c
   mm/slab/slab_guard.c
+  mm/slab/class_hint.c
   mm/slab/slab_page.c
   mm/slab/cache_list.c
   mm/slab/partial.c

@@ -152,11 +152,12 @@ static QUARRY_ALWAYS_INLINE bool stock_lacks(const struct kmem_cache *cache,
 
 /*
  * Free `object`, any pointer, to `cache`, which may be the wrong one: onto the CPU's stock. Pinned.
+ * `hint`: where the name of a slab stands that may have it (class_hint.h); NULL: nowhere.
  * Return: false, and nothing is done, if the stock is full or busy or seen to have this object
  * already, or if it is no object of a slab of the cache's preferred shape.
  */
 static QUARRY_ALWAYS_INLINE bool object_push(struct kmem_cache *cache, struct object_stock *stock,
-					     void *object)
+					     const uintptr_t *hint, void *object)
 {
 	bool done = false;
 
@@ -169,7 +170,9 @@ static QUARRY_ALWAYS_INLINE bool object_push(struct kmem_cache *cache, struct ob
 		stock_set_place(stock, n, object);
 		count_one(&stock->n);
 		done = true;
-	} else if (likely(slab_has(cache, object)) && likely((uint8_t)n < stock->cap) &&
+	} else if ((likely(slab_named_has(cache, hint, object)) ||
+		    likely(slab_has(cache, object))) &&
+		   likely((uint8_t)n < stock->cap) &&
 		   likely(!stock_holds(stock, n, object))) {
 		object_poison(cache, object);
 		n = stock_count(stock); /* not kept for here: the way above needs no address */

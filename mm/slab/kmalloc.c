@@ -23,6 +23,7 @@
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 #define NR_KMALLOC_CACHES (QUARRY_NR_KMALLOC_TYPES * QUARRY_KMALLOC_CLASSES)
+QUARRY_STATIC_ASSERT(NR_KMALLOC_CACHES >> (64 - CLASS_TOKEN_SHIFT) == 0, "tokens differ");
 
 unsigned char quarry_kmalloc_caches[NR_KMALLOC_CACHES * QUARRY_KMEM_CACHE_SIZE] QUARRY_STATE
 	__attribute__((aligned(QUARRY_CACHE_LINE)));
@@ -110,12 +111,19 @@ static QUARRY_NOINLINE void *alloc_any(size_t size, gfp_t gfp, uintptr_t caller)
 
 void *__kmalloc(size_t size, gfp_t gfp)
 {
-	if (unlikely(gfp_has(gfp, QUARRY_SLAB_GFP_RARE | QUARRY_KMALLOC_TYPE_BITS)) ||
-	    unlikely(size - 1 >= KMALLOC_MAX_CACHE_SIZE))
+	struct kmem_cache *cache;
+
+	if (unlikely(gfp_has(gfp, QUARRY_SLAB_GFP_RARE | QUARRY_KMALLOC_TYPE_BITS)))
+		return alloc_any(size, gfp, CALLER);
+	if (likely(size - 1 < SMALL_MAX))
+		cache = cache_of.small[(size - 1) / 8];
+	else if (likely(size - 1 < KMALLOC_MAX_CACHE_SIZE))
+		cache = cache_of.large[(size - 1) / 256];
+	else
 		return alloc_any(size, gfp, CALLER);
 	if (unlikely(!gfp_context_ok(gfp)))
-		return slab_alloc_context(normal_cache_for(size), gfp, "kmalloc", CALLER);
-	return slab_alloc_judged(normal_cache_for(size), gfp);
+		return slab_alloc_context(cache, gfp, "kmalloc", CALLER);
+	return slab_alloc_judged(cache, gfp);
 }
 
 void *__kmalloc_node(size_t size, gfp_t gfp, int node)
@@ -183,7 +191,9 @@ void slab_free_any(const void *p, uintptr_t caller)
 
 void kfree(const void *p)
 {
-	if (unlikely(!slab_try_free(class_hint(p), (void *)(uintptr_t)p)))
+	const struct class_hint *hint = class_hint_at(p);
+
+	if (unlikely(!slab_try_free(class_hint(hint), &hint->slab, (void *)(uintptr_t)p)))
 		slab_free_any(p, CALLER);
 }
 
@@ -338,7 +348,9 @@ static void setup_kmalloc_cache(enum quarry_kmalloc_type type, unsigned cls)
 	cache->builtin = true;
 	cache->usersize = size;
 	/* DMA memory is rare and scarce: none of it waits in stocks. */
-	cache->hinted = cache->stocked = type != QUARRY_KMALLOC_DMA && !debug;
+	cache->stocked = type != QUARRY_KMALLOC_DMA && !debug;
+	if (cache->stocked)
+		cache->token = (type * QUARRY_KMALLOC_CLASSES + cls + 1ull) << CLASS_TOKEN_SHIFT;
 	if (!cache->stocked)
 		cache_no_stocks(cache);
 }
@@ -347,8 +359,7 @@ void slab_init(unsigned nr_cpus)
 {
 	(void)nr_cpus;
 	__builtin_memset(quarry_kmalloc_caches, 0, sizeof(quarry_kmalloc_caches));
-	for (unsigned i = 0; i < CLASS_HINTS; i++)
-		class_hints[i] = quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL, 0);
+	class_hint_init(quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL, 0));
 	for (unsigned i = 0; i < SMALL_MAX / 8; i++)
 		cache_of.small[i] = quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL,
 							 quarry_kmalloc_class((i + 1) * 8));

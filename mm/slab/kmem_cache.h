@@ -116,7 +116,7 @@ struct kmem_cache {
 	uint64_t object_room; /* object_size: compared with any size in one instruction */
 	uint32_t epoch; /* slabs that were given up */
 	uint32_t moved; /* objects, to and from slabs, since it made idle.c look */
-	bool hinted;	/* one of kmalloc's with stocks: class_hint.h */
+	uint64_t token;	/* one of kmalloc's with stocks: class_hint.h; else 0 */
 	gfp_t page_gfp; /* zone and mobility of the pages */
 	slab_flags_t flags;
 	struct slab_shape shape[2]; /* preferred, smallest */

@@ -19,6 +19,7 @@
 
 #include "mm/base/log.h"
 #include "mm/phys/zone.h"
+#include "mm/slab/class_hint.h"
 #include "mm/slab/slab_page.h"
 
 /* Slabs that a shrink unlists under one hold of a node's lock. */
@@ -121,6 +122,7 @@ static unsigned take_locked(struct kmem_cache *cache, struct slab_node *node, vo
 		uint32_t before = slab_taken(head);
 
 		n += slab_take(cache, head, out + n, most - n);
+		class_hint_slab(cache, head);
 		relist(node, head, before, slab_shape(cache, head)->objects);
 	}
 	node->taken += n;

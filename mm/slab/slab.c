@@ -203,8 +203,11 @@ void slab_free_checked(struct kmem_cache *cache, struct page *page, void *object
 			     cache->size, caller);
 		return;
 	}
-	class_hint_set(cache, object);
-	slab_free(cache, object);
+	/* A stock was tried, unless it was another cache's. */
+	if (class_hint_correct(cache, object))
+		slab_free(cache, object);
+	else
+		slab_free_slow(cache, object);
 }
 
 /* The CPU's stock refused it. */
@@ -223,6 +226,6 @@ static QUARRY_NOINLINE void free_other(struct kmem_cache *cache, void *object, u
 
 void kmem_cache_free(struct kmem_cache *cache, void *object)
 {
-	if (unlikely(!cache) || unlikely(!slab_try_free(cache, object)))
+	if (unlikely(!cache) || unlikely(!slab_try_free(cache, NULL, object)))
 		free_other(cache, object, CALLER);
 }

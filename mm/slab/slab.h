@@ -64,10 +64,12 @@ static QUARRY_ALWAYS_INLINE void *slab_alloc(struct kmem_cache *cache, gfp_t gfp
 void slab_free_checked(struct kmem_cache *cache, struct page *page, void *object, const char *call,
 		       uintptr_t caller) QUARRY_INT(slab_free_checked) QUARRY_NOINLINE;
 
-/* Free any pointer to `cache`, which may be the wrong one. Return: false: not done. */
-static QUARRY_ALWAYS_INLINE bool slab_try_free(struct kmem_cache *cache, void *object)
+/* Free any pointer to `cache`, which may be the wrong one. `hint`: as for object_push(). Return:
+ * false: not done. */
+static QUARRY_ALWAYS_INLINE bool slab_try_free(struct kmem_cache *cache, const uintptr_t *hint,
+					       void *object)
 {
-	bool done = object_push(cache, stock_of(cache, cpu_pin()), object);
+	bool done = object_push(cache, stock_of(cache, cpu_pin()), hint, object);
 
 	cpu_unpin();
 	return likely(done);
@@ -78,7 +80,7 @@ void slab_free_slow(struct kmem_cache *cache, void *object)
 /* Free an object of `cache`. */
 static inline void slab_free(struct kmem_cache *cache, void *object)
 {
-	if (!slab_try_free(cache, object))
+	if (!slab_try_free(cache, NULL, object))
 		slab_free_slow(cache, object);
 }
 

@@ -9,6 +9,7 @@
  * Start at slab_check.
  */
 #include "mm/base/log.h"
+#include "mm/slab/class_hint.h"
 #include "mm/slab/debug_cache.h"
 #include "mm/slab/depot.h"
 #include "mm/slab/slab.h"
@@ -218,5 +219,5 @@ unsigned long slab_check(void)
 			errors += check_stock(cache, cpu);
 	}
 	mm_unlock(&registry.lock, irq);
-	return errors;
+	return errors + class_hint_check();
 }

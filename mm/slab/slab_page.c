@@ -20,8 +20,6 @@
 #include "mm/slab/class_hint.h"
 #include "mm/slab/slab_debug.h"
 
-struct kmem_cache *class_hints[CLASS_HINTS] QUARRY_STATE;
-
 /* What of a caller's mask concerns the pages of a slab. Zone and mobility are the cache's,
  * zeroing is done per object. */
 #define SLAB_GFP_PASS                                                                              \
@@ -183,19 +181,19 @@ void slab_mark(struct kmem_cache *cache, struct page *head)
 
 	page_set_word(head, (page_flags(head) & ~QUARRY_PG_KIND_MASK) | QUARRY_PAGE_SLAB | small,
 		      0);
-	class_hint_set(cache, page_address(head));
 	for (uint32_t i = 1; i < pages; i++) {
-		class_hint_set(cache, page_address(&head[i]));
 		head[i].mapping = cache;
 		page_set_member(&head[i], head, QUARRY_PAGE_SLAB);
 		page_set_flags(&head[i], page_flags(&head[i]) | i << QUARRY_PG_OWNER_SHIFT);
 	}
+	class_hint_slab(cache, head);
 }
 
 void slab_unmark(struct page *head)
 {
 	uint32_t pages = 1u << page_order(head);
 
+	class_hint_end(head->mapping, head);
 	for (uint32_t i = 1; i < pages; i++) {
 		head[i].mapping = NULL;
 		page_set_flags(&head[i], QUARRY_PAGE_INNER);

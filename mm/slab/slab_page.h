@@ -168,6 +168,22 @@ static QUARRY_ALWAYS_INLINE bool slab_has(const struct kmem_cache *cache, const 
 	return likely(!(page->flags & SLAB_PAGE_SMALL)) && likely(slab_starts_at(cache, offset));
 }
 
+/* Is `object` an object of `cache` in the slab that is named at `hint` (class_hint.h)? Any pointer.
+ * At hardening 0 a pointer into one will do. */
+static QUARRY_ALWAYS_INLINE bool slab_named_has(const struct kmem_cache *cache,
+						const uintptr_t *hint, const void *object)
+{
+	if (!hint)
+		return false;
+	uint64_t offset =
+		__atomic_load_n(hint, __ATOMIC_RELAXED) + (uintptr_t)object + cache->token;
+
+	if (!QUARRY_HARDENING)
+		return likely(offset <= cache->slab_mask);
+	/* As slab_starts_at(): what is beyond the slab does not fit the product either. */
+	return likely(offset < 1u << 20) && likely(offset * cache->inverse <= cache->last_product);
+}
+
 /* Cache of the object that starts at `object`, if its slab is of the preferred shape; else NULL.
  * Any pointer. */
 static QUARRY_ALWAYS_INLINE const struct kmem_cache *slab_cache_at(const void *object)

@@ -252,20 +252,92 @@ static void wrong_guesses(void **state)
 	struct kmem_cache *right = slab_cache_of(virt_to_page(p));
 	struct kmem_cache *wrong = slab_cache_of(virt_to_page(q));
 
-	assert_ptr_equal(class_hint(p), right);
-	*class_hint_at(p) = wrong;
+	assert_ptr_equal(class_hint_at(p)->cache, right);
+	class_hint_at(p)->cache = wrong;
 	size_t n = stock_count(stock_of(right, 0)), other = stock_count(stock_of(wrong, 0));
 
 	kfree(p);
 	assert_int_equal(stock_count(stock_of(right, 0)), n + 1);
 	assert_int_equal(stock_count(stock_of(wrong, 0)), other);
-	assert_ptr_equal(class_hint(p), right); /* better now */
-	*class_hint_at(p) = wrong;
+	assert_ptr_equal(class_hint_at(p)->cache, right); /* better now */
+	class_hint_at(p)->cache = wrong;
 	mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 1);
 	kfree(p);
 	kfree(q);
 	kfree(NULL);
 	kfree(ZERO_SIZE_PTR);
+	mock_stop();
+}
+
+static bool named_has(const struct kmem_cache *cache, const void *p)
+{
+	return slab_named_has(cache, &class_hint_at(p)->slab, p);
+}
+
+/* What kfree takes for an object without looking at its page is one of that cache: around the
+ * slab, for each other class, and whatever bit of the address is wrong. */
+static void named_slabs_are_exact(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	for (unsigned i = 0; i < SIZES && sizes[i] <= KMALLOC_MAX_CACHE_SIZE; i++) {
+		char *p = kmalloc(sizes[i], GFP_KERNEL);
+		struct kmem_cache *cache = slab_cache_of(virt_to_page(p));
+		char *base = page_address(slab_head(virt_to_page(p)));
+		size_t bytes = PAGE_SIZE << cache->shape[0].order;
+
+		for (char *at = base - bytes; at < base + 2 * bytes; at++) {
+			bool start = at >= base && at < base + bytes &&
+				     slab_starts_object(cache, at);
+
+			if (page_of_address(at) && slab_cache_of(virt_to_page(at)) == cache)
+				assert_int_equal(named_has(cache, at),
+						 slab_starts_object(cache, at));
+			else
+				assert_int_equal(named_has(cache, at), start);
+		}
+		for (unsigned cls = 0; cls < QUARRY_KMALLOC_CLASSES; cls++) {
+			struct kmem_cache *other =
+				quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL, cls);
+
+			assert_int_equal(named_has(other, p), other == cache);
+		}
+		for (unsigned bit = 20; bit < 64; bit++)
+			assert_false(named_has(cache, (char *)((uintptr_t)p ^ 1ul << bit)));
+		kfree(p);
+	}
+	assert_false(named_has(quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL, 0), NULL));
+	mock_stop();
+}
+
+/* A name ends with its slab; a wrong one is found by the validator; one that another slab has taken
+ * costs time only. */
+static void names_of_slabs(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	char *p = kmalloc(3000, GFP_KERNEL), *q = kmalloc(100, GFP_KERNEL);
+	struct kmem_cache *cache = slab_cache_of(virt_to_page(p));
+	uintptr_t name = class_hint_at(p)->slab;
+
+	assert_true(named_has(cache, p));
+	class_hint_at(p)->slab = class_hint_at(q)->slab;
+	mock_expect_report(QUARRY_RULE_VALIDATE, 1);
+	assert_int_equal(class_hint_check(), 1);
+	size_t n = stock_count(stock_of(cache, 0));
+
+	kfree(p);
+	assert_int_equal(stock_count(stock_of(cache, 0)), n + 1);
+	class_hint_at(p)->slab = name;
+	assert_int_equal(class_hint_check(), 0);
+	slab_drain();
+	assert_int_equal(cache->node[0].slabs, 0);
+	assert_false(named_has(cache, p));
+	assert_int_equal(class_hint_check(), 0);
+	mock_expect_report(QUARRY_RULE_FREE_TWICE, 1);
+	kfree(p);
+	assert_int_equal(mock_reports(QUARRY_RULE_FREE_TWICE), 1);
+	kfree(q);
 	mock_stop();
 }
 
@@ -402,6 +474,8 @@ int main(void)
 		cmocka_unit_test(h042_freed_twice_in_another_order),
 		cmocka_unit_test(h042_freed_twice_after_the_slab_went),
 		cmocka_unit_test(wrong_guesses),
+		cmocka_unit_test(named_slabs_are_exact),
+		cmocka_unit_test(names_of_slabs),
 		cmocka_unit_test(no_false_alarm),
 		cmocka_unit_test(order_is_random),
 		cmocka_unit_test(inner_pages_lead_to_the_head),
