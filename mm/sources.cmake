@@ -23,6 +23,7 @@ set(QUARRY_COMMON
   mm/phys/pageblock.c
   mm/phys/page.c
   mm/phys/extent.c
+  mm/phys/free_list.c
   mm/phys/buddy.c
   mm/phys/isolate.c
   mm/phys/fragindex.c

@@ -31,9 +31,15 @@ static inline bool free_list_agrees(const struct zone *zone, const struct page *
 	uint32_t pfn = (uint32_t)page_to_pfn(head);
 	uint32_t next = head->lru.next, prev = head->lru.prev;
 
+	if ((next && !frame_is_known(next)) || (prev && !frame_is_known(prev)))
+		return false;
 	return (next ? pfn_to_page(next)->lru.prev : zone->last[order][type]) == pfn &&
 	       (prev ? pfn_to_page(prev)->lru.next : zone->list[order][type]) == pfn;
 }
+
+/* Links do not agree (H17): report it, and put the list together anew. */
+void free_list_mend(struct zone *zone, const struct page *head, unsigned order, unsigned type)
+	QUARRY_INT(free_list_mend) QUARRY_COLD;
 
 /* What both ways of listing a block begin with; `state` is FREE, order, type and zone. Return: its
  * frame. */
@@ -95,12 +101,13 @@ static inline void free_list_append(struct zone *zone, struct page *head, unsign
 static inline void free_list_unlink(struct zone *zone, struct page *head, unsigned order,
 				    unsigned type)
 {
-	uint32_t next = head->lru.next, prev = head->lru.prev;
-
 	MM_ASSERT(mm_lock_is_held(&zone->lock));
 	MM_ASSERT(page_flags(head) == page_state(QUARRY_PAGE_FREE, order, type, zone->number));
+	if (QUARRY_HARDENING && unlikely(!free_list_agrees(zone, head, order, type)))
+		free_list_mend(zone, head, order, type);
 	MM_ASSERT(free_list_agrees(zone, head, order, type));
 	MM_ASSERT(zone->count[order][type]);
+	uint32_t next = head->lru.next, prev = head->lru.prev;
 	*(next ? &pfn_to_page(next)->lru.prev : &zone->last[order][type]) = prev;
 	*(prev ? &pfn_to_page(prev)->lru.next : &zone->list[order][type]) = next;
 	if (!(next | prev))

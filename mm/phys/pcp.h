@@ -107,6 +107,7 @@ static QUARRY_ALWAYS_INLINE struct page *stock_pop(struct page_stock *stock)
 		return NULL;
 	struct page *head = stock->newest;
 	if (likely(head)) {
+		MM_ASSERT(page_kind(head) == QUARRY_PAGE_PARKED); /* or private_ was written to */
 		stock->newest = parked_next(head);
 		count_add(&stock->held_taken, (1ul << STOCK_TAKEN_SHIFT) - 1);
 	}
