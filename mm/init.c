@@ -202,6 +202,8 @@ int quarry_add_memory(phys_addr_t base, uint64_t size)
 	uint32_t chain = boot.later;
 	bool added = false;
 
+	if (!cpu_may_call_all("quarry_add_memory"))
+		return -QUARRY_EINVAL;
 	/* Take the chain apart; what is not added goes back on it. */
 	boot.later = 0;
 	while (chain) {

@@ -45,6 +45,16 @@ bool cpu_others_online(void)
 	return others != 0;
 }
 
+bool cpu_may_call_all(const char *call)
+{
+	unsigned context = cpu_context();
+
+	if (!context || !(context & QUARRY_CTX_NMI || cpu_others_online()))
+		return true;
+	mm_report(BAD_CONTEXT, call, NULL, context, 0);
+	return false;
+}
+
 void cpu_wait(void)
 {
 	if (mm_ops.sleep_ns)

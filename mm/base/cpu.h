@@ -80,6 +80,8 @@ bool cpu_others_online(void) QUARRY_INT(cpu_others_online);
 /* Run fn(arg) on every online CPU including this one; the caller may wait (task context, irqs on,
  * no lock). With one CPU online it is a call. */
 void cpu_call_all(void (*fn)(void *arg), void *arg) QUARRY_INT(cpu_call_all);
+/* May the caller run something on every CPU? If not it is reported, by the name of `call`. */
+bool cpu_may_call_all(const char *call) QUARRY_INT(cpu_may_call_all);
 /* Let others run: one tick of the customary clock, so that whoever frees memory gets to it.
  * Context: task, irqs on, no lock. */
 void cpu_wait(void) QUARRY_INT(cpu_wait);

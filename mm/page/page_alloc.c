@@ -20,6 +20,7 @@
 #include "mm/page/failure.h"
 #include "mm/page/page_alloc.h"
 #include "mm/page/slowpath.h"
+#include "mm/phys/nolock.h"
 #include "mm/phys/pageblock.h"
 
 #define CALLER() ((uintptr_t)__builtin_return_address(0))
@@ -208,6 +209,19 @@ static void report_free(const char *call, const struct page *page, unsigned orde
 	mm_report_at(rule, call, page, order, flags, caller);
 }
 
+/* No stock had room. In an NMI nobody waits for a lock: it may have interrupted its owner. */
+static QUARRY_NOINLINE void give_to_zone(struct page *head, uint32_t flags)
+{
+	unsigned context = cpu_context();
+
+	if (likely(!(context & QUARRY_CTX_NMI))) {
+		freepage_give(head, flags);
+		return;
+	}
+	mm_report(BAD_CONTEXT, "__free_pages", head, context, 0);
+	nolock_give(head, flags);
+}
+
 /* Free a block whose state word was found good. */
 static QUARRY_ALWAYS_INLINE void give(struct page *head, uint32_t flags)
 {
@@ -216,7 +230,7 @@ static QUARRY_ALWAYS_INLINE void give(struct page *head, uint32_t flags)
 	bool parked = freepage_park(&page_cpus[cpu_pin()], head, flags);
 	cpu_unpin();
 	if (unlikely(!parked))
-		freepage_give(head, flags);
+		give_to_zone(head, flags);
 }
 
 void page_give(struct page *head)
@@ -316,6 +330,10 @@ void put_page(struct page *page)
 
 void drain_local_pages(void)
 {
+	if (cpu_context() & QUARRY_CTX_NMI) {
+		mm_report(BAD_CONTEXT, "drain_local_pages", NULL, cpu_context(), 0);
+		return;
+	}
 	cpu_pin();
 	pcp_drain_local();
 	cpu_unpin();
@@ -323,7 +341,8 @@ void drain_local_pages(void)
 
 void drain_all_pages(void)
 {
-	pcp_drain_all();
+	if (cpu_may_call_all("drain_all_pages"))
+		pcp_drain_all();
 }
 
 unsigned long totalram_pages(void)

@@ -184,6 +184,10 @@ void split_page(struct page *page, unsigned order)
 	flags = page_flags(page);
 	struct zone *zone = head_zone(page);
 	if (order >= pageblock_order) {
+		if (cpu_context() & QUARRY_CTX_NMI) {
+			mm_report(BAD_CONTEXT, "split_page", page, cpu_context(), 0);
+			return;
+		}
 		unsigned long irq = zone_lock(zone);
 		for (unsigned long at = pfn; at < pfn + (1ul << order); at += pageblock_nr_pages)
 			pageblock_make_ready(at, zone->number);

@@ -6,6 +6,7 @@
  */
 #include <quarry/tunables.h>
 
+#include "mm/base/cpu.h"
 #include "mm/base/log.h"
 #include "mm/phys/pcp.h"
 #include "mm/phys/watermark.h"
@@ -21,6 +22,8 @@ int quarry_set_tunables(const struct quarry_tunables *tunables)
 {
 	unsigned fraction = tunables->percpu_pagelist_high_fraction;
 
+	if (!cpu_may_call_all("quarry_set_tunables"))
+		return -QUARRY_EINVAL;
 	if ((fraction && fraction < HIGH_FRACTION_MIN) || !watermarks_tune(tunables)) {
 		mm_report(BAD_ARGUMENT, "quarry_set_tunables", tunables, fraction,
 			  tunables->watermark_scale_factor);
