@@ -70,8 +70,9 @@ struct quarry_params {
 	/* Bit n: all of node n is ZONE_MOVABLE, from the first multiple of the largest block on. */
 	uint64_t movable_nodes;
 
-	/* Distances between nodes, row by row, nr_nodes * nr_nodes, as ACPI's SLIT has them (10 is
-	 * local). NULL: 10 local, 20 otherwise. */
+	/* Distances between nodes, row by row, nr_nodes * nr_nodes, as ACPI's SLIT has them: 10
+	 * from a node to itself, more to any other. NULL: 10 local, 20 otherwise; so too, and
+	 * reported once, if the table is none such (firmware's can be flat or zeros). */
 	const uint8_t *distance;
 	unsigned nr_nodes;
 

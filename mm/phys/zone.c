@@ -25,8 +25,27 @@ const char *zone_name(enum zone_type type)
 	return names[type];
 }
 
+/* Is this a table as ACPI's SLIT has it: local on its diagonal, farther everywhere else? Then a
+ * node is the nearest to itself, always. */
+static bool distance_makes_sense(const uint8_t *distance, unsigned nr_nodes)
+{
+	for (unsigned a = 0; a < nr_nodes; a++) {
+		for (unsigned b = 0; b < nr_nodes; b++) {
+			uint8_t told = distance[a * nr_nodes + b];
+			if (a == b ? told != LOCAL_DISTANCE : told <= LOCAL_DISTANCE) {
+				mm_report(BAD_ARGUMENT, "quarry_init: distance", distance,
+					  a * nr_nodes + b, told);
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
 void zones_init(const uint8_t *distance, unsigned nr_nodes)
 {
+	bool usable = distance && distance_makes_sense(distance, nr_nodes);
+
 	__builtin_memset(zones, 0, sizeof(zones));
 	__builtin_memset(&nodes, 0, sizeof(nodes));
 	for (unsigned i = 0; i < NR_ZONES; i++) {
@@ -36,7 +55,7 @@ void zones_init(const uint8_t *distance, unsigned nr_nodes)
 	}
 	for (unsigned a = 0; a < QUARRY_MAX_NODES; a++) {
 		for (unsigned b = 0; b < QUARRY_MAX_NODES; b++) {
-			bool told = distance && a < nr_nodes && b < nr_nodes;
+			bool told = usable && a < nr_nodes && b < nr_nodes;
 			nodes.distance[a][b] = told	? distance[a * nr_nodes + b]
 					       : a == b ? LOCAL_DISTANCE
 							: REMOTE_DISTANCE;

@@ -164,7 +164,7 @@ static inline bool zone_has_block(struct zone *zone, unsigned order, bool lent)
 
 const char *zone_name(enum zone_type type) QUARRY_INT(zone_name);
 
-/* Forget everything; `distance` as in quarry_params. */
+/* Forget everything; `distance` as in quarry_params, reported if it makes no sense. */
 void zones_init(const uint8_t *distance, unsigned nr_nodes) QUARRY_INT(zones_init);
 /* Count the frames [first, end) of `node` as present in zone `type`. */
 void zone_grow(unsigned node, enum zone_type type, unsigned long first, unsigned long end)

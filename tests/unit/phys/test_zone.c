@@ -148,6 +148,110 @@ static void thisnode_stays_on_the_node(void **state)
 	mock_stop();
 }
 
+/* Give nodes 0..nr-1 a distance table and a piece of NORMAL memory each; check every order. */
+static void check_topology(const uint8_t *table, unsigned nr, bool sensible)
+{
+	unsigned long reports = mock_reports(QUARRY_RULE_BAD_ARGUMENT);
+
+	zones_init(table, nr);
+	for (unsigned node = 0; node < nr; node++)
+		zone_grow(node, ZONE_NORMAL, 1024 * (node + 1), 1024 * (node + 2));
+	zones_build_order();
+	assert_int_equal(mock_reports(QUARRY_RULE_BAD_ARGUMENT), reports + !sensible);
+	for (unsigned from = 0; from < nr; from++) {
+		struct zone *const *list = nodes.order[from][ZONE_NORMAL];
+		unsigned seen = 0, last = 0, length = 0;
+
+		assert_int_equal(list[0]->node, from);
+		for (; list[length]; length++) {
+			unsigned node = list[length]->node;
+			unsigned distance = sensible ? table[from * nr + node]
+						     : node == from ? 10 : 20;
+			assert_false(seen >> node & 1);
+			assert_true(distance >= last);
+			seen |= 1u << node;
+			last = distance;
+		}
+		assert_int_equal(length, nr);
+	}
+}
+
+static bool is_slit(const uint8_t *table, unsigned nr)
+{
+	for (unsigned i = 0; i < nr * nr; i++)
+		if (i / nr == i % nr ? table[i] != 10 : table[i] <= 10)
+			return false;
+	return true;
+}
+
+/* Whatever distances firmware tells, flat tables and zeros too: a node is the first of its own
+ * order, each of the others comes once, none before a nearer one; nonsense is told once. */
+static void g015_own_node_first_in_every_topology(void **state)
+{
+	static const uint8_t told[] = { 10, 20, 30, 0 };
+	uint8_t table[16];
+	uint64_t random = 1;
+	unsigned bad = 0;
+
+	(void)state;
+	mock_start(NULL);
+	for (unsigned code = 0; code < 256; code++) { /* every table of two nodes */
+		for (unsigned i = 0; i < 4; i++)
+			table[i] = told[code >> 2 * i & 3];
+		bad += !is_slit(table, 2);
+		check_topology(table, 2, is_slit(table, 2));
+	}
+	for (unsigned code = 0; code < 729; code++) { /* of three nodes, at ten to themselves */
+		unsigned rest = code;
+		for (unsigned i = 0; i < 9; i++) {
+			table[i] = i % 4 ? told[rest % 3] : 10;
+			rest = i % 4 ? rest / 3 : rest;
+		}
+		bad += !is_slit(table, 3);
+		check_topology(table, 3, is_slit(table, 3));
+	}
+	for (unsigned n = 0; n < MOCK_STEPS(2000); n++) { /* of four, half of them sensible */
+		for (unsigned i = 0; i < 16; i++)
+			table[i] = i % 5 == 0 ? 10
+					      : told[mock_random(&random) % (n % 2 ? 3 : 2) +
+						     (n % 2 ? 0 : 1)];
+		bad += !is_slit(table, 4);
+		check_topology(table, 4, is_slit(table, 4));
+	}
+	for (unsigned nr = 2; nr <= 4; nr++) {
+		for (unsigned flat = 0; flat < 4; flat++) {
+			memset(table, told[flat], sizeof(table));
+			bad++;
+			check_topology(table, nr, false);
+		}
+	}
+	assert_true(bad > 1000);
+	mock_abandon();
+}
+
+/* The same through quarry_init: with a flat table each node serves its own requests first. */
+static void flat_distances_are_told_and_ignored(void **state)
+{
+	static const uint8_t flat[9] = { 10, 10, 10, 10, 10, 10, 10, 10, 10 };
+	struct mock_config config = three_nodes;
+
+	(void)state;
+	config.extra.distance = flat;
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 1);
+	mock_start(&config);
+	for (int node = 0; node < 3; node++) {
+		struct page *page = alloc_pages_node(node, GFP_KERNEL, 0);
+		assert_int_equal(page_to_nid(page), node);
+		__free_page(page);
+		page = alloc_pages_node(node, GFP_KERNEL | __GFP_THISNODE, 3);
+		assert_non_null(page);
+		assert_int_equal(page_to_nid(page), node);
+		__free_pages(page, 3);
+	}
+	check_node_order(1, NUMA_NO_NODE, (const unsigned[]){ 1, 0, 2 });
+	mock_stop();
+}
+
 /* ---- borders ---- */
 
 /* Two nodes that meet inside a pageblock: no block straddles; both are whole again at the end. */
@@ -356,6 +460,8 @@ int main(void)
 		page_test(g056_addresses_are_where_the_mask_says),
 		page_test(nodes_by_distance),
 		page_test(thisnode_stays_on_the_node),
+		page_test(g015_own_node_first_in_every_topology),
+		page_test(flat_distances_are_told_and_ignored),
 		page_test(h005_zone_boundary_at_every_frame),
 		page_test(h008_machines_of_few_pages),
 		page_test(h004_holes_inside_a_block),
