@@ -119,13 +119,28 @@ static uint64_t movable_pages(const struct quarry_params *params, unsigned node,
 	return min_u64(want, pages);
 }
 
-/* Is memory left below ZONE_MOVABLE for everybody else? */
-static bool movable_leaves_some(const struct quarry_params *params, const uint64_t *pages)
+/* Is memory left below ZONE_MOVABLE for everybody else? What was reserved early or comes later is
+ * no help to them now. */
+static bool movable_leaves_some(void)
+{
+	uint64_t left[QUARRY_MAX_NODES] = {0};
+	struct mem_span span;
+
+	for (uint64_t cursor = 0; memblock_free_next(&cursor, &span);) {
+		unsigned node = span_node(&span);
+		uint64_t end = min_u64(span.end_pfn, boot.movable_start[node]);
+		if (span.start_pfn < end)
+			left[node] += end - span.start_pfn;
+		if (left[node] >= MAX_ORDER_NR_PAGES)
+			return true;
+	}
+	return false;
+}
+
+static void no_movable_zone(void)
 {
 	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++)
-		if (pages[node] - movable_pages(params, node, pages[node]) >= MAX_ORDER_NR_PAGES)
-			return true;
-	return false;
+		boot.movable_start[node] = ~0ul;
 }
 
 /* Frame from which each node's top `movable` pages reach, a multiple of the largest block. */
@@ -134,17 +149,11 @@ static void place_movable(const struct quarry_params *params)
 	uint64_t pages[QUARRY_MAX_NODES] = {0};
 	struct mem_span span;
 
-	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++)
-		boot.movable_start[node] = ~0ul;
+	no_movable_zone();
 	for (uint64_t cursor = 0; memblock_kept_next(&cursor, &span);)
 		pages[span_node(&span)] += span.end_pfn - span.start_pfn;
 	if (!params->movable_bytes && !params->movable_percent && !params->movable_nodes)
 		return;
-	if (!movable_leaves_some(params, pages)) {
-		mm_report(BAD_ARGUMENT, "quarry_init: movable_*", NULL, params->movable_bytes,
-			  params->movable_nodes);
-		return;
-	}
 	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++) {
 		uint64_t want = movable_pages(params, node, pages[node]);
 		/* From here on, pages[] counts what stays below ZONE_MOVABLE. */
@@ -157,6 +166,11 @@ static void place_movable(const struct quarry_params *params)
 			boot.movable_start[node] = (unsigned long)align_up(
 				span.start_pfn + pages[node], MAX_ORDER_NR_PAGES);
 		pages[node] -= pages[node] == UINT64_MAX ? 0 : min_u64(length, pages[node]);
+	}
+	if (!movable_leaves_some()) {
+		mm_report(BAD_ARGUMENT, "quarry_init: movable_*", NULL, params->movable_bytes,
+			  params->movable_nodes);
+		no_movable_zone();
 	}
 }
 

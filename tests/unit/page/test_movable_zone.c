@@ -50,7 +50,7 @@ static void all_of_it_is_refused(void **state)
 	static const struct quarry_params bad[] = {
 		{.movable_nodes = ~0ull},      {.movable_bytes = 64 * MOCK_MIB},
 		{.movable_bytes = UINT64_MAX}, {.movable_percent = 100},
-		{.movable_percent = 1000},     {.movable_nodes = 1, .movable_bytes = 63 * MOCK_MIB},
+		{.movable_percent = 1000},     {.movable_nodes = 1, .movable_bytes = 64 * MOCK_MIB},
 	};
 
 	(void)state;
@@ -58,6 +58,28 @@ static void all_of_it_is_refused(void **state)
 		mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 1);
 		start(bad[i]);
 		assert_int_equal(present(0, ZONE_MOVABLE) + present(1, ZONE_MOVABLE), 0);
+		mock_stop();
+	}
+}
+
+/* Memory that comes later is nothing that the others could use now. */
+static void later_memory_does_not_count_as_left(void **state)
+{
+	static const struct quarry_mem_range later[] = {
+		{HIGH, 64 * MOCK_MIB, QUARRY_MEM_LATER, 0},
+		{HIGH + 64 * MOCK_MIB, 64 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+	};
+	struct mock_config config = {.map = later, .nr_map = 2};
+
+	(void)state;
+	for (unsigned half = 0; half < 2; half++) {
+		config.extra.movable_bytes = (half ? 32 : 64) * MOCK_MIB;
+		mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, !half);
+		mock_start(&config);
+		assert_int_equal(present(0, ZONE_MOVABLE), half * 32 * MOCK_MIB / PAGE_SIZE);
+		void *object = kmalloc(64, GFP_KERNEL);
+		assert_non_null(object);
+		kfree(object);
 		mock_stop();
 	}
 }
@@ -119,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		page_test(sizes),
 		page_test(all_of_it_is_refused),
+		page_test(later_memory_does_not_count_as_left),
 		page_test(only_movable_pages_get_in),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
