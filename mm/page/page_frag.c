@@ -9,6 +9,10 @@
  * exhausted block drops `left` references in one operation: if none remains all pieces are back,
  * and the block starts anew without a request.
  *
+ * If fewer than none remains, a piece was freed twice, and pieces may live that the count knows
+ * nothing of. Such a block is given up: it keeps references that nobody has, so that whatever is
+ * freed of it later, it is never handed out again.
+ *
  * Start at: page_frag_alloc_align.
  */
 #include <quarry/page_frag.h>
@@ -22,6 +26,8 @@
 #define BLOCK_ORDER 3u
 /* A piece has at least one byte; one reference is ours to the end. */
 #define REFERENCES ((uint32_t)(PAGE_SIZE << BLOCK_ORDER) + 1)
+/* Of a block given up: more than all its pieces together could drop. */
+#define GIVEN_UP (1 << 30)
 
 static void start_block(struct page_frag_cache *cache)
 {
@@ -48,31 +54,37 @@ static bool new_block(struct page_frag_cache *cache, gfp_t gfp)
 
 /*
  * Drop the cache's references but one, which the caller drops or uses.
- * Return: is it the only one left, so that the block is ours alone?
+ * Return: is it the only one left, so that the block is ours alone? A block in doubt is not the
+ * cache's any more.
  */
 static bool settle(struct page_frag_cache *cache)
 {
+	struct page *block = cache->block;
 	int32_t drop = (int32_t)cache->left - 1;
-	int32_t rest = __atomic_sub_fetch(&cache->block->refcount, drop, __ATOMIC_ACQ_REL);
+	int32_t rest = __atomic_sub_fetch(&block->refcount, drop, __ATOMIC_ACQ_REL);
 
 	cache->left = 1;
 	if (unlikely(rest <= 0)) {
-		/* More pieces were freed than handed out: nobody can be right about this block any
-		 * more. */
-		mm_report(REF_COUNT, "page_frag_alloc", cache->block, rest, drop);
-		__atomic_store_n(&cache->block->refcount, 1, __ATOMIC_RELAXED);
-		return true;
+		__atomic_store_n(&block->refcount, GIVEN_UP, __ATOMIC_RELAXED);
+		mm_report(REF_COUNT, "page_frag_alloc", block, rest, drop);
+		page_frag_cache_init(cache);
 	}
 	return rest == 1;
 }
 
+/* Drop the cache's last reference of a settled block, if it still has one. */
+static void let_go(struct page_frag_cache *cache)
+{
+	if (cache->block)
+		put_page(cache->block);
+	page_frag_cache_init(cache);
+}
+
 void page_frag_cache_drain(struct page_frag_cache *cache)
 {
-	if (cache->block) {
+	if (cache->block)
 		settle(cache);
-		put_page(cache->block);
-	}
-	page_frag_cache_init(cache);
+	let_go(cache);
 }
 
 /* A block with room from its start. */
@@ -82,7 +94,7 @@ static bool refill(struct page_frag_cache *cache, gfp_t gfp)
 		start_block(cache);
 		return true;
 	}
-	page_frag_cache_drain(cache);
+	let_go(cache);
 	return new_block(cache, gfp);
 }
 
