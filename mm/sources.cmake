@@ -62,11 +62,11 @@ set(QUARRY_COMMON
   mm/slab/slab_page.c
   mm/slab/cache_list.c
   mm/slab/partial.c
-  mm/slab/debug_cache.c
   mm/slab/rcu_slab.c
   mm/slab/depot.c
   mm/slab/cpu_cache.c
   mm/slab/idle.c
+  mm/slab/debug_cache.c
   mm/slab/slab.c
   mm/slab/slab_cache.c
   mm/slab/cache_create.c

@@ -41,12 +41,6 @@ static size_t take_ready(struct kmem_cache *cache, size_t n, void **p)
 	return got;
 }
 
-/* Is something done to each object? */
-static bool one_by_one(const struct kmem_cache *cache)
-{
-	return slab_debugged(cache) || cache_is_closed(cache);
-}
-
 int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **p)
 {
 	size_t got = 0;
@@ -55,7 +49,7 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **
 		mm_report(BAD_ARGUMENT, "kmem_cache_alloc_bulk", cache, n, 0);
 		return 0;
 	}
-	if (likely(!gfp_has(gfp, QUARRY_SLAB_GFP_RARE) && !one_by_one(cache)) &&
+	if (likely(!gfp_has(gfp, QUARRY_SLAB_GFP_RARE) && !cache_is_closed(cache)) &&
 	    !fault_at(FAULT_OBJECT, gfp, 0)) {
 		if (unlikely(!gfp_context_ok(gfp)))
 			gfp = gfp_context_report(gfp, "kmem_cache_alloc_bulk", CALLER);
@@ -94,11 +88,14 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
 	size_t done = cpu_cache_push_back(cache, (unsigned)cpu_pin(), p, (unsigned)min_u64(n, 255));
 
 	cpu_unpin();
+	/* Debugged ones one by one. */
+	size_t step = slab_debugged(cache) ? 0 : BULK_STEP;
+
 	while (done < n) {
 		size_t end = done;
 
 		/* The longest run, up to a step, of objects that belong here. */
-		for (; end < n && end - done < BULK_STEP; end++) {
+		for (; end < n && end - done < step; end++) {
 			if (unlikely(!slab_has(cache, p[end])))
 				break;
 			slab_wipe_freed(cache, p[end]);

@@ -17,7 +17,6 @@
 
 #include "mm/base/log.h"
 #include "mm/phys/zone.h"
-#include "mm/slab/debug_cache.h"
 #include "mm/slab/depot.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_page.h"
@@ -326,13 +325,6 @@ void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *ob
 {
 	struct object_stock *stock = stock_of(cache, cpu);
 	unsigned kept = 0;
-
-	if (unlikely(slab_debugged(cache))) {
-		for (; kept < n; kept++)
-			debug_cache_free(cache, object[kept],
-					 (uintptr_t)__builtin_return_address(0));
-		return;
-	}
 
 	if (stock_begin(stock)) {
 		uint32_t have = (uint32_t)stock_count(stock);

@@ -12,7 +12,7 @@
  *
  * A CPU without a stock has STOCK_NONE: marked for ever, so the fast path needs no test for NULL.
  * A closed stock looks marked to the fast path, and to the slow one not: for caches whose every
- * request must come by there (slab_wipe.h).
+ * request must come by there (slab_wipe.h, debug_cache.c).
  *
  * Start at: object_pop, object_push.
  */

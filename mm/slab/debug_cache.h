@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* debug_cache.h: requests and frees of debugged caches, which have no stocks. */
+/* debug_cache.h: who has an object of a debugged cache: callers, the cache, or one of us. */
 #ifndef QUARRY_MM_SLAB_DEBUG_CACHE_H
 #define QUARRY_MM_SLAB_DEBUG_CACHE_H
 
 #include "mm/slab/slab_debug.h"
 
-/* Take an object, from `node` if it is not NUMA_NO_NODE. Context: by mask. Return: NULL on
- * failure. */
-void *debug_cache_alloc(struct kmem_cache *cache, gfp_t gfp, int node, uintptr_t caller)
-	QUARRY_INT(debug_cache_alloc) QUARRY_COLD;
-/* Free what lies in a slab of the cache; report what is no object in use. Context: any but NMI. */
-void debug_cache_free(struct kmem_cache *cache, void *object, uintptr_t caller)
-	QUARRY_INT(debug_cache_free) QUARRY_COLD;
+/* Take an object from the CPU's stock. Return: NULL: there is none. Context: any but NMI. */
+void *debug_cache_alloc(struct kmem_cache *cache, uintptr_t caller) QUARRY_INT(debug_cache_alloc);
+/* A free object of the cache, which is in no stock any more, goes to a caller. */
+void debug_cache_take(struct kmem_cache *cache, void *object, uintptr_t caller)
+	QUARRY_INT(debug_cache_take);
+/* Free any pointer into a slab of the cache, whose page is `page`; report what is no object in use.
+ * Context: any but NMI. */
+void debug_cache_free(struct kmem_cache *cache, struct page *page, void *object, const char *call,
+		      uintptr_t caller) QUARRY_INT(debug_cache_free);
 /* Look at every object of a slab; its node is locked. Return: damages, each reported. */
 unsigned long debug_cache_check_slab(const struct kmem_cache *cache, struct page *head)
 	QUARRY_INT(debug_cache_check_slab);
-/* Call what(object, arg) for every object in use of a cache, each node locked meanwhile; for caches
- * with stocks, objects in stocks count as used. */
+/* Has a caller this object, number `index` of its slab? Copy its tracks; *tracked: it has some. Its
+ * node is locked. */
+bool debug_cache_in_use(const struct kmem_cache *cache, struct page *head, uint32_t index,
+			struct slab_track track[NR_TRACKS], bool *tracked)
+	QUARRY_INT(debug_cache_in_use);
+/* Call what(object, arg) for every object of a debugged cache that a caller has. Its slabs are
+ * locked node by node, and the object is not taken or freed meanwhile. */
 void debug_cache_each(struct kmem_cache *cache, void (*what)(void *object, void *arg), void *arg)
 	QUARRY_INT(debug_cache_each);
 

@@ -348,8 +348,8 @@ static void setup_kmalloc_cache(enum quarry_kmalloc_type type, unsigned cls)
 	cache->builtin = true;
 	cache->usersize = size;
 	/* DMA memory is rare and scarce: none of it waits in stocks. */
-	cache->stocked = type != QUARRY_KMALLOC_DMA && !debug;
-	if (cache->stocked)
+	cache->stocked = type != QUARRY_KMALLOC_DMA;
+	if (cache->stocked && !debug)
 		cache->token = (type * QUARRY_KMALLOC_CLASSES + cls + 1ull) << CLASS_TOKEN_SHIFT;
 	if (!cache->stocked)
 		cache_no_stocks(cache);

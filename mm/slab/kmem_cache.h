@@ -22,6 +22,8 @@
  *   flags     kind SLAB, owner bits 0   kind SLAB, owner bits: pages to the head
  *   memory    | object | object | ...              ... | unused | bitmap: a set bit is free |
  *
+ * A debugged cache's slabs have a word for each slot below the bitmap (debug_cache.c).
+ *
  * With at most 64 objects private_ itself is the bitmap. A slab of the smaller shape, where the
  * two differ, has SLAB_PAGE_SMALL in the flags of all its pages. Nothing of ours is ever written
  * into an object.
@@ -132,6 +134,10 @@ struct kmem_cache {
 	 * new slab is handed out. stride_inverse * stride == 1 (mod 64). */
 	uint8_t stride, stride_inverse, shift;
 	char name[QUARRY_CACHE_NAME_MAX + 1];
+	/* slab_debug.h: nobody but us counts on what free objects hold; bytes of the zone before an
+	 * object, 0: there is none. */
+	bool poisoned;
+	uint32_t zone;
 
 	struct slab_node node[QUARRY_MAX_NODES];
 

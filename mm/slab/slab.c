@@ -27,13 +27,23 @@
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 
-void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
+/* What a caller is to find in an object that was free. */
+static QUARRY_ALWAYS_INLINE void hand_out(struct kmem_cache *cache, void *object, bool debugged,
+					  uintptr_t caller)
 {
-	/* Reached by a jump, in optimised builds: CALLER is the public function's. */
-	if (unlikely(slab_debugged(cache)))
-		return debug_cache_alloc(cache, gfp, NUMA_NO_NODE, CALLER);
+	if (unlikely(debugged)) {
+		debug_cache_take(cache, object, caller);
+		return;
+	}
+	object_unpoison(cache, object);
+	slab_wipe_new(cache, object);
+}
 
-	void *object = slab_guard_due(cache) ? slab_guard_alloc(cache, CALLER) : NULL;
+/* The caller of it knows if the cache is debugged. */
+static QUARRY_ALWAYS_INLINE void *refill(struct kmem_cache *cache, gfp_t gfp, bool debugged,
+					 uintptr_t caller)
+{
+	void *object = slab_guard_due(cache) ? slab_guard_alloc(cache, caller) : NULL;
 
 	if (unlikely(object)) {
 		slab_wipe_new(cache, object);
@@ -53,11 +63,29 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 		object = partial_grow(cache, gfp, NUMA_NO_NODE);
 	if (!object)
 		object = partial_take_anywhere(cache);
-	if (object) {
-		object_unpoison(cache, object);
-		slab_wipe_new(cache, object);
-	}
+	if (object)
+		hand_out(cache, object, debugged, caller);
 	return object;
+}
+
+static QUARRY_NOINLINE QUARRY_COLD void *refill_debugged(struct kmem_cache *cache, gfp_t gfp,
+							  uintptr_t caller)
+{
+	return refill(cache, gfp, true, caller);
+}
+static QUARRY_NOINLINE void *alloc_debugged(struct kmem_cache *cache, gfp_t gfp, uintptr_t caller)
+{
+	void *object = debug_cache_alloc(cache, caller);
+
+	return likely(object) ? object : refill_debugged(cache, gfp, caller);
+}
+
+void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
+{
+	/* Reached by a jump, in optimised builds: CALLER is the public function's. */
+	if (unlikely(slab_debugged(cache)))
+		return alloc_debugged(cache, gfp, CALLER);
+	return refill(cache, gfp, false, CALLER);
 }
 
 /* The same from one node, past the stock, whose objects may come from anywhere. */
@@ -65,17 +93,12 @@ static void *alloc_on_node(struct kmem_cache *cache, gfp_t gfp, int node, uintpt
 {
 	void *object = NULL;
 
-	if (unlikely(slab_debugged(cache)))
-		return debug_cache_alloc(cache, gfp, node, caller);
-
 	if (!partial_take(cache, node_or_local(node), &object, 1))
 		object = partial_grow(cache, gfp, node);
 	if (!object && !gfp_has(gfp, __GFP_THISNODE))
 		object = partial_take_anywhere(cache);
-	if (object) {
-		object_unpoison(cache, object);
-		slab_wipe_new(cache, object);
-	}
+	if (object)
+		hand_out(cache, object, slab_debugged(cache), caller);
 	return object;
 }
 
@@ -112,7 +135,9 @@ void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char 
 			gfp = gfp_context_report(gfp, call, caller);
 		if (fault_at(FAULT_OBJECT, gfp, 0))
 			return NULL;
-		object = alloc_on_node(cache, gfp, node, caller);
+		object = node == NUMA_NO_NODE || nodes.count <= 1
+				 ? alloc_debugged(cache, gfp, caller)
+				 : alloc_on_node(cache, gfp, node, caller);
 	}
 	if (object && zero && !(cache->flags & SLAB_WIPE_NEW))
 		__builtin_memset(object, 0, cache->object_size);
@@ -181,13 +206,8 @@ void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t gfp, int node)
 
 void slab_free_slow(struct kmem_cache *cache, void *object)
 {
-	/* Reached by a jump, in optimised builds: CALLER is the public function's. */
 	slab_wipe_freed(cache, object);
 	object_poison(cache, object);
-	if (unlikely(slab_debugged(cache))) {
-		debug_cache_free(cache, object, CALLER);
-		return;
-	}
 	cpu_cache_put(cache, (unsigned)cpu_pin(), object);
 	cpu_unpin();
 	idle_step(cache);
@@ -198,6 +218,10 @@ void slab_free_checked(struct kmem_cache *cache, struct page *page, void *object
 {
 	struct page *head = slab_head(page);
 
+	if (unlikely(slab_debugged(cache))) {
+		debug_cache_free(cache, page, object, call, caller);
+		return;
+	}
 	if (unlikely(slab_index(cache, head, slab_shape(cache, head), object) == NO_OBJECT)) {
 		mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, call, object, (unsigned long)cache->name,
 			     cache->size, caller);
@@ -213,15 +237,13 @@ void slab_free_checked(struct kmem_cache *cache, struct page *page, void *object
 /* The CPU's stock refused it. */
 static QUARRY_NOINLINE void free_other(struct kmem_cache *cache, void *object, uintptr_t caller)
 {
-	if (unlikely(ZERO_OR_NULL_PTR(object)) ||
-	    slab_guard_free(cache, object, "kmem_cache_free", caller))
-		return;
 	struct page *page = page_of_address(object);
 
-	if (unlikely(!page || !cache || page->mapping != cache))
-		slab_report_free(cache, object, page, "kmem_cache_free", caller);
-	else
+	if (likely(page && cache && page->mapping == cache))
 		slab_free_checked(cache, page, object, "kmem_cache_free", caller);
+	else if (!ZERO_OR_NULL_PTR(object) &&
+		 !slab_guard_free(cache, object, "kmem_cache_free", caller))
+		slab_report_free(cache, object, page, "kmem_cache_free", caller);
 }
 
 void kmem_cache_free(struct kmem_cache *cache, void *object)

@@ -56,10 +56,11 @@ static void set_order(struct kmem_cache *cache)
 		(uint8_t)(cache->stride * (2u - (unsigned)cache->stride * cache->stride) % 64);
 }
 
-static void set_shapes(struct kmem_cache *cache, struct slab_shape (*shape)(uint32_t, unsigned))
+static struct slab_shape shape_for(uint32_t size, slab_flags_t flags, unsigned order)
 {
-	cache->shape[0] = shape(cache->size, slab_preferred_order(cache->size));
-	cache->shape[1] = shape(cache->size, get_order(cache->size));
+	return flags & QUARRY_SLAB_DEBUG_FLAGS
+		       ? slab_shape_debugged(size, order, (flags & SLAB_RED_ZONE) != 0)
+		       : slab_shape_of(size, order);
 }
 
 void cache_no_stocks(struct kmem_cache *cache)
@@ -80,7 +81,8 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 	cache->align = align;
 	cache->size = (uint32_t)align_up(slab_debug_size(size, flags), align);
 	cache->reciprocal = ((1ull << 40) + cache->size - 1) / cache->size;
-	set_shapes(cache, flags & SLAB_RED_ZONE ? slab_shape_guarded : slab_shape_of);
+	cache->shape[0] = shape_for(cache->size, flags, slab_preferred_order(cache->size));
+	cache->shape[1] = shape_for(cache->size, flags, get_order(cache->size));
 	cache->slab_mask = (PAGE_SIZE << cache->shape[0].order) - 1;
 	cache->inverse = UINT64_MAX / cache->size + 1 + is_power_of_2(cache->size);
 	cache->last_product = (cache->shape[0].slots - 1u) * (cache->size * cache->inverse);
@@ -88,7 +90,8 @@ void cache_setup(struct kmem_cache *cache, const char *name, uint32_t size, uint
 	cache->stock_cap = stock_cap_for(cache->size);
 	cache->flags = flags;
 	cache->ctor = ctor;
-	if (flags & QUARRY_SLAB_DEBUG_FLAGS || !cache->stock_cap)
+	slab_debug_settle(cache);
+	if (!cache->stock_cap)
 		cache_no_stocks(cache);
 	if (flags & SLAB_TYPESAFE_BY_RCU)
 		cache->max_empty = UINT32_MAX;

@@ -3,8 +3,8 @@
  * slab_debug.c: guarding one object. Terms and picture: slab_debug.h.
  *
  * Which caches are debugged is settled when they are created, by their flags and by what boot wants
- * (quarry_params.slab_debug); their slots are larger, and they have no stocks, so that every
- * request comes by here. Other caches do not know of any of this.
+ * (quarry_params.slab_debug); their slots are larger, and every request comes by here
+ * (debug_cache.c). Other caches do not know of any of this.
  *
  * What boot wants   blocks parted by ';': letters, then names parted by ','
  *                   the last block that names a cache counts, else the last one without names
@@ -15,13 +15,11 @@
 #include "mm/slab/slab_debug.h"
 
 #include "mm/base/bits.h"
-#include "mm/base/cpu.h"
 #include "mm/base/log.h"
-#include "mm/slab/slab_wipe.h"
+#include "mm/slab/debug_slot.h"
 
-/* Two slots must fit in the largest slab: 2^20 bytes (kmem_cache.h: reciprocal). */
-#define DEBUG_MAX_SLOT (512ul << 10)
-#define ZONE_LEAST 8u
+/* Two slots and their words must fit in the largest slab: 2^20 bytes (kmem_cache.h: reciprocal). */
+#define DEBUG_MAX_SLOT ((512ul << 10) - 8)
 #define WANT_MAX 255u
 
 static struct {
@@ -136,22 +134,19 @@ static slab_flags_t wanted(const char *name)
 	return named ? own : general;
 }
 
-/* ---- places in a slot ---- */
-
-static uint32_t tracks_at(uint32_t size, slab_flags_t flags)
-{
-	return (uint32_t)align_up(size, 8) + (flags & SLAB_RED_ZONE ? ZONE_LEAST : 0);
-}
-/* Where the zone before the next object starts. */
-static uint32_t rest_at(uint32_t size, slab_flags_t flags)
-{
-	return tracks_at(size, flags) +
-	       (flags & SLAB_STORE_USER ? NR_TRACKS * (uint32_t)sizeof(struct slab_track) : 0);
-}
+/* ---- what a cache is like ---- */
 
 uint32_t slab_debug_size(uint32_t size, slab_flags_t flags)
 {
-	return rest_at(size, flags) + (flags & SLAB_RED_ZONE ? ZONE_LEAST : 0);
+	return slot_rest_at(size, flags) + (flags & SLAB_RED_ZONE ? ZONE_LEAST : 0);
+}
+
+void slab_debug_settle(struct kmem_cache *cache)
+{
+	if (cache->flags & SLAB_RED_ZONE)
+		cache->zone = cache->size - slot_rest_at(cache->object_size, cache->flags);
+	cache->poisoned = (cache->flags & SLAB_POISON) &&
+			  !(cache->flags & SLAB_TYPESAFE_BY_RCU) && !cache->ctor;
 }
 
 slab_flags_t slab_debug_flags(const char *name, uint32_t size, uint32_t align, slab_flags_t flags)
@@ -163,63 +158,13 @@ slab_flags_t slab_debug_flags(const char *name, uint32_t size, uint32_t align, s
 		       : flags;
 }
 
-static struct slab_track *tracks_of(const struct kmem_cache *cache, const void *object)
-{
-	return (struct slab_track *)((uintptr_t)object +
-				     tracks_at(cache->object_size, cache->flags));
-}
-
-/* Contents of free objects are ours unless somebody counts on them. */
-static bool poisons(const struct kmem_cache *cache)
-{
-	return (cache->flags & SLAB_POISON) && !(cache->flags & SLAB_TYPESAFE_BY_RCU) &&
-	       !cache->ctor;
-}
-
-/* Bytes before an object that are zone. */
-static uint32_t before(const struct kmem_cache *cache)
-{
-	return cache->flags & SLAB_RED_ZONE
-		       ? cache->size - rest_at(cache->object_size, cache->flags)
-		       : 0;
-}
-
-/* Let us at the object, its tracks and the zones on both sides. */
-static void open_slot(const struct kmem_cache *cache, const void *object)
-{
-	arch_mem_unpoison((char *)(uintptr_t)object - before(cache), cache->size + before(cache));
-}
-static void close_slot(const struct kmem_cache *cache, const void *object, bool is_free)
-{
-	char *start = (char *)(uintptr_t)object;
-
-	arch_mem_poison(start - before(cache), cache->size + before(cache));
-	if (!is_free || (cache->flags & SLAB_TYPESAFE_BY_RCU))
-		arch_mem_unpoison(start, cache->object_size);
-}
-
-static void set_track(const struct kmem_cache *cache, void *object, unsigned which,
-		      uintptr_t caller)
-{
-	if (cache->flags & SLAB_STORE_USER)
-		tracks_of(cache, object)[which] = (struct slab_track){
-			caller, mm_ops.clock_ns ? mm_ops.clock_ns() : 0, cpu_number(), 1};
-}
-
 /* ---- damage ---- */
 
 /* First of n bytes that is not `byte`; n if all are. */
 static size_t first_other(const unsigned char *p, size_t n, unsigned char byte)
 {
-	const uint64_t all = 0x0101010101010101ull * byte;
-	uint64_t word;
 	size_t i = 0;
 
-	for (; n - i >= sizeof(word); i += sizeof(word)) {
-		__builtin_memcpy(&word, p + i, sizeof(word));
-		if (word != all)
-			break;
-	}
 	while (i < n && p[i] == byte)
 		i++;
 	return i;
@@ -235,20 +180,17 @@ static void log_track(const char *what, const struct slab_track *track)
 		       (unsigned long long)track->ns);
 }
 
-static void log_open(const struct kmem_cache *cache, const void *object)
+void slab_debug_log(const struct slab_track track[NR_TRACKS])
 {
-	if (cache->flags & SLAB_STORE_USER) {
-		log_track("allocated", &tracks_of(cache, object)[TRACK_ALLOC]);
-		log_track("freed", &tracks_of(cache, object)[TRACK_FREE]);
-	}
+	log_track("allocated", &track[TRACK_ALLOC]);
+	log_track("freed", &track[TRACK_FREE]);
 }
 
-/* Compare n bytes at object + offset; report the first that differs, and put them right. The slot
- * is open. Return: 1 if there was one. */
-static unsigned compare(const struct kmem_cache *cache, void *object, int64_t offset, size_t n,
-			unsigned char byte, enum quarry_rule rule, const char *call,
-			uintptr_t caller)
+unsigned slab_debug_damage(const struct kmem_cache *cache, void *object, int64_t offset, size_t n,
+			   unsigned char byte, const char *call, uintptr_t caller)
 {
+	enum quarry_rule rule =
+		byte == ZONE_BYTE ? QUARRY_RULE_OBJECT_ZONE : QUARRY_RULE_OBJECT_POISON;
 	unsigned char *p = (unsigned char *)object + offset;
 	size_t at = first_other(p, n, byte);
 
@@ -259,81 +201,32 @@ static unsigned compare(const struct kmem_cache *cache, void *object, int64_t of
 		mm_log(QUARRY_LOG_ERR, "  object %p of cache %s, %u bytes: byte %ld is 0x%x",
 		       object, cache->name, cache->object_size, (long)(offset + (int64_t)at),
 		       p[at]);
-		log_open(cache, object);
+		if (cache->flags & SLAB_STORE_USER)
+			slab_debug_log(slot_tracks(cache, object));
 	}
 	__builtin_memset(p, byte, n);
 	return 1;
 }
 
-static unsigned check_open(const struct kmem_cache *cache, void *object, bool is_free,
-			   const char *call, uintptr_t caller)
-{
-	uint32_t size = cache->object_size, zone = before(cache);
-	unsigned damages = 0;
-
-	if (is_free && poisons(cache))
-		damages += compare(cache, object, 0, size, POISON_FREE, QUARRY_RULE_OBJECT_POISON,
-				   call, caller);
-	if (zone) {
-		damages += compare(cache, object, -(int64_t)zone, zone, ZONE_BYTE,
-				   QUARRY_RULE_OBJECT_ZONE, call, caller);
-		damages += compare(cache, object, size, tracks_at(size, cache->flags) - size,
-				   ZONE_BYTE, QUARRY_RULE_OBJECT_ZONE, call, caller);
-	}
-	return damages;
-}
-
-unsigned slab_debug_check(const struct kmem_cache *cache, void *object, bool is_free,
-			  const char *call, uintptr_t caller)
-{
-	open_slot(cache, object);
-	unsigned damages = check_open(cache, object, is_free, call, caller);
-
-	close_slot(cache, object, is_free);
-	return damages;
-}
-
 /* ---- an object's life ---- */
 
-void slab_debug_fill(const struct kmem_cache *cache, void *base, uint32_t slots)
+void slab_debug_fill(const struct kmem_cache *cache, void *base, uint32_t *states, uint32_t slots)
 {
-	uint32_t size = cache->object_size, rest = rest_at(size, cache->flags);
+	uint32_t size = cache->object_size, rest = slot_rest_at(size, cache->flags);
 
 	for (char *object = base; slots; slots--, object += cache->size) {
+		*states++ = SLAB_STATE_FREE;
 		if (cache->flags & SLAB_RED_ZONE) {
 			__builtin_memset(object + size, ZONE_BYTE,
-					 tracks_at(size, cache->flags) - size);
+					 slot_tracks_at(size, cache->flags) - size);
 			__builtin_memset(object + rest, ZONE_BYTE, cache->size - rest);
 		}
 		if (cache->flags & SLAB_STORE_USER)
-			__builtin_memset(tracks_of(cache, object), 0,
+			__builtin_memset(slot_tracks(cache, object), 0,
 					 NR_TRACKS * sizeof(struct slab_track));
-		if (poisons(cache))
+		if (cache->poisoned)
 			__builtin_memset(object, POISON_FREE, size);
 	}
-}
-
-void slab_debug_take(const struct kmem_cache *cache, void *object, uintptr_t caller)
-{
-	open_slot(cache, object);
-	check_open(cache, object, true, "kmem_cache_alloc", caller);
-	set_track(cache, object, TRACK_ALLOC, caller);
-	if (poisons(cache))
-		__builtin_memset(object, POISON_NEW, cache->object_size);
-	slab_wipe_new(cache, object);
-	close_slot(cache, object, false);
-}
-
-void slab_debug_give(const struct kmem_cache *cache, void *object, uintptr_t caller)
-{
-	open_slot(cache, object);
-	check_open(cache, object, false, "kmem_cache_free", caller);
-	set_track(cache, object, TRACK_FREE, caller);
-	if (poisons(cache))
-		__builtin_memset(object, POISON_FREE, cache->object_size);
-	if (cache->flags & SLAB_WIPE_FREED)
-		__builtin_memset(object, 0, cache->object_size);
-	close_slot(cache, object, true);
 }
 
 bool slab_debug_tracks(const struct kmem_cache *cache, const void *object,
@@ -341,7 +234,7 @@ bool slab_debug_tracks(const struct kmem_cache *cache, const void *object,
 {
 	if (!(cache->flags & SLAB_STORE_USER))
 		return false;
-	struct slab_track *at = tracks_of(cache, object);
+	struct slab_track *at = slot_tracks(cache, object);
 
 	arch_mem_unpoison(at, NR_TRACKS * sizeof(*at));
 	__builtin_memcpy(track, at, NR_TRACKS * sizeof(*at));
@@ -349,12 +242,3 @@ bool slab_debug_tracks(const struct kmem_cache *cache, const void *object,
 	return true;
 }
 
-void slab_debug_log(const struct kmem_cache *cache, const void *object)
-{
-	struct slab_track track[NR_TRACKS];
-
-	if (slab_debug_tracks(cache, object, track)) {
-		log_track("allocated", &track[TRACK_ALLOC]);
-		log_track("freed", &track[TRACK_FREE]);
-	}
-}

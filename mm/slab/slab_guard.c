@@ -107,7 +107,7 @@ static void set_track(struct guard_slot *slot, unsigned which, uintptr_t caller)
 
 static bool suits(const struct kmem_cache *cache)
 {
-	return cache->stock_cap && cache->size <= PAGE_SIZE &&
+	return cache->stock_cap && cache->size <= PAGE_SIZE && !slab_debugged(cache) &&
 	       !(cache->flags & (SLAB_TYPESAFE_BY_RCU | SLAB_CACHE_DMA | SLAB_CACHE_DMA32));
 }
 

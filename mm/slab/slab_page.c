@@ -33,27 +33,34 @@
 #define SLAB_MAX_ORDER 3u
 #define SLAB_WASTE 12u
 
-struct slab_shape slab_shape_of(uint32_t size, unsigned order)
+/* `each`: bytes that an object takes, beside the bitmap. */
+static struct slab_shape cut(size_t each, unsigned order)
 {
 	size_t bytes = PAGE_SIZE << order;
-	struct slab_shape shape = {.objects = (uint32_t)(bytes / size), .order = (uint8_t)order};
+	struct slab_shape shape = {.objects = (uint32_t)(bytes / each), .order = (uint8_t)order};
 
 	/* Room for the bitmap may cost objects, and then the bitmap may be shorter by a word
 	 * than it was. */
 	if (shape.objects > 64) {
 		shape.words = (uint8_t)((shape.objects + 63) / 64);
-		shape.objects = (uint32_t)((bytes - shape.words * 8u) / size);
+		shape.objects = (uint32_t)((bytes - shape.words * 8u) / each);
 	}
 	shape.slots = (uint16_t)shape.objects;
 	return shape;
 }
 
-struct slab_shape slab_shape_guarded(uint32_t size, unsigned order)
+struct slab_shape slab_shape_of(uint32_t size, unsigned order)
 {
-	unsigned two = get_order((size_t)size * 2);
-	struct slab_shape shape = slab_shape_of(size, order > two ? order : two);
+	return cut(size, order);
+}
 
-	shape.objects--;
+struct slab_shape slab_shape_debugged(uint32_t size, unsigned order, unsigned before)
+{
+	size_t each = size + sizeof(uint32_t);
+	unsigned least = get_order(each * (before + 1));
+	struct slab_shape shape = cut(each, order > least ? order : least);
+
+	shape.objects -= before;
 	return shape;
 }
 
@@ -156,7 +163,7 @@ struct page *slab_new(struct kmem_cache *cache, gfp_t gfp, int node)
 		for (uint32_t i = shape->slots - shape->objects; i < shape->slots; i++)
 			cache->ctor(base + (size_t)i * cache->size);
 	if (slab_debugged(cache))
-		slab_debug_fill(cache, base, shape->slots);
+		slab_debug_fill(cache, base, slab_states(head, shape), shape->slots);
 	if (!(cache->flags & SLAB_TYPESAFE_BY_RCU))
 		arch_mem_poison(base, (size_t)shape->slots * cache->size);
 	return head;

@@ -97,6 +97,11 @@ static inline unsigned long *slab_bitmap(const struct page *head, const struct s
 	return (unsigned long *)page_address(head) +
 	       ((PAGE_SIZE << shape->order) / 8 - shape->words);
 }
+/* Words of a debugged cache's slots, one each, below the bitmap (debug_cache.c). */
+static inline uint32_t *slab_states(const struct page *head, const struct slab_shape *shape)
+{
+	return (uint32_t *)slab_bitmap(head, shape) - shape->slots;
+}
 /* Bit of an object in its word of the bitmap, and back. */
 static inline unsigned slab_bit(const struct kmem_cache *cache, uint32_t index)
 {
@@ -231,10 +236,12 @@ static inline bool slab_has_all(const struct kmem_cache *cache, void *const *obj
 	return true;
 }
 
-/* How a block of 2^order pages is cut into objects of `size` bytes; objects == 0: not one fits.
- * slab_shape_guarded: with a slot before the first. */
-struct slab_shape slab_shape_guarded(uint32_t size, unsigned order) QUARRY_INT(slab_shape_guarded);
+/* How a block of 2^order pages is cut into objects of `size` bytes; objects == 0: not one fits. */
 struct slab_shape slab_shape_of(uint32_t size, unsigned order) QUARRY_INT(slab_shape_of);
+/* The same of a debugged cache: with slab_states(), and `before` slots that are not handed out. At
+ * least one object fits: the block is larger if it must be. */
+struct slab_shape slab_shape_debugged(uint32_t size, unsigned order, unsigned before)
+	QUARRY_INT(slab_shape_debugged);
 /* The preferred order for objects of `size` bytes, aligned to what the size is divisible by. */
 unsigned slab_preferred_order(uint32_t size) QUARRY_INT(slab_preferred_order);
 

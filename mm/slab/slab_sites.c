@@ -29,8 +29,7 @@ static void look_at(void *object, void *arg)
 	struct search *search = arg;
 	struct slab_track track[NR_TRACKS];
 
-	if (!slab_debug_tracks(search->cache, object, track))
-		return;
+	slab_debug_tracks(search->cache, object, track);
 	uintptr_t caller = track[TRACK_ALLOC].caller;
 
 	if (caller < search->above || (caller == search->above && !search->from_start))
@@ -128,14 +127,18 @@ bool slab_describe(const void *address, struct slab_object *object)
 
 			__builtin_memcpy(object->name, cache->name, sizeof(object->name));
 			object->size = cache->object_size;
-			object->stocks = cache->stock_cap != 0;
+			object->stocks = cache->stock_cap && !slab_debugged(cache);
 			if (start) {
 				uint32_t index = slab_index(cache, head, shape, start);
 
 				object->start = index < shape->slots - shape->objects ? NULL
 										     : start;
-				object->is_free = slab_is_free(cache, head, shape, index);
-				object->tracked = slab_debug_tracks(cache, start, object->track);
+				object->is_free =
+					slab_debugged(cache)
+						? !debug_cache_in_use(cache, head, index,
+								      object->track,
+								      &object->tracked)
+						: slab_is_free(cache, head, shape, index);
 			}
 		} else {
 			listed = NULL;

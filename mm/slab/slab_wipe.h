@@ -5,6 +5,7 @@
  *
  * A cache whose objects are wiped has stocks like others, but closed ones (cpu_cache.h): the
  * fast path finds them marked and goes the slow way, where the wiping is. Other caches do not pay.
+ * Debugged caches are closed in the same way (debug_cache.h).
  *
  * Nobody's contents are wiped where somebody counts on them: constructed objects, type-stable ones,
  * and those that hold poison (slab_debug.h).
@@ -35,7 +36,7 @@ slab_flags_t slab_wipe_flags(slab_flags_t flags, bool ctor) QUARRY_INT(slab_wipe
 /* Does the fast path keep away from the cache's stocks? */
 static inline bool cache_is_closed(const struct kmem_cache *cache)
 {
-	return (cache->flags & (SLAB_WIPE_NEW | SLAB_WIPE_FREED)) != 0;
+	return (cache->flags & (SLAB_WIPE_NEW | SLAB_WIPE_FREED | QUARRY_SLAB_DEBUG_FLAGS)) != 0;
 }
 
 /* An object is handed out. */

@@ -4,6 +4,8 @@
 
 #include "mm/base/log.h"
 #include "mm/slab/debug_cache.h"
+#include "mm/slab/slab_sites.h"
+#include "mm/slab/slab_wipe.h"
 
 #define ALL QUARRY_SLAB_DEBUG_FLAGS
 
@@ -132,6 +134,91 @@ static void g149_bad_frees_of_debugged_objects(void **state)
 	mock_stop();
 }
 
+/* A second free is found at once wherever the object waits: on another CPU, under newer frees, in
+ * the depot, in its slab. (G149) */
+static void g149_second_frees_anywhere(void **state)
+{
+	enum { N = 400 };
+	static void *p[N];
+
+	(void)state;
+	start(NULL);
+	struct kmem_cache *cache = new_cache("t", 64, SLAB_POISON);
+
+	cache->max_empty = UINT32_MAX; /* a page that is no slab any more is another rule's */
+	for (unsigned i = 0; i < N; i++)
+		p[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+	for (unsigned i = 0; i < N; i++) {
+		mock_set_cpu(i % 2);
+		kmem_cache_free(cache, p[i]);
+	}
+	mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 2 * N);
+	for (unsigned i = 0; i < N; i++) {
+		kmem_cache_free(cache, p[i]);
+		assert_ptr_equal(mock_last_report()->subject, p[i]);
+	}
+	mock_set_cpu(0);
+	kfree_bulk(N, p);
+	assert_int_equal(active_of("t"), 0);
+	assert_int_equal(validate_slab_cache(cache), 0);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
+static uint32_t *word_of(struct kmem_cache *cache, void *object)
+{
+	struct page *head = slab_head(virt_to_page(object));
+	const struct slab_shape *shape = slab_shape(cache, head);
+
+	return slab_states(head, shape) + slab_index(cache, head, shape, object);
+}
+
+/* An object's word that an overrun of many objects reached is reported at the next look, whoever
+ * looks, and put right. */
+static void api23_words(void **state)
+{
+	(void)state;
+	start(NULL);
+	struct kmem_cache *cache = new_cache("t", 64, SLAB_CONSISTENCY_CHECKS);
+	void *p = kmem_cache_alloc(cache, GFP_KERNEL), *q;
+	uint32_t *word = word_of(cache, p), used = *word, free;
+	long at = (char *)word - (char *)p;
+
+	mock_expect_report(QUARRY_RULE_OBJECT_ZONE, 3);
+	*word = 0x41414141;
+	kmem_cache_free(cache, p);
+	reported(QUARRY_RULE_OBJECT_ZONE, p, at);
+	free = *word;
+	assert_int_equal(free, SLAB_STATE_FREE);
+
+	*word = 0x41414141;
+	assert_int_equal(validate_slab_cache(cache), 1);
+	*word = free;
+	assert_int_equal(validate_slab_cache(cache), 0);
+
+	*word = 0x41414141;
+	q = kmem_cache_alloc(cache, GFP_KERNEL);
+	assert_ptr_equal(p, q);
+	reported(QUARRY_RULE_OBJECT_ZONE, p, at);
+	assert_int_equal(*word, used);
+
+	/* One that is free in its slab is not a caller's. */
+	kmem_cache_free(cache, q);
+	kmem_cache_shrink(cache);
+	p = kmem_cache_alloc(cache, GFP_KERNEL);
+	q = kmem_cache_alloc(cache, GFP_KERNEL);
+	kmem_cache_free(cache, q);
+	word = word_of(cache, q);
+	assert_int_equal(kmem_cache_shrink(cache), 1);
+	*word = used;
+	mock_expect_report(QUARRY_RULE_VALIDATE, 1);
+	assert_int_equal(validate_slab_cache(cache), 1);
+	*word = free;
+	kmem_cache_free(cache, p);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
 /* Who took it, who freed it, when, on which CPU. */
 static void api23_tracks(void **state)
 {
@@ -182,7 +269,7 @@ static slab_flags_t flags_of(const char *name, slab_flags_t flags)
 
 	flags = cache->flags;
 	/* Only those that are debugged leave the fast path. */
-	assert_int_equal(cache->stock_cap == 0, slab_debugged(cache));
+	assert_int_equal(cache_is_closed(cache), slab_debugged(cache));
 	assert_int_equal(cache->size == 104, !slab_debugged(cache) ||
 						     (flags & ALL) == SLAB_CONSISTENCY_CHECKS ||
 						     (flags & ALL) == SLAB_POISON);
@@ -294,6 +381,8 @@ static void g138_contents_are_kept(void **state)
 	mock_stop();
 }
 
+static void **kept; /* an object that somebody describes */
+
 static void random_use(void *arg, unsigned cpu)
 {
 	struct kmem_cache *cache = arg;
@@ -315,6 +404,46 @@ static void random_use(void *arg, unsigned cpu)
 	for (unsigned slot = 0; slot < 40; slot++)
 		if (object[slot])
 			kmem_cache_free(cache, object[slot]);
+}
+
+/* One looks at all of them, again and again, while the others use them. */
+static void use_or_look(void *arg, unsigned cpu)
+{
+	if (cpu < 2) {
+		random_use(arg, cpu);
+		return;
+	}
+	for (unsigned i = 0; i < 30; i++) {
+		struct slab_site site = {0};
+		struct slab_object object;
+		unsigned long count = 0;
+
+		assert_int_equal(validate_slab_cache(arg), 0);
+		while (slab_site_next(&site))
+			if (!strcmp(site.name, "t"))
+				count += site.count;
+		assert_true(count <= 80);
+		if (*kept)
+			slab_describe(*kept, &object);
+	}
+}
+
+/* The validator and the reports beside users: no false alarm. */
+static void api23_looking_beside_users(void **state)
+{
+	void *p;
+
+	(void)state;
+	mock_start(&(struct mock_config){.cpus = 3, .extra.slab_debug = "FZPU"});
+	struct kmem_cache *cache = new_cache("t", 50, 0);
+
+	kept = &p;
+	p = kmem_cache_alloc(cache, GFP_KERNEL);
+	kmem_cache_free(cache, p);
+	mock_run_cpus(3, use_or_look, cache);
+	assert_int_equal(active_of("t"), 0);
+	kmem_cache_destroy(cache);
+	mock_stop();
 }
 
 /* Several CPUs at once, small slabs, batches, failures: no false alarm. */
@@ -347,11 +476,14 @@ int main(void)
 		cmocka_unit_test(api23_zone_past_and_before),
 		cmocka_unit_test(api23_poison_after_free),
 		cmocka_unit_test(g149_bad_frees_of_debugged_objects),
+		cmocka_unit_test(g149_second_frees_anywhere),
+		cmocka_unit_test(api23_words),
 		cmocka_unit_test(api23_tracks),
 		cmocka_unit_test(api23_chosen_by_name),
 		cmocka_unit_test(g118_alignment_with_everything_on),
 		cmocka_unit_test(g138_contents_are_kept),
 		cmocka_unit_test(api23_no_false_alarms),
+		cmocka_unit_test(api23_looking_beside_users),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
