@@ -40,6 +40,11 @@
  *   bool arch_pte_present(quarry_pte_t), arch_pte_is_leaf(quarry_pte_t, unsigned level)
  *   phys_addr_t arch_pte_addr(quarry_pte_t, unsigned level); unsigned arch_pte_prot(quarry_pte_t,
  *   unsigned level)
+ *   unsigned arch_pt_group_order(void)         2^this is how many neighbouring entries
+ *   of a leaf table, the first at a multiple, can be one leaf (riscv64: Svnapot); 0: none can
+ *   quarry_pte_t arch_pte_grouped(quarry_pte_t)   each entry of such a group, from the leaf of its
+ *   first page; its arch_pte_addr is that page's
+ *   bool arch_pte_is_grouped(quarry_pte_t)
  *   phys_addr_t arch_pt_root(void)             root of the kernel's tables on the calling CPU
  *   quarry_pte_t arch_pte_read(const quarry_pte_t *), void arch_pte_write(quarry_pte_t *,
  *   quarry_pte_t)

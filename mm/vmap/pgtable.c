@@ -19,9 +19,11 @@
  *             P6  a table is linked together with those below it, or the huge leaf, that the
  *                 address needs: an upper table of ours is empty only after a huge leaf was cleared
  *
- *             P7  a leaf above level 0 changes, but for being cleared, under pt.lock: neighbours
- *                 in one area may split it at the same time. A split needs no flush: both forms
- *                 say the same, and P2 and P5 mean that no CPU walks another table there
+ *             P7  a leaf above level 0, or of a group, changes, but for being cleared, under
+ *                 pt.lock: neighbours in one area may split it at the same time. A split needs no
+ *                 flush: both forms say the same, and P2 and P5 mean that no CPU walks another
+ *                 table there
+ *             P8  the entries of a group are the same, but while one hold of the lock changes them
  *
  * Locking     pt.lock (rank 3) is held while a table or a huge leaf is linked or a table unlinked,
  *             while entries change their rights, and for walks of addresses that nobody is known to
@@ -65,6 +67,12 @@ static uintptr_t entry_end(uintptr_t va, unsigned level, uintptr_t end)
 {
 	uintptr_t next = (va & ~(entry_size(level) - 1)) + entry_size(level);
 	return next - 1 < end - 1 ? next : end;
+}
+
+/* Bytes that a leaf of `level` maps, together with its group. */
+static uintptr_t leaf_size(quarry_pte_t pte, unsigned level)
+{
+	return arch_pte_is_grouped(pte) ? group_pages() << PAGE_SHIFT : entry_size(level);
 }
 
 static quarry_pte_t *table_of(quarry_pte_t pte, unsigned level)
@@ -232,6 +240,15 @@ unsigned pgtable_leaf_level(uintptr_t va, phys_addr_t phys, unsigned long n)
 		level++;
 	return level;
 }
+unsigned long pgtable_leaf_pages(phys_addr_t phys, unsigned long n)
+{
+	unsigned level = pgtable_leaf_level(0, phys, n);
+	unsigned long group = group_pages();
+
+	if (level || n < group || phys >> PAGE_SHIFT & (group - 1))
+		return leaf_pages(level);
+	return group;
+}
 unsigned long pgtable_pages(void)
 {
 	return __atomic_load_n(&pt.pages, __ATOMIC_RELAXED);
@@ -368,8 +385,8 @@ int pgtable_query(uintptr_t va, bool wait, struct pt_leaf *leaf)
 		mm_unlock_raw(&pt.lock);
 		error = -QUARRY_ENOENT;
 		if (arch_pte_is_leaf(pte, run.level)) {
-			leaf->phys =
-				arch_pte_addr(pte, run.level) + (va & (entry_size(run.level) - 1));
+			leaf->phys = arch_pte_addr(pte, run.level) +
+				     (va & (leaf_size(pte, run.level) - 1));
 			leaf->prot = arch_pte_prot(pte, run.level);
 			leaf->level = run.level;
 			error = 0;
@@ -392,14 +409,15 @@ static unsigned splits_needed(uintptr_t va)
 	return needed;
 }
 
-/* Fill a table that nobody sees with what a leaf of the level above maps. */
-static void fill_from(quarry_pte_t *table, quarry_pte_t pte, unsigned level)
+/* Write n neighbouring leaves of `level`, the first as `pte` says but for its place. */
+static void fill_from(quarry_pte_t *at, unsigned long n, quarry_pte_t pte, unsigned pte_level,
+		      unsigned level)
 {
-	phys_addr_t phys = arch_pte_addr(pte, level);
-	unsigned prot = arch_pte_prot(pte, level);
+	phys_addr_t phys = arch_pte_addr(pte, pte_level);
+	unsigned prot = arch_pte_prot(pte, pte_level);
 
-	for (unsigned i = 0; i < PT_ENTRIES; i++, phys += entry_size(level - 1))
-		arch_pte_write(&table[i], arch_pte_leaf(phys, prot, level - 1));
+	for (unsigned long i = 0; i < n; i++, phys += entry_size(level))
+		arch_pte_write(&at[i], arch_pte_leaf(phys, prot, level));
 }
 
 /* Split what is not yet split at `va`. The tables suffice: leaves of an area only get smaller. */
@@ -412,13 +430,17 @@ static void split_at(uintptr_t va, struct page_chain *spare)
 		struct pt_run run = pgtable_find(va, 1);
 		quarry_pte_t pte = arch_pte_read(run.pte);
 
-		more = run.level && arch_pte_is_leaf(pte, run.level) &&
-		       va & (entry_size(run.level) - 1);
-		if (more) {
+		more = arch_pte_is_leaf(pte, run.level) && va & (leaf_size(pte, run.level) - 1) &
+							       PAGE_MASK;
+		if (more && run.level) {
 			struct page *table = chain_pop(spare);
 
-			fill_from(page_address(table), pte, run.level);
+			fill_from(page_address(table), PT_ENTRIES, pte, run.level, run.level - 1);
 			table_link(run.pte, table);
+		} else if (more) {
+			unsigned long before = va >> PAGE_SHIFT & (group_pages() - 1);
+
+			fill_from(run.pte - before, group_pages(), pte, 0, 0);
 		}
 		mm_unlock(&pt.lock, irq);
 	}
@@ -447,6 +469,14 @@ int pgtable_split(const uintptr_t *at, unsigned n, gfp_t gfp)
 	return error;
 }
 
+/* The same pages, also if that is a group. */
+static quarry_pte_t leaf_like(quarry_pte_t pte, unsigned prot, unsigned level)
+{
+	quarry_pte_t leaf = arch_pte_leaf(arch_pte_addr(pte, level), prot, level);
+
+	return arch_pte_is_grouped(pte) ? arch_pte_grouped(leaf) : leaf;
+}
+
 unsigned long pgtable_change(uintptr_t va, unsigned long pages, struct pt_change change)
 {
 	unsigned long irq = mm_lock(&pt.lock);
@@ -464,8 +494,7 @@ unsigned long pgtable_change(uintptr_t va, unsigned long pages, struct pt_change
 		if (!(prot & QUARRY_PROT_READ))
 			arch_pte_write(&run.pte[i], 0);
 		else if (prot != old)
-			arch_pte_write(&run.pte[i], arch_pte_leaf(arch_pte_addr(pte, run.level),
-								  prot, run.level));
+			arch_pte_write(&run.pte[i], leaf_like(pte, prot, run.level));
 	}
 	mm_unlock(&pt.lock, irq);
 	return run.pages;

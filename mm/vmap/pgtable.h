@@ -51,6 +51,14 @@ static inline unsigned long leaf_pages(unsigned level)
 {
 	return 1ul << 9 * level;
 }
+/* Pages of a group: entries of a leaf table that are one leaf (quarry/arch.h). 1: there is none. */
+static inline unsigned long group_pages(void)
+{
+	return 1ul << arch_pt_group_order();
+}
+/* Pages of the largest leaf or group that can map the first of n pages from `phys`, at addresses
+ * that are aligned to it. */
+unsigned long pgtable_leaf_pages(phys_addr_t phys, unsigned long n) QUARRY_INT(pgtable_leaf_pages);
 
 /*
  * Find the entries of `va`, at most `pages` of them; pages > 0. No table of the range may be pruned
@@ -71,7 +79,8 @@ int pgtable_map_huge(uintptr_t va, unsigned level, quarry_pte_t leaf, gfp_t gfp)
 
 /*
  * Make each of the n addresses, which somebody maps, the first of its leaf: replace the huge leaf
- * that maps it by a table of smaller ones, which map the same. All or none.
+ * that maps it by a table of smaller ones, or the group by single leaves, which map the same. All
+ * or none.
  * Context: as gfp allows. Return: 0, -ENOMEM.
  */
 int pgtable_split(const uintptr_t *at, unsigned n, gfp_t gfp) QUARRY_INT(pgtable_split);
@@ -81,8 +90,9 @@ struct pt_change {
 	unsigned clear, set;
 };
 /*
- * Change the leaves of va, at most `pages` of them; a huge leaf must lie inside whole. Absent
- * entries stay; a leaf that loses READ becomes absent. Return: the pages looked at. Context: any.
+ * Change the leaves of va, at most `pages` of them; a huge leaf or group must lie inside whole.
+ * Absent entries stay; a leaf that loses READ becomes absent. Return: the pages looked at.
+ * Context: any.
  */
 unsigned long pgtable_change(uintptr_t va, unsigned long pages, struct pt_change change)
 	QUARRY_INT(pgtable_change);

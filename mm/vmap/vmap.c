@@ -209,6 +209,15 @@ int vmap_get_area(struct vmap_info *info, const struct vmap_where *where, gfp_t 
 
 	if (!window_fits(info, where))
 		return -QUARRY_ENOSPC;
+	/* Our own blocks begin at multiples of their size: so that groups map them. */
+	if (group_pages() > 1 && info->flags & VMAP_ALLOC && info->pages >= group_pages() &&
+	    where->align < group_pages()) {
+		const struct vmap_where grouped = {group_pages(), where->start, where->end};
+
+		error = vmap_area_alloc(info, &grouped, own);
+		if (error != -QUARRY_ENOSPC)
+			return error;
+	}
 	/* Addresses may be put off, be parked, or wait for a flush, here or on a CPU that purges
 	 * already. A request that must not fail waits for a free. */
 	do {
@@ -221,14 +230,15 @@ int vmap_get_area(struct vmap_info *info, const struct vmap_where *where, gfp_t 
 
 int vmap_get_io_area(struct vmap_info *info, phys_addr_t phys, gfp_t gfp)
 {
-	unsigned level = pgtable_leaf_level(0, phys & PAGE_MASK, info->pages);
 	struct vmap_where where = vmap_anywhere;
+	unsigned long pages = info->pages;
 	int error;
 
 	do {
-		where.align = leaf_pages(level);
+		where.align = pgtable_leaf_pages(phys & PAGE_MASK, pages);
 		error = vmap_get_area(info, &where, gfp);
-	} while (error == -QUARRY_ENOSPC && level--);
+		pages = where.align - 1;
+	} while (error == -QUARRY_ENOSPC && pages);
 	return error;
 }
 

@@ -5,6 +5,8 @@
  * A block that covers whole 2 MiB (1 GiB) at addresses that are multiples of it gets a huge leaf
  * for each, unless a table of small leaves is there from areas that used these addresses before: to
  * replace a table every CPU would have to flush first. A huge leaf belongs to one area as a whole.
+ * Where the CPU has groups of leaves (riscv64: 64 KiB, Svnapot), a part of a block that is a group
+ * at its address is written as one.
  *
  * Locking     none: the entries of an area belong to who allocated or claimed it.
  * Cost        per page one entry read and one written, with a huge leaf one for all its pages; per
@@ -74,23 +76,46 @@ static bool four_absent(const quarry_pte_t *pte)
 				 arch_pte_read(&pte[2]) | arch_pte_read(&pte[3]));
 }
 
-/* Write the entries of a run of a leaf table. Return: how many; fewer if one is in the way. */
-static unsigned long map_small(const struct pt_run *run, phys_addr_t phys, unsigned prot)
+/* Write n entries of a leaf table, the first `pte`, each `step` more than the one before. Return:
+ * how many; fewer if one is in the way. */
+static QUARRY_ALWAYS_INLINE unsigned long write_entries(quarry_pte_t *at, unsigned long n,
+							quarry_pte_t pte, quarry_pte_t step)
+{
+	unsigned long i = 0;
+
+	while (i + 4 <= n && four_absent(&at[i])) {
+		for (unsigned k = 0; k < 4; k++, i++, pte += step)
+			arch_pte_write(&at[i], pte);
+	}
+	for (; i < n && !arch_pte_present(arch_pte_read(&at[i])); i++) {
+		arch_pte_write(&at[i], pte);
+		pte += step;
+	}
+	return i;
+}
+
+/* Write the entries of a run of a leaf table, which begins at va. Return: how many; fewer if one is
+ * in the way. */
+static unsigned long map_small(const struct pt_run *run, uintptr_t va, phys_addr_t phys,
+			       unsigned prot)
 {
 	/* The frame number is one field, so entries of neighbouring frames differ by a constant. */
 	quarry_pte_t pte = arch_pte_leaf(phys, prot, 0);
 	quarry_pte_t step = arch_pte_leaf(phys + PAGE_SIZE, prot, 0) - pte;
-	unsigned long i = 0;
+	unsigned long group = group_pages(), first = va >> PAGE_SHIFT, done = 0, part, wrote;
 
-	while (i + 4 <= run->pages && four_absent(&run->pte[i])) {
-		for (unsigned k = 0; k < 4; k++, i++, pte += step)
-			arch_pte_write(&run->pte[i], pte);
-	}
-	for (; i < run->pages && !arch_pte_present(arch_pte_read(&run->pte[i])); i++) {
-		arch_pte_write(&run->pte[i], pte);
-		pte += step;
-	}
-	return i;
+	if (group == 1 || ((va ^ phys) >> PAGE_SHIFT & (group - 1)))
+		return write_entries(run->pte, run->pages, pte, step);
+	do {
+		part = group - (first + done) % group;
+		part = (unsigned long)min_u64(part, run->pages - done);
+		wrote = part == group ? write_entries(&run->pte[done], part,
+						      arch_pte_grouped(pte), 0)
+				      : write_entries(&run->pte[done], part, pte, step);
+		done += wrote;
+		pte += step * wrote;
+	} while (wrote == part && done < run->pages);
+	return done;
 }
 
 /* Map the first part of a block by one huge leaf, the largest that fits and finds no table in its
@@ -109,7 +134,7 @@ static unsigned long map_part(uintptr_t va, phys_addr_t phys, unsigned long n, u
 			      gfp_t gfp)
 {
 	struct pt_run run = pgtable_create(va, n, gfp);
-	unsigned long mapped = run.pte ? map_small(&run, phys, prot) : 0;
+	unsigned long mapped = run.pte ? map_small(&run, va, phys, prot) : 0;
 
 	if (run.pte && !mapped)
 		mm_report(VMAP_TABLE, "vmap", (void *)va, arch_pte_read(run.pte), 0);

@@ -65,6 +65,20 @@ static void new_generation(void)
 /* ---- walking the tables
  * ------------------------------------------------------------------------- */
 
+/* First frame of what a leaf maps at `va`, the start of an entry. */
+static uint64_t frame_of(quarry_pte_t pte, uintptr_t va)
+{
+	uint64_t frame = pte >> MOCK_PTE_FRAME_SHIFT & MOCK_PTE_FRAME_MASK;
+	uint64_t in_group = MOCK_PTE_GROUP_FRAMES - 1;
+
+	if (!(pte & MOCK_PTE_GROUP))
+		return frame;
+	if ((frame & in_group) != 6 || mock_pte_level(pte) || !mock_pt_group_order())
+		mock_fail("the entry %#lx is of no group (address %#lx)", (unsigned long)pte,
+			  (unsigned long)va);
+	return (frame & ~in_group) | (va >> PAGE_SHIFT & in_group);
+}
+
 struct mapping mock_mmu_walk(uintptr_t va)
 {
 	phys_addr_t table = MOCK_ROOT;
@@ -83,7 +97,8 @@ struct mapping mock_mmu_walk(uintptr_t va)
 		table = (pte >> MOCK_PTE_FRAME_SHIFT & MOCK_PTE_FRAME_MASK) << PAGE_SHIFT;
 		if ((pte & MOCK_PTE_KIND) == MOCK_PTE_LEAF) {
 			result.present = true;
-			result.frame = (table | (va & (((uintptr_t)1 << shift) - 1))) >> PAGE_SHIFT;
+			result.frame = frame_of(pte, va) |
+				       (va & (((uintptr_t)1 << shift) - 1)) >> PAGE_SHIFT;
 			result.prot = (unsigned)(pte >> MOCK_PTE_PROT_SHIFT & 63);
 			return result;
 		}
@@ -99,6 +114,11 @@ unsigned mock_pt_levels(void)
 unsigned mock_pt_max_leaf_level(void)
 {
 	return mock_world.levels ? mock_world.max_leaf_level : 2;
+}
+
+unsigned mock_pt_group_order(void)
+{
+	return mock_world.groups ? 3 : 0;
 }
 
 phys_addr_t mock_pt_root(void)
@@ -261,7 +281,7 @@ bool mock_mmu_is_unsynced(uintptr_t va)
 static void learn_leaf(quarry_pte_t value, uintptr_t va, unsigned level, bool sync)
 {
 	uint64_t pages = (uint64_t)1 << 9 * level;
-	uint64_t frame = value >> MOCK_PTE_FRAME_SHIFT & MOCK_PTE_FRAME_MASK;
+	uint64_t frame = frame_of(value, va);
 	unsigned prot = (unsigned)(value >> MOCK_PTE_PROT_SHIFT & 63);
 
 	if (mock_pte_level(value) != level)

@@ -271,6 +271,7 @@ static void fresh_world(const struct mock_config *config)
 	world->live = true;
 	world->cpus = config->cpus ? config->cpus : 1;
 	world->levels = formats[config->format].levels;
+	world->groups = config->groups;
 	world->max_leaf_level =
 		config->small_leaves ? 0 : formats[config->format].max_leaf_level;
 	world->random = 0x51a7e;

@@ -64,6 +64,7 @@ struct mock_config {
 	uint64_t vmalloc_size; /* default 1 GiB */
 	unsigned format;       /* page-table format (MOCK_PT_*) */
 	bool small_leaves;     /* the CPU has no huge leaves */
+	bool groups;	       /* 8 pages can be one leaf: arch_pt_group_order */
 	bool park_areas;       /* freed vmalloc areas may stay mapped; else vfree unmaps at once */
 	bool no_sleep;         /* stay before quarry_sleeping_works() */
 	bool no_optional;      /* of the optional hooks offer only report and fault */

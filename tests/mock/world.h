@@ -136,6 +136,7 @@ struct mock_world {
 	bool unmap_free;
 	unsigned cpus;
 	unsigned levels, max_leaf_level;
+	bool groups;
 	struct mock_cpus running;
 	uintptr_t window_end; /* MOCK_VMALLOC .. window_end; equal: no window */
 	struct quarry_os_ops ops;

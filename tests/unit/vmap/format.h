@@ -52,6 +52,32 @@ static void leaf_round_trip(void **state)
 						   level);
 }
 
+/* 64 KiB in 16 entries of the leaf table, where the port has that. */
+static void group_round_trip(void **state)
+{
+	unsigned order = arch_pt_group_order();
+
+	(void)state;
+	for (unsigned bit = 12 + order; order && bit < QUARRY_FORMAT_PHYS_BITS + 2; bit++) {
+		for (unsigned rwx = 0; rwx < 4; rwx++) {
+			uint64_t phys = nth_address(bit, 0) >> (12 + order) << (12 + order);
+			unsigned prot = QUARRY_PROT_READ | rwx << 1;
+			quarry_pte_t single = arch_pte_leaf(phys, prot, 0);
+			quarry_pte_t pte = arch_pte_grouped(single);
+			struct decoded d = decode(pte, 0);
+
+			assert_int_equal(d.group, 1u << order);
+			assert_int_equal(d.phys, phys);
+			assert_int_equal(d.write, (prot & QUARRY_PROT_WRITE) != 0);
+			assert_int_equal(d.exec, (prot & QUARRY_PROT_EXEC) != 0);
+			assert_true(arch_pte_present(pte) && arch_pte_is_leaf(pte, 0));
+			assert_true(arch_pte_is_grouped(pte) && !arch_pte_is_grouped(single));
+			assert_int_equal(arch_pte_addr(pte, 0), phys);
+			assert_int_equal(arch_pte_prot(pte, 0), prot);
+		}
+	}
+}
+
 static void table_round_trip(void **state)
 {
 	(void)state;
@@ -107,7 +133,8 @@ static void read_and_write(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(leaf_round_trip), cmocka_unit_test(table_round_trip),
+		cmocka_unit_test(leaf_round_trip), cmocka_unit_test(group_round_trip),
+		cmocka_unit_test(table_round_trip),
 		cmocka_unit_test(zero_is_absent),  cmocka_unit_test(index_of_each_level),
 		cmocka_unit_test(read_and_write),
 	};

@@ -73,6 +73,16 @@ struct reading {
 	unsigned level;
 };
 
+/* All entries of a group say the same, and both its ends are at multiples of it. */
+static void check_group(const uint64_t *table, unsigned index, const struct decoded *d)
+{
+	unsigned first = index - index % d->group;
+
+	assert_int_equal(d->phys % (d->group * PAGE_SIZE), 0);
+	for (unsigned i = 0; i < d->group; i++)
+		assert_int_equal(table[first + i], table[index]);
+}
+
 static struct reading read_tables(uintptr_t va)
 {
 	uint64_t table = root_table;
@@ -82,6 +92,8 @@ static struct reading read_tables(uintptr_t va)
 		uint64_t entry = *(uint64_t *)(MOCK_DIRECT + table + 8 * (va >> shift & 511));
 		struct decoded d = decode(entry, level);
 
+		if (d.group)
+			check_group((uint64_t *)(MOCK_DIRECT + table), va >> shift & 511, &d);
 		if (!d.present || d.leaf)
 			return (struct reading){d, level};
 		assert_int_not_equal(level, 0);
@@ -98,7 +110,8 @@ static void check_page(unsigned long i)
 	assert_int_equal(r.entry.present, m->prot != 0);
 	if (!m->prot)
 		return;
-	assert_int_equal(r.entry.phys + (va & ((1ull << (12 + 9 * r.level)) - 1)), m->phys);
+	uint64_t size = r.entry.group ? r.entry.group * PAGE_SIZE : 1ull << (12 + 9 * r.level);
+	assert_int_equal(r.entry.phys + (va & (size - 1)), m->phys);
 	assert_int_equal(r.entry.write, (m->prot & QUARRY_PROT_WRITE) != 0);
 	assert_int_equal(r.entry.exec, (m->prot & QUARRY_PROT_EXEC) != 0);
 	assert_int_equal(r.entry.caching, format_caching(m->prot & QUARRY_PROT_CACHING));
@@ -123,6 +136,14 @@ static void check_level(uintptr_t at, unsigned level)
 	assert_int_equal(read_tables(base + at).level, level < most ? level : most);
 }
 
+/* Are pages [at, at + pages) mapped by groups, if the port has any? */
+static void check_groups(uintptr_t at, unsigned long pages, bool grouped)
+{
+	for (unsigned long i = 0; i < pages; i++)
+		assert_int_equal(read_tables(base + at + i * PAGE_SIZE).entry.group,
+				 grouped && group_pages() > 1 ? group_pages() : 0);
+}
+
 /* ---- the script ---- */
 
 static void map_block(uintptr_t at, uint64_t phys, unsigned long pages, unsigned prot)
@@ -132,8 +153,12 @@ static void map_block(uintptr_t at, uint64_t phys, unsigned long pages, unsigned
 	check_all();
 }
 
+/* Areas are unmapped whole, the script's also in part: not within a leaf or group. */
 static void unmap(uintptr_t at, unsigned long pages)
 {
+	const uintptr_t ends[] = {base + at, base + at + (pages << PAGE_SHIFT)};
+
+	assert_int_equal(pgtable_split(ends, 2, GFP_KERNEL), 0);
 	vmap_unmap_pages(base + at, pages, NULL);
 	expect(at, pages, 0, 0);
 	check_all();
@@ -194,6 +219,37 @@ static void small_leaves(void)
 	unmap(100 * PAGE_SIZE, 450);
 	map_block(100 * PAGE_SIZE, DEVICE + MIB(9), 450, PAGE_KERNEL_EXEC);
 	unmap(0, 700);
+}
+
+/* Groups of 16 pages where addresses and frames allow; a change of a part takes a group apart, one
+ * of the whole does not. */
+static void groups(void)
+{
+	map_block(5 * PAGE_SIZE, DEVICE + 5 * PAGE_SIZE, 100, PAGE_KERNEL);
+	check_groups(5 * PAGE_SIZE, 11, false);
+	check_groups(16 * PAGE_SIZE, 80, true);
+	check_groups(96 * PAGE_SIZE, 9, false);
+	map_block(128 * PAGE_SIZE, DEVICE + 5 * PAGE_SIZE, 50, PAGE_KERNEL);
+	check_groups(128 * PAGE_SIZE, 50, false);
+	map_block(511 * PAGE_SIZE, DEVICE + 15 * PAGE_SIZE, 18, pgprot_writecombine(PAGE_KERNEL));
+	check_groups(511 * PAGE_SIZE, 1, false);
+	check_groups(512 * PAGE_SIZE, 16, true);
+	check_groups(528 * PAGE_SIZE, 1, false);
+
+	change(32 * PAGE_SIZE, 32, QUARRY_PROT_WRITE, 0);
+	check_groups(16 * PAGE_SIZE, 80, true);
+	change(32 * PAGE_SIZE, 16, 0, QUARRY_PROT_EXEC);
+	check_groups(16 * PAGE_SIZE, 80, true);
+	change(40 * PAGE_SIZE, 16, QUARRY_PROT_WRITE | QUARRY_PROT_EXEC, 0);
+	check_groups(16 * PAGE_SIZE, 16, true);
+	check_groups(32 * PAGE_SIZE, 32, false);
+	check_groups(64 * PAGE_SIZE, 32, true);
+	split(65 * PAGE_SIZE, 95 * PAGE_SIZE);
+	check_groups(64 * PAGE_SIZE, 32, false);
+	vmap_clear_pages(base, 528);
+	expect(0, 528, 0, 0);
+	check_all();
+	unmap(528 * PAGE_SIZE, 1);
 }
 
 static void huge_leaves_2m(void)
@@ -263,6 +319,7 @@ static void same_script_in_every_format(void **state)
 		expect(0, WINDOW_PAGES, 0, 0);
 		check_all();
 		small_leaves();
+		groups();
 		huge_leaves_2m();
 		prune_everything();
 		huge_leaves_1g();

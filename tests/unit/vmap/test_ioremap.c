@@ -137,6 +137,28 @@ static void huge_leaves(void **state)
 	}
 }
 
+/* Groups of leaves where the range has no room for huge ones. */
+static void groups_of_leaves(void **state)
+{
+	(void)state;
+	mock_start(&(struct mock_config){.map = map, .nr_map = COUNT(map), .groups = true});
+	void *odd = ioremap(DEVICE, PAGE_SIZE);
+	char *p = ioremap(DEVICE + 8 * PAGE_SIZE + 5, 19 * PAGE_SIZE);
+	char *q = ioremap(DEVICE + PAGE_SIZE, 16 * PAGE_SIZE);
+
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(is_grouped(va_of(p) + i * PAGE_SIZE), i < 16);
+		assert_int_equal(mock_translate(va_of(p) + i * PAGE_SIZE),
+				 DEVICE + (8 + i) * PAGE_SIZE + 5);
+	}
+	assert_int_equal(mock_translate(va_of(q) + 8 * PAGE_SIZE), DEVICE + 9 * PAGE_SIZE);
+	assert_int_equal(mm_check(), 0);
+	iounmap(odd);
+	iounmap(p);
+	iounmap(q);
+	mock_stop();
+}
+
 /* Where no address has the best alignment, a worse one is taken. */
 static void small_window(void **state)
 {
@@ -262,6 +284,7 @@ int main(void)
 		cmocka_unit_test(unaligned_ranges),
 		cmocka_unit_test(attributes),
 		cmocka_unit_test(huge_leaves),
+		cmocka_unit_test(groups_of_leaves),
 		cmocka_unit_test(small_window),
 		cmocka_unit_test(memory_of_ours_is_refused),
 		cmocka_unit_test(impossible_ranges_are_refused),

@@ -187,6 +187,7 @@ static void random_interleavings(void **state)
 					     .flush_hook = way & 1,
 					     .park_areas = way >> 1,
 					     .protect_direct = way & 1,
+					     .groups = way == 1 || way == 2,
 					     .format = way % 3};
 
 		seed = way + 3;
@@ -272,7 +273,7 @@ static void failure_at_every_step(void **state)
 
 	(void)state;
 	for (which = 0; which < 8; which++) {
-		struct mock_config config = {.park_areas = which & 1};
+		struct mock_config config = {.park_areas = which & 1, .groups = which & 2};
 
 		mock_start(&config);
 		for (unsigned i = 0; i < GIVEN; i++)

@@ -56,6 +56,44 @@ static void read_only_page_of_an_area(void **state)
 	mock_stop();
 }
 
+/* Of a group that loses a right in part single leaves remain, of its neighbours nothing changes. */
+static void page_of_a_group(void **state)
+{
+	struct mock_config config = {.groups = true, .cpus = 2};
+
+	(void)state;
+	mock_start(&config);
+	char *before = vmalloc(3 * PAGE_SIZE), *p = vmalloc(37 * PAGE_SIZE);
+
+	assert_int_equal(va_of(p) % (8 * PAGE_SIZE), 0);
+	touch_pages(p, 37);
+	for (unsigned i = 0; i < 37; i++)
+		assert_int_equal(is_grouped(va_of(p) + i * PAGE_SIZE), i < 32);
+	assert_int_equal(set_memory_ro(va_of(p) + 13 * PAGE_SIZE, 5), 0);
+	for (unsigned i = 0; i < 37; i++) {
+		assert_int_equal(is_grouped(va_of(p) + i * PAGE_SIZE), i < 8 || (i > 23 && i < 32));
+		assert_int_equal(prot_at(p + i * PAGE_SIZE),
+				 i >= 13 && i < 18 ? QUARRY_PROT_READ : QUARRY_PROT_KERNEL);
+		assert_int_equal(mock_load(va_of(p) + i * PAGE_SIZE), (uint8_t)(i * 7 + 1));
+	}
+	assert_int_equal(mm_check(), 0);
+	assert_int_equal(set_memory_rw(va_of(p) + 13 * PAGE_SIZE, 5), 0);
+	touch_pages(p, 37);
+	vfree(p);
+	vfree(before);
+	/* Where no aligned address is left another does. */
+	mock_stop();
+	config.vmalloc_size = 2 * MOCK_MIB;
+	mock_start(&config);
+	void *first = vmalloc(PAGE_SIZE);
+	p = vmalloc(509 * PAGE_SIZE);
+	assert_int_equal(va_of(p), va_of(first) + 2 * PAGE_SIZE);
+	touch_pages(p, 509);
+	vfree(p);
+	vfree(first);
+	mock_stop();
+}
+
 static void stores_to_read_only_pages_fail(void **state)
 {
 	(void)state;
@@ -369,6 +407,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(read_only_page_of_an_area),
+		cmocka_unit_test(page_of_a_group),
 		cmocka_unit_test(stores_to_read_only_pages_fail),
 		cmocka_unit_test(every_cpu_sees_the_change),
 		cmocka_unit_test(part_of_a_huge_leaf_splits_it),

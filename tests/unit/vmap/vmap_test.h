@@ -43,6 +43,14 @@ static inline void touch_pages(const void *p, unsigned long pages)
 	}
 }
 
+/* Is the page at an address, which is mapped, part of a group of leaves? */
+static inline bool is_grouped(uintptr_t va)
+{
+	struct pt_run run = pgtable_find(va, 1);
+
+	return arch_pte_is_grouped(arch_pte_read(run.pte));
+}
+
 /* Take all memory as single pages, then free every second one: no block of two pages is left.
  * Return: pages held. */
 static inline unsigned long fragment_memory(struct page **held, unsigned long max)

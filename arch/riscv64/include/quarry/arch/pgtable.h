@@ -3,7 +3,7 @@
  * pgtable.h (riscv64): page-table entries of Sv39, Sv48 and Sv57. See quarry/arch.h for the names.
  *
  *   63  62..61  60..54  53........10  9..8  7  6  5  4  3  2  1  0
- *   0   PBMT    0       frame         0     D  A  G  U  X  W  R  V
+ *   N   PBMT    0       frame         0     D  A  G  U  X  W  R  V
  *
  * - An entry with R, W or X is a leaf, at any level; one with V alone is a table.
  * - Accessed and dirty are set in advance: harts that fault instead of setting them never do.
@@ -11,6 +11,9 @@
  *   and not encoded. A kernel whose harts have Svpbmt defines QUARRY_RISCV_SVPBMT, as 1 or as an
  *   expression that it answers at run time (a variable set from the device tree): uncached is then
  *   PBMT 2 (IO), the other two are 1 (NC).
+ * - A kernel whose harts have Svnapot defines QUARRY_RISCV_SVNAPOT in the same way: 16 neighbouring
+ *   4 KiB leaves that are a naturally aligned 64 KiB have N set and 8 in the low 4 frame bits, all
+ *   the same, and take one entry of the TLB.
  * - Pure arithmetic except for the functions that read satp. A kernel or a test that must not read
  *   it defines QUARRY_OS_HAVE_PT, and them and arch_pt_max_leaf_level.
  */
@@ -32,9 +35,15 @@ typedef uint64_t quarry_pte_t;
 #define QUARRY_RISCV_D (1ull << 7)
 #define QUARRY_RISCV_FRAME 0x003ffffffffffc00ull
 #define QUARRY_RISCV_NC (1ull << 61)
+#define QUARRY_RISCV_N (1ull << 63)
+#define QUARRY_RISCV_N_SIZE (15ull << 10) /* frame bits that say how many */
+#define QUARRY_RISCV_N_64K (8ull << 10)
 #define QUARRY_RISCV_IO (2ull << 61)
 #ifndef QUARRY_RISCV_SVPBMT
 #define QUARRY_RISCV_SVPBMT 0
+#endif
+#ifndef QUARRY_RISCV_SVNAPOT
+#define QUARRY_RISCV_SVNAPOT 0
 #endif
 
 #ifndef QUARRY_OS_HAVE_PT
@@ -92,9 +101,23 @@ static inline bool arch_pte_is_leaf(quarry_pte_t pte, unsigned level)
 	(void)level;
 	return (pte & QUARRY_RISCV_V) && (pte & (QUARRY_RISCV_R | QUARRY_RISCV_W | QUARRY_RISCV_X));
 }
+static inline unsigned arch_pt_group_order(void)
+{
+	return QUARRY_RISCV_SVNAPOT ? 4 : 0;
+}
+static inline quarry_pte_t arch_pte_grouped(quarry_pte_t pte)
+{
+	return pte | QUARRY_RISCV_N | QUARRY_RISCV_N_64K;
+}
+static inline bool arch_pte_is_grouped(quarry_pte_t pte)
+{
+	return QUARRY_RISCV_SVNAPOT && (pte & QUARRY_RISCV_N);
+}
 static inline phys_addr_t arch_pte_addr(quarry_pte_t pte, unsigned level)
 {
 	(void)level;
+	if (arch_pte_is_grouped(pte))
+		pte &= ~QUARRY_RISCV_N_SIZE;
 	return (pte & QUARRY_RISCV_FRAME) << 2;
 }
 static inline unsigned arch_pte_prot(quarry_pte_t pte, unsigned level)

@@ -153,6 +153,21 @@ static inline unsigned arch_pte_prot(quarry_pte_t pte, unsigned level)
 	return prot;
 }
 
+/* No leaf between 4 KiB and 2 MiB. */
+static inline unsigned arch_pt_group_order(void)
+{
+	return 0;
+}
+static inline quarry_pte_t arch_pte_grouped(quarry_pte_t pte)
+{
+	return pte;
+}
+static inline bool arch_pte_is_grouped(quarry_pte_t pte)
+{
+	(void)pte;
+	return false;
+}
+
 /* Acquire and release: who finds a table through its entry sees the table zeroed. Free on this
  * CPU. */
 static inline quarry_pte_t arch_pte_read(const quarry_pte_t *pte)

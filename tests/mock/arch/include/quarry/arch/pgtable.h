@@ -4,13 +4,14 @@
  *
  *   63       60 59                24 23  22 21    16 15   8 7   4 3   0
  *  +-----------+--------------------+------+--------+------+-----+-----+
- *  | signature |    frame number    |  0   |  prot  |  0   |level| kind|
+ *  | signature |    frame number    |  0   |  prot  |group |level| kind|
  *  +-----------+--------------------+------+--------+------+-----+-----+
  *
  * kind is 0 absent, 5 table, 10 leaf. level is, in a leaf, the level of the table that holds it,
  * plus one: a leaf decoded or stored at another level than it was made for is a test failure.
- * prot is QUARRY_PROT_* as it is. An absent entry is all zeros. Nine bits of the address index
- * each level.
+ * group is 1 in the entries of 8 pages that are one leaf together (mock_config.groups); the low 3
+ * bits of their frame number are 6. prot is QUARRY_PROT_* as it is. An absent entry is all zeros.
+ * Nine bits of the address index each level.
  */
 #ifndef QUARRY_ARCH_PGTABLE_H
 #define QUARRY_ARCH_PGTABLE_H
@@ -26,6 +27,8 @@ typedef uint64_t quarry_pte_t;
 #define MOCK_PTE_TABLE 0x5ull
 #define MOCK_PTE_LEAF 0xaull
 #define MOCK_PTE_LEVEL_SHIFT 4
+#define MOCK_PTE_GROUP (1ull << 8)
+#define MOCK_PTE_GROUP_FRAMES 8ull
 #define MOCK_PTE_PROT_SHIFT 16
 #define MOCK_PTE_FRAME_SHIFT 24
 #define MOCK_PTE_FRAME_MASK ((1ull << 36) - 1)
@@ -34,6 +37,7 @@ typedef uint64_t quarry_pte_t;
 /* Chosen by mock_config.format. */
 unsigned mock_pt_levels(void);
 unsigned mock_pt_max_leaf_level(void);
+unsigned mock_pt_group_order(void);
 phys_addr_t mock_pt_root(void);
 /* Store an entry with the checks of the software TLB. */
 void mock_pte_write(quarry_pte_t *entry, quarry_pte_t value);
@@ -83,11 +87,17 @@ static inline bool arch_pte_is_leaf(quarry_pte_t value, unsigned level)
 		mock_pt_misuse("leaf decoded at another level", value, level);
 	return true;
 }
+static inline bool arch_pte_is_grouped(quarry_pte_t value)
+{
+	return (value & MOCK_PTE_GROUP) != 0;
+}
 static inline phys_addr_t arch_pte_addr(quarry_pte_t value, unsigned level)
 {
 	if (!arch_pte_present(value))
 		mock_pt_misuse("address of an absent entry", value, level);
 	(void)arch_pte_is_leaf(value, level);
+	if (arch_pte_is_grouped(value))
+		value &= ~((MOCK_PTE_GROUP_FRAMES - 1) << MOCK_PTE_FRAME_SHIFT);
 	return (value >> MOCK_PTE_FRAME_SHIFT & MOCK_PTE_FRAME_MASK) << PAGE_SHIFT;
 }
 static inline unsigned arch_pte_prot(quarry_pte_t value, unsigned level)
@@ -95,6 +105,17 @@ static inline unsigned arch_pte_prot(quarry_pte_t value, unsigned level)
 	if (!arch_pte_is_leaf(value, level))
 		mock_pt_misuse("protection of an entry that is not a leaf", value, level);
 	return (unsigned)(value >> MOCK_PTE_PROT_SHIFT & 63u);
+}
+static inline unsigned arch_pt_group_order(void)
+{
+	return mock_pt_group_order();
+}
+static inline quarry_pte_t arch_pte_grouped(quarry_pte_t value)
+{
+	if (!mock_pt_group_order() || !arch_pte_is_leaf(value, 0) ||
+	    value >> MOCK_PTE_FRAME_SHIFT & (MOCK_PTE_GROUP_FRAMES - 1))
+		mock_pt_misuse("group: not offered, level or alignment", value, 0);
+	return value | MOCK_PTE_GROUP | 6ull << MOCK_PTE_FRAME_SHIFT;
 }
 static inline phys_addr_t arch_pt_root(void)
 {
