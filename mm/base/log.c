@@ -211,6 +211,15 @@ bool mm_report_at(enum quarry_rule rule, const char *call, const void *subject, 
 	return logged;
 }
 
+void mm_report_deep(const struct quarry_report *report)
+{
+	__atomic_fetch_add(&reports.count[report->rule], 1ul, __ATOMIC_RELAXED);
+	if (line_allowed(report->rule))
+		quarry_os_log(QUARRY_LOG_ERR, rule_texts[report->rule]);
+	if (mm_ops.report)
+		mm_ops.report(report);
+}
+
 const char *quarry_rule_text(enum quarry_rule rule)
 {
 	return (unsigned)rule < QUARRY_NR_RULES ? rule_texts[rule] : "unknown rule";

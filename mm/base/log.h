@@ -39,6 +39,10 @@ bool mm_report_at(enum quarry_rule rule, const char *call, const void *subject, 
 	mm_report_at(QUARRY_RULE_##rule, (call), (subject), (unsigned long)(a),                    \
 		     (unsigned long)(b), (uintptr_t)__builtin_return_address(0))
 
+/* The same from below the deepest calls: what is logged is the rule's text, which needs no room on
+ * the stack for a line. */
+void mm_report_deep(const struct quarry_report *report) QUARRY_INT(mm_report_deep) QUARRY_COLD;
+
 /* The OS's optional hooks: never NULL itself; missing entries are NULL. */
 extern struct quarry_os_ops mm_ops QUARRY_INT(mm_ops);
 void log_init(const struct quarry_os_ops *ops) QUARRY_INT(log_init);

@@ -146,13 +146,21 @@ bool quarry_last_failure(struct quarry_failure *failure)
 
 /* ---- printing ---- */
 
-void quarry_print_failure(const struct quarry_failure *failure, quarry_write_fn write, void *ctx)
+/* The lines are printed by functions of their own: this is the deepest place of all, and none has
+ * to carry the others' room. */
+static QUARRY_NOINLINE void print_request(const struct quarry_failure *failure,
+					  quarry_write_fn write, void *ctx)
 {
 	char mask[160];
 
 	gfp_name(failure->gfp, mask, sizeof(mask));
 	mm_print(write, ctx, "page allocation failure: order:%u, mode:0x%x(%s), node=%u\n",
 		 failure->order, gfp_bits(failure->gfp), mask, failure->node);
+}
+
+static QUARRY_NOINLINE void print_climb(const struct quarry_failure *failure, quarry_write_fn write,
+					void *ctx)
+{
 	mm_print(write, ctx, "The request failed because %s.\n", quarry_fail_text(failure->reason));
 	mm_print(write, ctx,
 		 "%s from %p: kswapd %s, %u rounds of reclaim freed %lu pages, %lu could be freed "
@@ -160,15 +168,25 @@ void quarry_print_failure(const struct quarry_failure *failure, quarry_write_fn 
 		 failure->call ? failure->call : "?", (void *)failure->caller,
 		 failure->woke ? "woken" : "not woken", failure->rounds, failure->freed,
 		 failure->left, failure->ooms);
-	for (unsigned i = 0; i < failure->nr_zones; i++) {
-		const struct quarry_failure_zone *zone = &failure->zone[i];
-		mm_print(write, ctx,
-			 "Node %u %s free:%lukB floor:%lukB min:%lukB boost:%lukB reserve:%lukB "
-			 "kept:%lukB parked:%lukB largest_order:%d: %s\n",
-			 zone->node, zone_name(zone->type), zone->free * 4, zone->floor * 4,
-			 zone->min * 4, zone->boost * 4, zone->reserve * 4, zone->kept * 4,
-			 zone->parked * 4, zone->largest, refusal_texts[zone->refusal]);
-	}
+}
+
+static QUARRY_NOINLINE void print_zone(const struct quarry_failure_zone *zone,
+				       quarry_write_fn write, void *ctx)
+{
+	mm_print(write, ctx,
+		 "Node %u %s free:%lukB floor:%lukB min:%lukB boost:%lukB reserve:%lukB "
+		 "kept:%lukB parked:%lukB largest_order:%d: %s\n",
+		 zone->node, zone_name(zone->type), zone->free * 4, zone->floor * 4, zone->min * 4,
+		 zone->boost * 4, zone->reserve * 4, zone->kept * 4, zone->parked * 4,
+		 zone->largest, refusal_texts[zone->refusal]);
+}
+
+void quarry_print_failure(const struct quarry_failure *failure, quarry_write_fn write, void *ctx)
+{
+	print_request(failure, write, ctx);
+	print_climb(failure, write, ctx);
+	for (unsigned i = 0; i < failure->nr_zones; i++)
+		print_zone(&failure->zone[i], write, ctx);
 }
 
 static bool log_allowed(void)

@@ -26,7 +26,13 @@ static void relist(struct zone *zone, unsigned long start, unsigned order, unsig
 
 void free_list_mend(struct zone *zone, const struct page *head, unsigned order, unsigned type)
 {
-	mm_report(PAGE_LIST, "free list", head, head->lru.next, head->lru.prev);
+	const struct quarry_report report = {.rule = QUARRY_RULE_PAGE_LIST,
+					     .call = "free list",
+					     .subject = head,
+					     .a = head->lru.next,
+					     .b = head->lru.prev};
+
+	mm_report_deep(&report);
 	zone->list[order][type] = zone->last[order][type] = 0;
 	zone->count[order][type] = 0;
 	for (unsigned long at = pageblock_start(zone->first); at < zone->end;
