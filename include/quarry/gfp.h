@@ -196,9 +196,13 @@ void free_pages_partial(struct page *page, unsigned order, unsigned long first, 
  */
 int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratetype, gfp_t gfp)
 	QUARRY_API_CHECK(alloc_contig_range);
-/* The same for any run of `nr` frames that starts at a multiple of nr rounded down to a power
- * of two, from `node` rather than others. Return: the first page; NULL, reported if an argument is
- * out of range. */
+/*
+ * The same for any run of `nr` frames that starts at a multiple of nr rounded down to a power of
+ * two, from `node` rather than others, of a zone that the mask allows in the task's scopes (G43).
+ * Linux's fourth argument, a set of nodes, is not there: __GFP_THISNODE leaves the others out.
+ * Return: the first page; NULL: no such run can be had (reported unless __GFP_NOWARN), or an
+ * argument is out of range (reported).
+ */
 struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node)
 	QUARRY_API_CHECK(alloc_contig_pages);
 void free_contig_range(unsigned long pfn, unsigned long nr) QUARRY_API(free_contig_range);
@@ -229,8 +233,8 @@ void pm_restore_gfp_mask(void) QUARRY_API(pm_restore_gfp_mask);
  * or file system before the OS says that sleeping works, no IO while devices sleep. Read only. */
 extern gfp_t gfp_allowed_mask QUARRY_API(gfp_allowed_mask);
 
-/* Give this CPU's / every CPU's parked pages back to the buddy. drain_all_pages: task context, irqs
- * on. */
+/* Give this CPU's / every CPU's parked pages back to the buddy, of all zones: there is no argument
+ * for one as in Linux, where NULL means that. drain_all_pages: task context, irqs on. */
 void drain_local_pages(void) QUARRY_API(drain_local_pages);
 void drain_all_pages(void) QUARRY_API(drain_all_pages);
 

@@ -6,12 +6,17 @@
  * owners can (evacuate.c), and when all of it is free it is taken. If that does not succeed, all is
  * as before, but for the places of moved pages.
  *
+ * A run is looked for in each zone twice: at places a pageblock or more apart, which where memory
+ * is free or movable costs a look a pageblock; a run shorter than a pageblock then at all its
+ * places, where a pageblock that holds nothing to be had is left at once.
+ *
  * Start at: alloc_contig_range, frames_take.
  */
 #include <quarry/mm.h>
 
 #include "mm/base/bits.h"
 #include "mm/base/log.h"
+#include "mm/gfp/context.h"
 #include "mm/page/contig.h"
 #include "mm/page/evacuate.h"
 #include "mm/reclaim/collect.h"
@@ -197,7 +202,7 @@ static gfp_t judge_mask(const char *call, gfp_t gfp, uintptr_t caller)
 		mm_report_at(QUARRY_RULE_BAD_GFP, call, NULL, gfp_bits(gfp), 0, caller);
 		return (QUARRY_FORCE gfp_t)0;
 	}
-	return gfp_legal(gfp, call, caller);
+	return gfp_in_task(gfp_legal(gfp, call, caller), 0, call, caller);
 }
 
 int contig_take(const char *call, unsigned long start, unsigned long end, unsigned migratetype,
@@ -225,21 +230,45 @@ int alloc_contig_range(unsigned long start, unsigned long end, unsigned migratet
 			   (uintptr_t)__builtin_return_address(0));
 }
 
-/* Try the places of a zone; an obstacle rules out every place up to it. */
-static struct page *find_run_in(struct zone *zone, unsigned long nr, gfp_t gfp, unsigned long step)
+/* Last frame of a pageblock. */
+static unsigned long pageblock_last(unsigned long pfn)
+{
+	return pageblock_start(pfn) + pageblock_nr_pages - 1;
+}
+
+/*
+ * Try the places of a zone that are multiples of `step`; an obstacle rules out every place up to
+ * it, one without a place all of the pageblock. Closer than pageblocks, there may be very many
+ * pages with owners who hold them: no place with such a one is tried.
+ */
+static struct page *find_run_at(struct zone *zone, unsigned long nr, gfp_t gfp, unsigned long step)
 {
 	unsigned long pfn = (unsigned long)align_up(zone->first, step);
 
 	while (pfn < zone->end && zone->end - pfn >= nr) {
-		unsigned long obstacle = last_fixed(zone, pfn, pfn + nr);
+		unsigned long obstacle = step < pageblock_nr_pages
+						 ? last_held(zone, pfn, pfn + nr)
+						 : last_fixed(zone, pfn, pfn + nr);
 		if (obstacle == pfn + nr && !take_range(zone, pfn, pfn + nr, false, gfp, &obstacle))
 			return pfn_to_page(pfn);
+		if (!obstacle)
+			obstacle = pageblock_last(pfn);
 		pfn = (unsigned long)max_u64(pfn + step, align_up(obstacle + 1, step));
 	}
 	return NULL;
 }
 
-static struct page *find_run(unsigned long nr, gfp_t gfp, unsigned node, unsigned long step)
+static struct page *find_run_in(struct zone *zone, unsigned long nr, gfp_t gfp)
+{
+	unsigned long step = 1ul << highest_bit(nr);
+	struct page *run = NULL;
+
+	if (step < pageblock_nr_pages)
+		run = find_run_at(zone, nr, gfp, pageblock_nr_pages);
+	return run ? run : find_run_at(zone, nr, gfp, step);
+}
+
+static struct page *find_run(unsigned long nr, gfp_t gfp, unsigned node)
 {
 	struct zone *const *place = nodes.order[node][gfp_zone(gfp)];
 	struct page *run = NULL;
@@ -247,16 +276,16 @@ static struct page *find_run(unsigned long nr, gfp_t gfp, unsigned node, unsigne
 	for (struct zone *zone; !run && (zone = zone_at(place)); place++) {
 		if (gfp_has(gfp, __GFP_THISNODE) && zone->node != node)
 			break;
-		run = find_run_in(zone, nr, gfp, step);
+		run = find_run_in(zone, nr, gfp);
 	}
 	return run;
 }
 
-/* Runs are tried at multiples of their length rounded down to a power of two, at least a pageblock
- * apart. */
 struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node)
 {
-	gfp = judge_mask("alloc_contig_pages", gfp, (uintptr_t)__builtin_return_address(0));
+	const uintptr_t caller = (uintptr_t)__builtin_return_address(0);
+
+	gfp = judge_mask("alloc_contig_pages", gfp, caller);
 	if (!gfp_bits(gfp))
 		return NULL;
 	if (!nr || nr > totalram_pages()) {
@@ -267,13 +296,15 @@ struct page *alloc_contig_pages(unsigned long nr, gfp_t gfp, int node)
 		mm_report(BAD_ARGUMENT, "alloc_contig_pages", NULL, node, QUARRY_MAX_NODES);
 		return NULL;
 	}
-	unsigned long step = (unsigned long)max_u64(1ull << highest_bit(nr), pageblock_nr_pages);
 	unsigned near = node_or_local(node);
-	struct page *run = find_run(nr, gfp, near, step);
+	struct page *run = find_run(nr, gfp, near);
 	if (!run) {
 		collect_all();
-		run = find_run(nr, gfp, near, step);
+		run = find_run(nr, gfp, near);
 	}
+	if (!run && !gfp_has(gfp, __GFP_NOWARN))
+		mm_report_at(QUARRY_RULE_NO_MEMORY, "alloc_contig_pages", NULL, nr, gfp_bits(gfp),
+			     caller);
 	return run;
 }
 

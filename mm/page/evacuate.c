@@ -77,6 +77,7 @@ static void give(struct migrate_target *target, struct page *dst)
 
 /* ---- the walk ---- */
 
+/* Each is more in the way than the one before. */
 enum finding { FOUND_NOTHING, FOUND_MOVABLE, FOUND_PINNED, FOUND_FIXED };
 
 static enum finding judge(const struct zone *zone, uint64_t word)
@@ -103,17 +104,28 @@ static unsigned long walk_start(unsigned long first)
 	return pageblock_state(first) ? page_to_pfn(compound_head(pfn_to_page(first))) : first;
 }
 
-unsigned long last_fixed(const struct zone *zone, unsigned long first, unsigned long end)
+static unsigned long last_found(const struct zone *zone, unsigned long first, unsigned long end,
+				enum finding least)
 {
 	unsigned long found = end, next;
 
 	for (unsigned long pfn = walk_start(first); pfn < end; pfn = next) {
 		uint64_t word;
 		next = frame_look(pfn, &word);
-		if (judge(zone, word) == FOUND_FIXED)
+		if (judge(zone, word) >= least)
 			found = pfn;
 	}
 	return found;
+}
+
+unsigned long last_fixed(const struct zone *zone, unsigned long first, unsigned long end)
+{
+	return last_found(zone, first, end, FOUND_FIXED);
+}
+
+unsigned long last_held(const struct zone *zone, unsigned long first, unsigned long end)
+{
+	return last_found(zone, first, end, FOUND_PINNED);
 }
 
 int evacuate(struct zone *zone, unsigned long first, unsigned long end, gfp_t gfp,

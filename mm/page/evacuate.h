@@ -21,5 +21,8 @@ int evacuate(struct zone *zone, unsigned long first, unsigned long end, gfp_t gf
  * look, without a lock, at each block. Context: any. */
 unsigned long last_fixed(const struct zone *zone, unsigned long first, unsigned long end)
 	QUARRY_INT(last_fixed);
+/* The same for a block that cannot be moved just now: fixed, or held by others too. */
+unsigned long last_held(const struct zone *zone, unsigned long first, unsigned long end)
+	QUARRY_INT(last_held);
 
 #endif

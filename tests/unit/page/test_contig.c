@@ -112,8 +112,7 @@ static void bad_ranges_are_reported(void **state)
 	mock_stop();
 }
 
-/* Runs that are no power of two, zeroed; lengths that cannot be had fail quietly or with a report.
- * */
+/* Runs that are no power of two, zeroed; lengths that cannot be had fail with a report. */
 static void runs_of_any_length(void **state)
 {
 	(void)state;
@@ -126,12 +125,67 @@ static void runs_of_any_length(void **state)
 		free_contig_range(page_to_pfn(run), nr);
 	}
 	take(8192, 8193); /* in the middle: no run is longer than a half */
+	mock_expect_report(QUARRY_RULE_NO_MEMORY, 1); /* unless the mask says not to */
 	assert_null(alloc_contig_pages(9000, GFP_KERNEL, NUMA_NO_NODE));
+	assert_null(alloc_contig_pages(9000, GFP_KERNEL | __GFP_NOWARN, NUMA_NO_NODE));
 	free_contig_range(FRAME(8192), 1);
 	mock_expect_report(QUARRY_RULE_SIZE_LIMIT, 1);
 	assert_null(alloc_contig_pages(0, GFP_KERNEL, NUMA_NO_NODE));
 	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 1);
 	assert_null(alloc_contig_pages(4, GFP_KERNEL, QUARRY_MAX_NODES));
+	mock_stop();
+}
+
+/* With a page in use at the start of every pageblock, each run that leaves room is found, at a
+ * multiple of its length rounded down to a power of two; one that reaches over the next is not. */
+static void runs_between_pageblock_starts(void **state)
+{
+	(void)state;
+	mock_start(&(struct mock_config){.base = BASE, .no_vmalloc = true});
+	unsigned long first = FRAME(0), end = FRAME(64 * MOCK_MIB / PAGE_SIZE), held = 0;
+	static unsigned long at[64 * MOCK_MIB / PAGE_SIZE / 512];
+	for (unsigned long pfn = first; pfn < end; pfn += 512)
+		if (!alloc_contig_range(pfn, pfn + 1, MIGRATE_MOVABLE, GFP_KERNEL))
+			at[held++] = pfn;
+	assert_true(held > 28); /* the library's own pages are in the others */
+	for (unsigned long nr = 1; nr <= 300; nr = nr < 4 ? nr + 1 : nr * 3 / 2) {
+		unsigned long align = nr;
+		while (align & (align - 1))
+			align &= align - 1;
+		bool fits = align + nr <= 512;
+		mock_expect_report(QUARRY_RULE_NO_MEMORY, !fits);
+		struct page *run = alloc_contig_pages(nr, GFP_KERNEL, NUMA_NO_NODE);
+		assert_int_equal(run != NULL, fits);
+		assert_int_equal(mm_check(), 0);
+		if (!run)
+			continue;
+		assert_int_equal(page_to_pfn(run) % align, 0);
+		free_contig_range(page_to_pfn(run), nr);
+	}
+	while (held)
+		free_contig_range(at[--held], 1);
+	mock_stop();
+}
+
+/* What is pinned for long must not lie in ZONE_MOVABLE: the scope counts for runs too. */
+static void g043_no_run_from_movable_in_a_pin_scope(void **state)
+{
+	static const struct quarry_mem_range map[] = {
+		{4 * MOCK_GIB, 128 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+	};
+
+	(void)state;
+	mock_start(&(struct mock_config){
+		.map = map, .nr_map = 1, .extra = {.movable_bytes = 64 * MOCK_MIB}});
+	for (unsigned pin = 0; pin < 2; pin++) {
+		unsigned saved = pin ? memalloc_pin_save() : 0;
+		struct page *run =
+			alloc_contig_pages(600, GFP_HIGHUSER_MOVABLE, NUMA_NO_NODE);
+		assert_non_null(run);
+		assert_int_equal(page_zonenum(run), pin ? ZONE_NORMAL : ZONE_MOVABLE);
+		free_contig_range(page_to_pfn(run), 600);
+		memalloc_flags_restore(saved);
+	}
 	mock_stop();
 }
 
@@ -194,6 +248,8 @@ int main(void)
 		cmocka_unit_test(parked_pages_are_asked_back),
 		cmocka_unit_test(bad_ranges_are_reported),
 		cmocka_unit_test(runs_of_any_length),
+		cmocka_unit_test(runs_between_pageblock_starts),
+		cmocka_unit_test(g043_no_run_from_movable_in_a_pin_scope),
 		cmocka_unit_test(spans_may_overlap),
 		cmocka_unit_test(g011_illegal_zones_get_no_range),
 	};
