@@ -100,6 +100,7 @@ static void use_span(unsigned node, unsigned long first, unsigned long end, enum
 			struct zone *zone = &zones[node * MAX_NR_ZONES + (unsigned)type];
 			arch_mem_poison(phys_to_virt(PFN_PHYS(first)), (part - first)
 									       << PAGE_SHIFT);
+			buddy_share_edges(zone, first, part);
 			unsigned long irq = zone_lock(zone);
 			buddy_feed(zone, first, part);
 			zone_unlock(zone, irq);

@@ -499,6 +499,43 @@ unsigned long buddy_count(const struct zone *zone, unsigned order)
 
 /* ---- feeding ---- */
 
+static unsigned edge_mobility(const struct zone *zone)
+{
+	return zone->type == ZONE_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
+}
+
+/*
+ * The pageblock of a frame that `zone` is to get: if it is another's so far, it becomes mixed. The
+ * reserve for atomic requests is counted by pageblocks of one zone, so it leaves that before, and
+ * the mark keeps it out.
+ */
+static void share_pageblock(const struct zone *zone, unsigned long pfn)
+{
+	unsigned long start = pageblock_start(pfn);
+
+	if (!(pageblock_state(start) & BLOCK_READY))
+		return;
+	struct zone *owner = head_zone(pfn_to_page(pfn));
+	if (owner == zone)
+		return;
+	unsigned long irq = zone_lock(owner);
+	unsigned state = pageblock_state(start);
+	bool reserve = (state & BLOCK_MOBILITY) == MIGRATE_HIGHATOMIC;
+	pageblock_set_state(start, state | BLOCK_MIXED);
+	if (reserve) {
+		owner->atomic_blocks--;
+		pageblock_set_mobility(start, edge_mobility(owner));
+		pageblock_relist(owner, start);
+	}
+	zone_unlock(owner, irq);
+}
+
+void buddy_share_edges(const struct zone *zone, unsigned long first, unsigned long end)
+{
+	share_pageblock(zone, first);
+	share_pageblock(zone, end - 1);
+}
+
 /*
  * Frames of one pageblock that belong to no block yet: every struct page RESERVED, so that no merge
  * runs into a hole. Next to them lies what was taken at boot and never moves: so what is free there
@@ -514,8 +551,7 @@ static void reserve_pageblock(struct zone *zone, unsigned long pfn)
 		page_set_flags(&page[i], page_state(QUARRY_PAGE_RESERVED, 0, 0, zone->number));
 		page_clear_count(&page[i]);
 	}
-	pageblock_set_state(pfn, BLOCK_READY | (zone->type == ZONE_MOVABLE ? MIGRATE_MOVABLE
-									   : MIGRATE_UNMOVABLE));
+	pageblock_set_state(pfn, BLOCK_READY | edge_mobility(zone));
 }
 
 /* Frames [first, end), which do not fill a maximum-order block: as the largest aligned blocks. */
@@ -527,8 +563,6 @@ static void feed_edge(struct zone *zone, unsigned long first, unsigned long end)
 		order = (unsigned)min_u64(order, pageblock_order);
 		reserve_pageblock(zone, first);
 		struct page *page = pfn_to_page(first);
-		if (page_zone_number(page) != zone->number)
-			pageblock_set_state(first, pageblock_state(first) | BLOCK_MIXED);
 		for (unsigned long i = 0; i < 1ul << order; i++)
 			page_set_flags(&page[i], page_state(QUARRY_PAGE_INNER, 0, 0, zone->number));
 		buddy_give(zone, page, order);

@@ -55,9 +55,12 @@ void pageblock_relist(struct zone *zone, unsigned long start) QUARRY_INT(pageblo
 
 /*
  * Hand frames [first, end) of the zone to the buddy at boot or when memory is added: whole
- * maximum-order blocks become an extent, the edges single blocks. Cost: O(1) for the extent,
- * O(pageblock) for each edge.
+ * maximum-order blocks become an extent, the edges single blocks. Before that, with no lock held,
+ * buddy_share_edges() makes pageblocks that are another zone's so far mixed, under that zone's
+ * lock. Cost: O(1) for the extent, O(pageblock) for each edge.
  */
+void buddy_share_edges(const struct zone *zone, unsigned long first, unsigned long end)
+	QUARRY_INT(buddy_share_edges);
 void buddy_feed(struct zone *zone, unsigned long first, unsigned long end) QUARRY_INT(buddy_feed);
 
 /* Free blocks of an order, over all types and extents. */

@@ -412,6 +412,55 @@ static void later_memory_can_make_a_zone(void **state)
 	mock_stop();
 }
 
+/* A pageblock of the reserve for atomic requests that memory of another node joins: it leaves the
+ * reserve, and neither node's counts know it any more. */
+static void g077_memory_is_added_to_a_pageblock_of_the_reserve(void **state)
+{
+	const unsigned long edge = (4 * MOCK_GIB + 62 * MOCK_MIB) / PAGE_SIZE;
+	static const struct quarry_mem_range map[] = {
+		{ 4 * MOCK_GIB, 63 * MOCK_MIB, QUARRY_MEM_USABLE, 0 },
+		{ 4 * MOCK_GIB + 63 * MOCK_MIB, 65 * MOCK_MIB, QUARRY_MEM_LATER, 1 },
+		{ 4 * MOCK_GIB + 256 * MOCK_MIB, 128 * MOCK_MIB, QUARRY_MEM_USABLE, 0 },
+	};
+
+	(void)state;
+	mock_start(&(struct mock_config){ .map = map,
+					  .nr_map = 3,
+					  .no_vmalloc = true,
+					  .extra = { .no_parking = true } });
+	struct zone *zone = zone_of(ZONE_NORMAL), *added = &zones[MAX_NR_ZONES + ZONE_NORMAL];
+	hold_all(ATOMIC_ALL, 2);
+	/* Free the edge's blocks, down to what only atomic requests may have. */
+	for (unsigned long i = 0; i < hold.nr && zone_free(zone) + 100 < zone->mark[MARK_MIN];) {
+		struct held *held = &hold.block[i];
+		if (pageblock_start(page_to_pfn(held->page)) != edge) {
+			i++;
+			continue;
+		}
+		__free_pages(held->page, 2);
+		*held = hold.block[--hold.nr];
+	}
+	struct page *block = alloc_pages(GFP_ATOMIC | __GFP_NOWARN, 2);
+	assert_non_null(block);
+	assert_int_equal(pageblock_mobility(edge), MIGRATE_HIGHATOMIC);
+	assert_true(zone->atomic_free > 0);
+
+	assert_int_equal(quarry_add_memory(map[1].base, map[1].size), 0);
+	assert_int_equal(pageblock_mobility(edge), MIGRATE_UNMOVABLE);
+	assert_int_equal(zone->atomic_blocks, 0);
+	assert_int_equal(zone->atomic_free, 0);
+	assert_int_equal(mm_check(), 0);
+	/* Both nodes down to the last page: where a reserve would be taken apart. */
+	hold_all(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, 0);
+	assert_int_equal(zone->atomic_blocks, 0);
+	assert_int_equal(added->atomic_blocks, 0);
+	assert_int_equal(mm_check(), 0);
+	__free_pages(block, 2);
+	free_held();
+	mock_world.baseline += map[1].size / PAGE_SIZE;
+	mock_stop();
+}
+
 /* ---- costs ---- */
 
 static void footprint_is_what_init_takes(void **state)
@@ -467,6 +516,7 @@ int main(void)
 		page_test(h004_holes_inside_a_block),
 		page_test(later_memory_comes_in_parts),
 		page_test(later_memory_can_make_a_zone),
+		page_test(g077_memory_is_added_to_a_pageblock_of_the_reserve),
 		page_test(footprint_is_what_init_takes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
