@@ -53,7 +53,7 @@ unsigned long frames_in_extents(unsigned long first, unsigned long end)
 	unsigned long frames = 0;
 
 	for_every_populated_zone(zone) {
-		if (first >= zone->end || end <= zone->first)
+		if (first >= zone_end_pfn(zone) || end <= zone_start_pfn(zone))
 			continue;
 		unsigned long irq = zone_lock(zone);
 		for (unsigned long pfn = zone->extent; pfn; pfn = pfn_to_page(pfn)->lru.next) {

@@ -52,7 +52,7 @@ static struct total large_blocks(void)
 	struct total total = {0};
 
 	for_every_populated_zone(zone) {
-		for (unsigned long pfn = zone->first; pfn < zone->end;) {
+		for (unsigned long pfn = zone_start_pfn(zone); pfn < zone_end_pfn(zone);) {
 			bool whole = pageblock_state(pfn) && pfn % pageblock_nr_pages == 0;
 			bool ready = pageblock_state(pfn) & BLOCK_READY;
 			uint32_t flags = whole || ready ? page_flags(pfn_to_page(pfn)) : 0;

@@ -74,8 +74,8 @@ static bool frames_spanned(unsigned long *first, unsigned long *end)
 	*first = ~0ul;
 	*end = 0;
 	for_every_populated_zone(zone) {
-		*first = (unsigned long)min_u64(*first, zone->first);
-		*end = (unsigned long)max_u64(*end, zone->end);
+		*first = (unsigned long)min_u64(*first, zone_start_pfn(zone));
+		*end = (unsigned long)max_u64(*end, zone_end_pfn(zone));
 	}
 	return *first < *end;
 }

@@ -38,12 +38,14 @@ static void print_free(struct zone *zone, quarry_write_fn write, void *ctx)
 	}
 }
 
-static void print_blocks(const struct zone *zone, quarry_write_fn write, void *ctx)
+static void print_blocks(struct zone *zone, quarry_write_fn write, void *ctx)
 {
 	unsigned long blocks[MIGRATE_TYPES] = {0};
 
+	unsigned long irq = zone_lock(zone);
 	blocks[MIGRATE_MOVABLE] = zone->extent_blocks << (MAX_PAGE_ORDER - pageblock_order);
-	for (unsigned long pfn = pageblock_start(zone->first); pfn < zone->end;
+	zone_unlock(zone, irq);
+	for (unsigned long pfn = pageblock_start(zone_start_pfn(zone)); pfn < zone_end_pfn(zone);
 	     pfn += pageblock_nr_pages)
 		if (pageblock_state(pfn) && page_zone_number(pfn_to_page(pfn)) == zone->number)
 			blocks[pageblock_list(pfn)]++;

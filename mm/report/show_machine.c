@@ -12,6 +12,7 @@
 
 #include "mm/base/log.h"
 #include "mm/phys/pcp.h"
+#include "mm/report/figure.h"
 #include "mm/slab/slab.h"
 #include "mm/vmap/pgtable.h"
 
@@ -43,16 +44,16 @@ static void print_marks(const struct zone *zone, quarry_write_fn write, void *ct
 {
 	print_name(zone, write, ctx);
 	mm_print(write, ctx, " free:%lukB boost:%lukB min:%lukB low:%lukB high:%lukB",
-		 kib(zone_free(zone)), kib(zone->boost), kib(min_wmark_pages(zone)),
+		 kib(zone_free(zone)), kib(figure(&zone->boost)), kib(min_wmark_pages(zone)),
 		 kib(low_wmark_pages(zone)), kib(high_wmark_pages(zone)));
 	mm_print(write, ctx, " reserved_highatomic:%luKB present:%lukB managed:%lukB",
-		 kib(zone->atomic_blocks * pageblock_nr_pages), kib(zone_present(zone)),
+		 kib(figure(&zone->atomic_blocks) * pageblock_nr_pages), kib(zone_present(zone)),
 		 kib(zone_managed(zone)));
 	mm_print(write, ctx, " free_pcp:%lukB free_cma:%lukB\n", kib(pcp_parked(zone)),
-		 kib(zone->lent_free));
+		 kib(figure(&zone->lent_free)));
 	mm_print(write, ctx, "lowmem_reserve[]:");
 	for (unsigned type = 0; type < MAX_NR_ZONES; type++)
-		mm_print(write, ctx, " %lu", zone->reserve[type]);
+		mm_print(write, ctx, " %lu", figure(&zone->reserve[type]));
 	mm_print(write, ctx, "\n");
 }
 

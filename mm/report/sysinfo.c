@@ -4,6 +4,7 @@
 
 #include "mm/base/bits.h"
 #include "mm/phys/pcp.h"
+#include "mm/report/figure.h"
 #include "mm/slab/slab.h"
 
 void si_meminfo(struct sysinfo *info)
@@ -19,9 +20,11 @@ unsigned long nr_free_buffer_pages(void)
 {
 	unsigned long pages = 0;
 
-	for_every_populated_zone (zone)
-		if (zone->type <= ZONE_NORMAL && zone_managed(zone) > zone->mark[MARK_HIGH])
-			pages += zone_managed(zone) - zone->mark[MARK_HIGH];
+	for_every_populated_zone (zone) {
+		unsigned long managed = zone_managed(zone), high = figure(&zone->mark[MARK_HIGH]);
+		if (zone->type <= ZONE_NORMAL && managed > high)
+			pages += managed - high;
+	}
 	return pages;
 }
 
@@ -31,8 +34,8 @@ static unsigned long reserved_in(const struct zone *zone)
 	unsigned long most = 0;
 
 	for (unsigned type = 0; type < MAX_NR_ZONES; type++)
-		most = (unsigned long)max_u64(most, zone->reserve[type]);
-	return (unsigned long)min_u64(most + zone->mark[MARK_HIGH], zone_managed(zone));
+		most = (unsigned long)max_u64(most, figure(&zone->reserve[type]));
+	return (unsigned long)min_u64(most + figure(&zone->mark[MARK_HIGH]), zone_managed(zone));
 }
 
 /*
@@ -46,7 +49,7 @@ long si_mem_available(void)
 
 	for_every_populated_zone (zone) {
 		reserved += reserved_in(zone);
-		low += zone->mark[MARK_LOW];
+		low += figure(&zone->mark[MARK_LOW]);
 	}
 	have -= (unsigned long)min_u64(have, reserved);
 	return (long)(have + reclaimable - (unsigned long)min_u64(reclaimable / 2, low));

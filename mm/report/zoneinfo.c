@@ -11,13 +11,21 @@
  */
 #include <quarry/report.h>
 
+#include "mm/base/bits.h"
 #include "mm/base/log.h"
 #include "mm/phys/pcp.h"
 #include "mm/reclaim/kswapd.h"
+#include "mm/report/figure.h"
 
 struct pageset {
 	unsigned long count, high, batch;
 };
+
+/* The owner adapts it meanwhile. */
+static unsigned long capacity_of(const struct page_stock *stock)
+{
+	return __atomic_load_n(&stock->cap, __ATOMIC_RELAXED);
+}
 
 static struct pageset pageset_of(unsigned cpu, const struct zone *zone)
 {
@@ -29,9 +37,10 @@ static struct pageset pageset_of(unsigned cpu, const struct zone *zone)
 				stock_of_zone(&page_cpus[cpu], zone, type, order);
 			unsigned long n = stock_held(stock);
 			set.count += n << order;
-			set.high += (unsigned long)stock->cap << order;
+			set.high += capacity_of(stock) << order;
 			if (!order)
-				set.batch = stock_batch(stock, order);
+				set.batch =
+					(unsigned long)min_u64(capacity_of(stock), REFILL_PAGES);
 		}
 	}
 	return set;
@@ -51,20 +60,23 @@ static void print_pagesets(const struct zone *zone, quarry_write_fn write, void 
 
 static void print_zone(const struct zone *zone, quarry_write_fn write, void *ctx)
 {
+	unsigned long boost = figure(&zone->boost);
+
 	mm_print(write, ctx, "Node %u, zone %8s\n", zone->node,
 		 zone_name((enum zone_type)zone->type));
 	mm_print(write, ctx, "  pages free     %lu\n", zone_free(zone));
-	mm_print(write, ctx, "        boost    %lu\n", zone->boost);
-	mm_print(write, ctx, "        min      %lu\n", zone->mark[MARK_MIN]);
-	mm_print(write, ctx, "        low      %lu\n", zone->mark[MARK_LOW] + zone->boost);
-	mm_print(write, ctx, "        high     %lu\n", zone->mark[MARK_HIGH] + zone->boost);
-	mm_print(write, ctx, "        spanned  %lu\n", zone->end - zone->first);
+	mm_print(write, ctx, "        boost    %lu\n", boost);
+	mm_print(write, ctx, "        min      %lu\n", figure(&zone->mark[MARK_MIN]));
+	mm_print(write, ctx, "        low      %lu\n", figure(&zone->mark[MARK_LOW]) + boost);
+	mm_print(write, ctx, "        high     %lu\n", figure(&zone->mark[MARK_HIGH]) + boost);
+	mm_print(write, ctx, "        spanned  %lu\n", zone_spanned_pages(zone));
 	mm_print(write, ctx, "        present  %lu\n", zone_present(zone));
 	mm_print(write, ctx, "        managed  %lu\n", zone_managed(zone));
-	mm_print(write, ctx, "        cma      %lu\n", zone->lent_blocks << pageblock_order);
+	mm_print(write, ctx, "        cma      %lu\n",
+		 figure(&zone->lent_blocks) << pageblock_order);
 	mm_print(write, ctx, "        protection: (");
 	for (unsigned type = 0; type < MAX_NR_ZONES; type++)
-		mm_print(write, ctx, type ? ", %lu" : "%lu", zone->reserve[type]);
+		mm_print(write, ctx, type ? ", %lu" : "%lu", figure(&zone->reserve[type]));
 	mm_print(write, ctx, ")\n");
 	if (!zone_populated(zone))
 		return;
