@@ -27,11 +27,17 @@
 #include "mm/reclaim/reclaim.h"
 
 #define HOPELESS 16u /* runs (Linux's) */
+/* Linux's thread naps so long before it believes in its sleep. */
+#define QUICK_NS 100000000ull
 
 struct background {
 	uint32_t wanted; /* sets of highest zones and, above them, of orders; 0: no run is due */
 	unsigned failures; /* runs in a row that freed nothing */
 	unsigned long wakes, runs;
+	/* Until when a wake means that the last run did not last; 0: it did not balance the node.
+	 */
+	uint64_t quick_until;
+	struct kswapd_quick quick;
 };
 static QUARRY_STATE struct background background[QUARRY_MAX_NODES];
 
@@ -50,6 +56,13 @@ static void drop_boost(unsigned node)
 		__atomic_store_n(&zones[node * MAX_NR_ZONES + type].boost, 0ul, __ATOMIC_RELAXED);
 }
 
+static bool woke_quickly(const struct background *b)
+{
+	uint64_t until = __atomic_load_n(&b->quick_until, __ATOMIC_RELAXED);
+
+	return until && mm_ops.clock_ns && mm_ops.clock_ns() < until;
+}
+
 static void wake_node(unsigned node, const struct page_request *request)
 {
 	struct background *b = &background[node];
@@ -64,6 +77,8 @@ static void wake_node(unsigned node, const struct page_request *request)
 	    __atomic_fetch_or(&b->wanted, wanted, __ATOMIC_RELEASE))
 		return;
 	__atomic_fetch_add(&b->wakes, 1ul, __ATOMIC_RELAXED);
+	if (woke_quickly(b))
+		__atomic_fetch_add(&b->quick.low, 1ul, __ATOMIC_RELAXED);
 	if (mm_ops.kswapd_wake)
 		mm_ops.kswapd_wake(node);
 }
@@ -179,6 +194,19 @@ static bool balance(unsigned node, unsigned order, unsigned highest)
 	return any;
 }
 
+/* A run that balanced the node ends: did it last so far? */
+static void fall_asleep(unsigned node, unsigned order, unsigned highest)
+{
+	struct background *b = &background[node];
+	uint64_t until = mm_ops.clock_ns ? mm_ops.clock_ns() + QUICK_NS : 0;
+
+	if (!is_balanced(node, order, highest)) {
+		__atomic_fetch_add(&b->quick.high, 1ul, __ATOMIC_RELAXED);
+		until = 0;
+	}
+	__atomic_store_n(&b->quick_until, until, __ATOMIC_RELAXED);
+}
+
 /* One run, for the largest that was noted. */
 static void run(unsigned node, uint32_t wanted)
 {
@@ -189,6 +217,7 @@ static void run(unsigned node, uint32_t wanted)
 
 	/* there may be two kswapds, or steps */
 	__atomic_fetch_add(&b->runs, 1ul, __ATOMIC_RELAXED);
+	__atomic_store_n(&b->quick_until, 0ull, __ATOMIC_RELAXED);
 	bool freed = balance(node, order, highest);
 	bool balanced = is_balanced(node, order, highest);
 	if (!balanced) {
@@ -198,6 +227,7 @@ static void run(unsigned node, uint32_t wanted)
 	/* Enough pages and still no such block: that is for compaction, not for reclaim. */
 	if (!balanced && order && is_balanced(node, 0, highest)) {
 		wakeup_kcompactd(node, order, (enum zone_type)highest);
+		order = 0;
 		balanced = true;
 	}
 	if (freed || balanced)
@@ -206,6 +236,8 @@ static void run(unsigned node, uint32_t wanted)
 		__atomic_fetch_add(&b->failures, 1u, __ATOMIC_RELAXED);
 	drop_boost(node);
 	pressure_update(false);
+	if (balanced)
+		fall_asleep(node, order, highest);
 	scope_leave_reclaim(scope);
 }
 
@@ -247,6 +279,18 @@ unsigned long kswapd_wakes(void)
 	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++)
 		wakes += __atomic_load_n(&background[node].wakes, __ATOMIC_RELAXED);
 	return wakes;
+}
+
+struct kswapd_quick kswapd_quick(void)
+{
+	struct kswapd_quick sum = {0, 0};
+
+	for (unsigned node = 0; node < QUARRY_MAX_NODES; node++) {
+		const struct kswapd_quick *quick = &background[node].quick;
+		sum.low += __atomic_load_n(&quick->low, __ATOMIC_RELAXED);
+		sum.high += __atomic_load_n(&quick->high, __ATOMIC_RELAXED);
+	}
+	return sum;
 }
 
 void kswapd_init(void)

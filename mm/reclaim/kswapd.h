@@ -24,6 +24,15 @@ bool kswapd_is_hopeless(unsigned node) QUARRY_INT(kswapd_is_hopeless);
 /* Wakes that made a run due, and runs, since the start and over all nodes. */
 unsigned long kswapd_wakes(void) QUARRY_INT(kswapd_wakes);
 unsigned long kswapd_runs(void) QUARRY_INT(kswapd_runs);
+/*
+ * Runs that did not last, over all nodes: what they had made free was gone again quickly. `low`:
+ * woken again within the tenth of a second after the high mark was reached; `high`: below the high
+ * mark again before the run ended.
+ */
+struct kswapd_quick {
+	unsigned long low, high;
+};
+struct kswapd_quick kswapd_quick(void) QUARRY_INT(kswapd_quick);
 void kswapd_init(void) QUARRY_INT(kswapd_init);
 
 #endif

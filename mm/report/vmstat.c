@@ -9,6 +9,7 @@
  *   pgalloc_ZONE, pgfree   pages handed out and freed: pgalloc - pgfree is what is handed out now
  *   allocstall_ZONE        requests with that highest zone that waited for memory to be collected
  *   kswapd_wake, pageoutrun  wakes that made a run of kswapd due, and runs
+ *   kswapd_MARK_wmark_hit_quickly  runs that did not last (mm/reclaim/kswapd.h)
  *   pgscan_*, pgsteal_*    pages and objects that kswapd, or requests, asked owners for and got
  *   slabs_scanned          objects that shrinkers looked at
  *   collect_all            times that CPUs' stocks and parked areas were taken in
@@ -55,9 +56,12 @@ static void print_reclaim(quarry_write_fn write, void *ctx)
 {
 	struct reclaim_count kswapd = reclaim_counted(RECLAIM_KSWAPD);
 	struct reclaim_count direct = reclaim_counted(RECLAIM_DIRECT);
+	struct kswapd_quick quick = kswapd_quick();
 
 	print(write, ctx, "kswapd_wake", kswapd_wakes());
 	print(write, ctx, "pageoutrun", kswapd_runs());
+	print(write, ctx, "kswapd_low_wmark_hit_quickly", quick.low);
+	print(write, ctx, "kswapd_high_wmark_hit_quickly", quick.high);
 	print(write, ctx, "pgscan_kswapd", kswapd.asked);
 	print(write, ctx, "pgscan_direct", direct.asked);
 	print(write, ctx, "pgsteal_kswapd", kswapd.freed);

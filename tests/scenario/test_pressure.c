@@ -814,6 +814,57 @@ static void g073_kswapd_balances_to_high(void **state)
 	stop_pressure();
 }
 
+/* A run that does not last is counted: woken again within a tenth of a second, or below the high
+ * mark before it was over. */
+static uint64_t (*real_clock)(void);
+static unsigned long to_take;
+static uint64_t clock_that_takes(void)
+{
+	while (to_take) { /* another CPU, in that moment */
+		to_take--;
+		struct page *page = alloc_page(GFP_ATOMIC);
+		assert_non_null(page);
+		mock_reclaim_give(page);
+	}
+	return real_clock();
+}
+static void drive_to_a_wake(void)
+{
+	while (!ask(GFP_NOWAIT).wakes) {
+	}
+	assert_int_equal(mock_kswapd(), 1);
+}
+static void runs_that_do_not_last_are_counted(void **state)
+{
+	(void)state;
+	start_at(600, 1000);
+	drive_to_a_wake();
+	assert_int_equal(kswapd_quick().low, 0);
+	drive_to_a_wake(); /* at once */
+	assert_int_equal(kswapd_quick().low, 1);
+	mock_advance_ns(99 * 1000 * 1000);
+	drive_to_a_wake();
+	assert_int_equal(kswapd_quick().low, 2);
+	mock_advance_ns(101 * 1000 * 1000);
+	drive_to_a_wake();
+	assert_int_equal(kswapd_quick().low, 2);
+	assert_int_equal(kswapd_quick().high, 0);
+
+	mock_advance_ns(101 * 1000 * 1000);
+	while (!ask(GFP_NOWAIT).wakes) {
+	}
+	real_clock = mm_ops.clock_ns;
+	mm_ops.clock_ns = clock_that_takes;
+	to_take = 100;
+	assert_int_equal(mock_kswapd(), 1);
+	mm_ops.clock_ns = real_clock;
+	assert_int_equal(kswapd_quick().high, 1);
+	drive_to_a_wake();
+	assert_int_equal(kswapd_quick().low, 2); /* it was told already */
+	assert_int_equal(kswapd_quick().high, 1);
+	stop_pressure();
+}
+
 /* ... and by order: until there is a block, or no more to free. */
 static void g073_kswapd_frees_for_an_order(void **state)
 {
@@ -1036,6 +1087,7 @@ int main(void)
 		page_test(g102_nofail_has_part_of_the_reserve),
 		page_test(g103_nofail_that_may_not_sleep),
 		page_test(g073_kswapd_balances_to_high),
+		page_test(runs_that_do_not_last_are_counted),
 		page_test(g073_kswapd_frees_for_an_order),
 		page_test(g074_hopeless_kswapd_is_left_alone),
 		page_test(without_a_thread_requests_do_the_work),
