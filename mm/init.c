@@ -144,8 +144,9 @@ static void no_movable_zone(void)
 		boot.movable_start[node] = ~0ul;
 }
 
-/* Frame from which each node's top `movable` pages reach, a multiple of the largest block. */
-static void place_movable(const struct quarry_params *params)
+/* Frame from which each node's top `movable` pages reach, a multiple of the largest block. Apart:
+ * its tables of nodes must not be on the stack for the rest of the boot. */
+static QUARRY_NOINLINE void place_movable(const struct quarry_params *params)
 {
 	uint64_t pages[QUARRY_MAX_NODES] = {0};
 	struct mem_span span;
