@@ -233,8 +233,9 @@ struct quarry_os_ops {
 	 * or of another caching attribute. Called when set_memory_* or execmem changed what the
 	 * vmalloc address of these pages allows (quarry/set_memory.h), and with
 	 * QUARRY_PROT_KERNEL before they are freed; that must not fail. Task context, irqs on, no
-	 * lock of ours held; may sleep and allocate pages. Return: 0, or a negative error with
-	 * nothing changed. Default: the direct map stays as it is. */
+	 * lock of ours held; may sleep and allocate pages, not call vm_unmap_aliases, which may
+	 * wait for it. Return: 0, or a negative error with nothing changed. Default: the direct
+	 * map stays as it is. */
 	int (*protect_direct_map)(void *start, size_t bytes, unsigned prot);
 
 	/* Call head->fn(head) once every reader that runs now has left its read-side section (RCU's

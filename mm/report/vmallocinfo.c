@@ -25,6 +25,8 @@ void quarry_report_vmallocinfo(quarry_write_fn write, void *ctx)
 		if (info.flags & VMAP_ALLOC)
 			mm_print(write, ctx, " pages=%lu %s\n", info.pages,
 				 info.flags & VMAP_EXEC ? "execmem" : "vmalloc");
+		else if (info.flags == VMAP_BARE)
+			mm_print(write, ctx, " vm_area\n");
 		else if (info.flags & VMAP_IO)
 			mm_print(write, ctx, " phys=0x%lx ioremap\n",
 				 vmalloc_to_pfn((void *)info.start) << PAGE_SHIFT);

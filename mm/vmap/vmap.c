@@ -12,7 +12,8 @@
  *   M3  nothing else is mapped in the window, but areas that are parked or whose free was put
  *       off
  *   M4  from the list of either to waiting for a flush an area counts as leaving: who must know
- *       that it is unmapped waits. A guarded area does not: what takes it down may sleep
+ *       that it is unmapped waits. A guarded area counts apart: what takes it down may sleep,
+ *       and allocate, so only vm_unmap_aliases waits for it
  *
  * An area that is freed in an interrupt, or a guarded one where nobody may wait, is claimed there,
  * so a second free is seen at once, and put on a list through the word that a claimed area keeps.
@@ -36,6 +37,7 @@
 static QUARRY_STATE struct {
 	uintptr_t deferred; /* claimed areas to free, linked by their kept word; 0 ends */
 	unsigned leaving;
+	unsigned guarded_leaving;
 } vmap_state;
 
 /* Could the window hold such an area there if it were empty? */
@@ -64,15 +66,15 @@ static void take_down(const struct vmap_info *info, unsigned long mapped)
 	vmap_retire(info, &pages);
 }
 
-/* M4. leave_locked with the hold of the lock that takes the area off its list; pinned from there to
- * left, so that who waits for it waits for a running CPU. */
-static void leave_locked(void)
+/* M4. leave_locked with the hold of the lock that takes the area off its list; but for guarded ones
+ * pinned from there to left, so that who waits for it waits for a running CPU. */
+static void leave_locked(unsigned *leaving)
 {
-	__atomic_fetch_add(&vmap_state.leaving, 1u, __ATOMIC_RELAXED);
+	__atomic_fetch_add(leaving, 1u, __ATOMIC_RELAXED);
 }
-static void left(void)
+static void left(unsigned *leaving)
 {
-	__atomic_fetch_sub(&vmap_state.leaving, 1u, __ATOMIC_RELEASE);
+	__atomic_fetch_sub(leaving, 1u, __ATOMIC_RELEASE);
 }
 /* Return: was there any to wait for? */
 static bool wait_for_leaving(void)
@@ -96,11 +98,11 @@ static bool shrink_parked(unsigned long most)
 		unsigned long irq = mm_lock(&vmap_lock);
 		more = vmap_park_leave_locked(most, &info);
 		if (more)
-			leave_locked();
+			leave_locked(&vmap_state.leaving);
 		mm_unlock(&vmap_lock, irq);
 		if (more) {
 			take_down(&info, info.pages);
-			left();
+			left(&vmap_state.leaving);
 		}
 		cpu_unpin();
 		/* Who is pinned may not wait. */
@@ -136,17 +138,18 @@ static bool free_one_deferred(void)
 		vmap_area_claimed_locked(vmap_state.deferred, &info);
 		__atomic_store_n(&vmap_state.deferred, info.caller, __ATOMIC_RELAXED);
 		guarded = info.flags & VMAP_GUARDED;
-		if (!guarded)
-			leave_locked();
+		leave_locked(guarded ? &vmap_state.guarded_leaving : &vmap_state.leaving);
 	}
 	mm_unlock(&vmap_lock, irq);
 	if (any && !guarded) {
 		take_down(&info, info.pages);
-		left();
+		left(&vmap_state.leaving);
 	}
 	cpu_unpin();
-	if (guarded)
+	if (guarded) {
 		take_down(&info, info.pages);
+		left(&vmap_state.guarded_leaving);
+	}
 	return any;
 }
 
@@ -329,6 +332,8 @@ void vm_unmap_aliases(void)
 		return;
 	}
 	unmap_freed();
+	while (__atomic_load_n(&vmap_state.guarded_leaving, __ATOMIC_ACQUIRE))
+		cpu_wait();
 	vmap_purge();
 }
 
@@ -490,4 +495,5 @@ void vmap_free_init(void)
 {
 	vmap_state.deferred = 0;
 	vmap_state.leaving = 0;
+	vmap_state.guarded_leaving = 0;
 }

@@ -6,6 +6,8 @@
 
 #include "vmap_test.h"
 
+#include <quarry/execmem.h>
+
 /* Neither the addresses nor the pages of a freed area are seen again before the flush. */
 static void g143_no_reuse_before_the_flush(void **state)
 {
@@ -262,6 +264,7 @@ static void addresses_of_others_are_waited_for(void **state)
  */
 enum { MAPPED, PUT_OFF, HALFWAY, DONE };
 static unsigned stage;
+static bool code; /* sealed memory of execmem, not a mapping */
 
 static void wait_for_stage(unsigned s, unsigned ms)
 {
@@ -290,10 +293,15 @@ static void unmap_together(void *arg, unsigned cpu)
 		mock_run_deferred();
 		return;
 	}
-	void *p = vmap(pages, 64, VM_MAP, PAGE_KERNEL);
+	void *p = code ? execmem_alloc(EXECMEM_DEFAULT, 64 * PAGE_SIZE)
+		       : vmap(pages, 64, VM_MAP, PAGE_KERNEL);
 
+	refused += code && execmem_seal(p);
 	mock_set_context(QUARRY_CTX_IRQ | QUARRY_CTX_ATOMIC);
-	vunmap(p);
+	if (code)
+		execmem_free(p);
+	else
+		vunmap(p);
 	mock_set_context(0);
 	go_to_stage(PUT_OFF);
 	wait_for_stage(HALFWAY, 10000);
@@ -304,20 +312,23 @@ static void unmap_together(void *arg, unsigned cpu)
 
 static void areas_that_others_take_down_are_waited_for(void **state)
 {
-	struct mock_config config = {.cpus = 2};
+	struct mock_config config = {.cpus = 2, .protect_direct = true};
 	struct page *page, *pages[64];
 
 	(void)state;
-	mock_start(&config);
-	page = alloc_page(GFP_KERNEL);
-	for (unsigned i = 0; i < COUNT(pages); i++)
-		pages[i] = page;
-	refused = 0;
-	stage = MAPPED;
-	mock_run_cpus(2, unmap_together, pages);
-	assert_int_equal(refused, 0);
-	__free_page(page);
-	mock_stop();
+	for (unsigned i = 0; i < 2; i++) {
+		mock_start(&config);
+		page = alloc_page(GFP_KERNEL);
+		for (unsigned k = 0; k < COUNT(pages); k++)
+			pages[k] = page;
+		refused = 0;
+		stage = MAPPED;
+		code = i;
+		mock_run_cpus(2, unmap_together, pages);
+		assert_int_equal(refused, 0);
+		__free_page(page);
+		mock_stop();
+	}
 }
 
 int main(void)
