@@ -78,6 +78,7 @@ set(QUARRY_COMMON
   mm/vmap/pgtable.c
   mm/vmap/vmap_chunk.c
   mm/vmap/vmap_dir.c
+  mm/vmap/vmap_room.c
   mm/vmap/vmap_area.c
   mm/vmap/vmap_walk.c
   mm/vmap/vmap_park.c

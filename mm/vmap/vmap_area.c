@@ -9,9 +9,8 @@
  * Invariants, checked by vmap_area_check:
  *   A1  D1..D3 of the directory
  *   A2  C1..C5 of each shared chunk
- *   A3  a shared chunk is in bin floor(log2(max_run)), or in none if max_run < 2
- *   A4  a shared chunk with no used page is an edge of the window; all others are freed at once
- *   A5  the entries of a large area's chunks all point to it
+ *   A3  R1 and R2 of each shared chunk (vmap_room.h)
+ *   A4  the entries of a large area's chunks all point to it
  *
  * Search      A small area goes to the shared chunk with the shortest sufficient runs (bins, best
  *             fit), then to a new chunk, lowest first; a large area to the lowest sufficient run
@@ -28,16 +27,12 @@
 #include "mm/base/assert.h"
 #include "mm/base/bitmap.h"
 #include "mm/base/fault.h"
-#include "mm/base/list.h"
 #include "mm/base/log.h"
+#include "mm/vmap/vmap_room.h"
 
-#define NR_BINS 10u /* longest runs of 1, 2-3, 4-7 .. 512 pages */
-#define NO_BIN NR_BINS
-#define MIN_TOTAL 2u	    /* a page and its guard */
 /* Work per hold of the lock, about 1000 instructions each: */
-#define RELEASE_STEP 8u	       /* chunks released */
-#define MARK_STEP 16u	       /* chunks marked for a flush */
-#define LOWEST_BIN_TRIES 4u /* chunks of the lowest bin, whose runs may be too short, tried first */
+#define RELEASE_STEP 8u /* chunks released */
+#define MARK_STEP 16u	/* chunks marked for a flush */
 
 /* What an allocation brought along for bookkeeping, and what it found missing. */
 struct supply {
@@ -50,8 +45,6 @@ QUARRY_STATE struct mm_lock vmap_lock;
 
 static QUARRY_STATE struct {
 	unsigned long alloc_pages; /* of live VMAP_ALLOC areas */
-	unsigned bins;		   /* bins that are not empty */
-	struct quarry_list bin[NR_BINS];
 	struct vmap_chunk *dirty, *marking, *flushing;
 	struct vmap_large *dirty_large, *flushing_large;
 } space;
@@ -65,88 +58,7 @@ static void count_alloc_pages(const struct vmap_info *info, bool more)
 			 __ATOMIC_RELAXED);
 }
 
-/* ---- bins ---- */
-
-static unsigned bin_for(unsigned max_run)
-{
-	return max_run < MIN_TOTAL ? NO_BIN : highest_bit(max_run);
-}
-static void bin_remove(struct vmap_chunk *chunk)
-{
-	if (chunk->bin_number == NO_BIN)
-		return;
-	list_del(&chunk->bin);
-	if (list_empty(&space.bin[chunk->bin_number]))
-		space.bins &= ~(1u << chunk->bin_number);
-	chunk->bin_number = NO_BIN;
-}
-static void bin_insert(struct vmap_chunk *chunk)
-{
-	unsigned bin = bin_for(chunk->max_run);
-
-	chunk->bin_number = (uint8_t)bin;
-	if (bin == NO_BIN)
-		return;
-	list_add(&chunk->bin, &space.bin[bin]);
-	space.bins |= 1u << bin;
-}
-/* max_run changed. */
-static void bin_update(struct vmap_chunk *chunk)
-{
-	if (chunk->bin_number != bin_for(chunk->max_run)) {
-		bin_remove(chunk);
-		bin_insert(chunk);
-	}
-}
-
-static struct vmap_chunk *chunk_add(unsigned long index, unsigned first, unsigned last,
-				    struct supply *supply)
-{
-	struct vmap_chunk *chunk = page_address(chain_pop(&supply->pages));
-
-	chunk_init(chunk, dir_address(index), first, last);
-	dir_set(index, (uintptr_t)chunk, &supply->pages);
-	bin_insert(chunk);
-	return chunk;
-}
-static bool is_edge(const struct vmap_chunk *chunk)
-{
-	return chunk->outside != 0;
-}
-
 /* ---- finding room ---- */
-
-/* Search at most `tries` chunks of a bin; those found too full move to lower bins. */
-static struct vmap_chunk *search_bin(unsigned bin, unsigned total, const struct vmap_where *where,
-				     unsigned tries, unsigned *bit)
-{
-	list_for_each_safe (link, next, &space.bin[bin]) {
-		struct vmap_chunk *chunk = list_entry(link, struct vmap_chunk, bin);
-
-		if (!dir_chunk_is_in(chunk, where))
-			continue;
-		*bit = chunk_search(chunk, total, where->align);
-		if (*bit < CHUNK_PAGES)
-			return chunk;
-		bin_update(chunk);
-		if (--tries == 0)
-			return NULL;
-	}
-	return NULL;
-}
-
-static struct vmap_chunk *search_shared(unsigned total, const struct vmap_where *where,
-					unsigned tries, unsigned *bit)
-{
-	unsigned lowest = bin_for(total);
-	struct vmap_chunk *chunk = NULL;
-
-	for (unsigned bins = space.bins >> lowest << lowest; bins && !chunk; bins &= bins - 1) {
-		unsigned b = lowest_bit(bins);
-		chunk = search_bin(b, total, where, b == lowest ? tries : UINT32_MAX, bit);
-	}
-	return chunk;
-}
 
 /* Supplies for `pages` of bookkeeping are there, or noted as missing. */
 static bool supply_has(struct supply *supply, unsigned long pages)
@@ -163,7 +75,7 @@ static bool place_small(struct vmap_info *info, unsigned total, const struct vma
 	bool share = where->align <= CHUNK_PAGES;
 	unsigned bit = 0;
 	struct vmap_chunk *chunk =
-		share ? search_shared(total, where, LOWEST_BIN_TRIES, &bit) : NULL;
+		share ? room_search(total, where, false, &bit) : NULL;
 
 	if (!chunk) {
 		unsigned long index = dir_find_free(1, where);
@@ -171,10 +83,10 @@ static bool place_small(struct vmap_info *info, unsigned total, const struct vma
 		if (index < vmap_dir.nr_chunks) {
 			if (!supply_has(supply, 1 + dir_missing(index, 1)))
 				return false;
-			chunk = chunk_add(index, 0, CHUNK_PAGES, supply);
+			chunk = room_add(index, 0, CHUNK_PAGES, &supply->pages);
 			bit = 0;
 		} else if (share) {
-			chunk = search_shared(total, where, UINT32_MAX, &bit);
+			chunk = room_search(total, where, true, &bit);
 		}
 	}
 	if (!chunk)
@@ -203,7 +115,8 @@ static bool place_large(struct vmap_info *info, unsigned long total,
 	for (unsigned long i = 0; i < whole; i++)
 		dir_set(index + i, (uintptr_t)large + 1, &supply->pages);
 	if (tail) {
-		struct vmap_chunk *chunk = chunk_add(index + whole, 0, CHUNK_PAGES, supply);
+		struct vmap_chunk *chunk =
+			room_add(index + whole, 0, CHUNK_PAGES, &supply->pages);
 
 		chunk_take(chunk, 0, tail);
 		chunk->tail = (uint16_t)tail;
@@ -422,18 +335,6 @@ bool vmap_area_flush_mark_locked(void)
 	return space.marking != NULL;
 }
 
-/* Some of a chunk became free: all of it? Then it is on no list: what is on one uses it. */
-static void settle_chunk(struct vmap_chunk *chunk, struct vmap_leftover *left)
-{
-	if (chunk->nr_used || is_edge(chunk)) {
-		bin_update(chunk);
-		return;
-	}
-	bin_remove(chunk);
-	dir_clear(dir_index(chunk->base), &left->pages);
-	chain_push(&left->pages, virt_to_page(chunk));
-}
-
 /* All of it under one hold: were the tail free before the rest, the next large area could start
  * there, and areas that fit side by side would not any more. */
 static void release_large(struct vmap_large *large, struct vmap_leftover *left)
@@ -448,7 +349,7 @@ static void release_large(struct vmap_large *large, struct vmap_leftover *left)
 
 		chunk_give(chunk, 0, chunk->tail);
 		chunk->tail = 0;
-		settle_chunk(chunk, left);
+		room_settle(chunk, &left->pages);
 	}
 	large->next = left->large;
 	left->large = large;
@@ -463,7 +364,7 @@ void vmap_area_release_locked(struct vmap_leftover *left)
 
 		space.flushing = chunk->next_flushing;
 		chunk_flush_end(chunk);
-		settle_chunk(chunk, left);
+		room_settle(chunk, &left->pages);
 	}
 	if (large) {
 		space.flushing_large = large->next;
@@ -502,7 +403,7 @@ static bool edge_add(unsigned long index)
 		supply_free(&supply);
 		return false;
 	}
-	chunk_add(index, first, room < CHUNK_PAGES ? (unsigned)room : CHUNK_PAGES, &supply);
+	room_add(index, first, room < CHUNK_PAGES ? (unsigned)room : CHUNK_PAGES, &supply.pages);
 	return true;
 }
 
@@ -516,11 +417,8 @@ static void edge_remove(unsigned long index, struct vmap_leftover *left)
 {
 	struct vmap_chunk *chunk = entry_chunk(dir_entry(index));
 
-	if (!chunk)
-		return;
-	bin_remove(chunk);
-	dir_clear(index, &left->pages);
-	chain_push(&left->pages, virt_to_page(chunk));
+	if (chunk)
+		room_remove(chunk, &left->pages);
 }
 
 int vmap_area_init(uintptr_t start, uintptr_t end)
@@ -529,8 +427,7 @@ int vmap_area_init(uintptr_t start, uintptr_t end)
 
 	__builtin_memset(&space, 0, sizeof(space));
 	vmap_lock = (struct mm_lock){0};
-	for (unsigned i = 0; i < NR_BINS; i++)
-		list_init(&space.bin[i]);
+	room_init();
 	if (error || start == end)
 		return error;
 	if ((page_bit(start) && !edge_add(0)) || (page_bit(end) && !edge_add_last())) {
@@ -571,14 +468,12 @@ static unsigned check_chunk(unsigned long index)
 	if (chunk) {
 		if (chunk->base != dir_address(index) || chunk_check(chunk))
 			return 2;
-		if (chunk->bin_number != bin_for(chunk->max_run))
+		if (!room_check(chunk))
 			return 3;
-		if (!chunk->nr_used && !is_edge(chunk))
-			return 4;
 	}
 	if (large && (dir_address(index) - large->info.start) >> CHUNK_SHIFT >=
 			     (large->info.pages + 1) / CHUNK_PAGES)
-		return 5;
+		return 4;
 	return 0;
 }
 
