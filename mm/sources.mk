@@ -60,6 +60,7 @@ QUARRY_COMMON := \
 	mm/slab/slab_guard.c \
 	mm/slab/class_hint.c \
 	mm/slab/slab_page.c \
+	mm/slab/alloc_tag.c \
 	mm/slab/cache_list.c \
 	mm/slab/partial.c \
 	mm/slab/rcu_slab.c \

@@ -112,12 +112,25 @@
 #error "QUARRY_COHERENT_DMA must be 0 or 1"
 #endif
 
+/*
+ * Count bytes and calls by the place that asked: each call of kmalloc and its like in a file that
+ * includes quarry/alloc_tag.h has two counters a CPU, each object a word beside it in its slab that
+ * says whose it is, and quarry_report_allocinfo() shows the places. 0: nothing of that is there.
+ */
+#ifndef QUARRY_ALLOCINFO
+#define QUARRY_ALLOCINFO 0
+#endif
+#if QUARRY_ALLOCINFO < 0 || QUARRY_ALLOCINFO > 1
+#error "QUARRY_ALLOCINFO must be 0 or 1"
+#endif
+
 /* What `quarry_init` compares between the kernel's view and the library's. */
 #define QUARRY_CONFIG_WORD                                                                         \
 	((unsigned long)QUARRY_MAX_CPUS | (unsigned long)QUARRY_MAX_NODES << 12 |                  \
 	 (unsigned long)QUARRY_MAX_ORDER << 20 | (unsigned long)QUARRY_DEBUG << 24 |               \
 	 (unsigned long)QUARRY_HARDENING << 26 |                                                   \
 	 (unsigned long)(QUARRY_KMALLOC_MIN_SIZE == 16) << 27 |                                    \
-	 (unsigned long)QUARRY_COHERENT_DMA << 28)
+	 (unsigned long)QUARRY_COHERENT_DMA << 28 |                                                \
+	 (unsigned long)QUARRY_ALLOCINFO << 29)
 
 #endif

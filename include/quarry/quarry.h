@@ -50,4 +50,7 @@
 #include <quarry/usercopy.h>
 #include <quarry/report.h>
 
+/* Last: where objects are counted by place, calls become macros. */
+#include <quarry/alloc_tag.h>
+
 #endif

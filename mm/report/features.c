@@ -36,6 +36,7 @@ static void print_build(quarry_write_fn write, void *ctx)
 	mm_print(write, ctx, "hardening: level %u\n", (unsigned)QUARRY_HARDENING);
 	mm_print(write, ctx, "context lint: %s\n",
 		 on_off(QUARRY_CONTEXT_LINT && QUARRY_MAX_CPUS > 1));
+	mm_print(write, ctx, "objects counted by place: %s\n", on_off(QUARRY_ALLOCINFO));
 	mm_print(write, ctx, "failure injection: %s\n", on_off(QUARRY_FAULT_INJECTION));
 }
 

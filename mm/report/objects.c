@@ -3,7 +3,8 @@
  * objects.c: what is in use and who asked for it; what is known about an address.
  *
  *   leaks      count bytes from site       objects by cache and place, large blocks, areas
- *   allocinfo  bytes count site            the same for places that are known, in Linux's layout
+ *   allocinfo  bytes count site            the same for places that are known, in Linux's layout;
+ *                                          of objects those in the source, if they are counted
  *   object     one address
  *
  * Start at quarry_report_leaks, quarry_report_object.
@@ -13,6 +14,7 @@
 
 #include "mm/base/log.h"
 #include "mm/report/frame.h"
+#include "mm/slab/alloc_tag.h"
 #include "mm/slab/slab_guard.h"
 #include "mm/slab/slab_sites.h"
 #include "mm/vmap/vmap.h"
@@ -96,6 +98,16 @@ unsigned long quarry_report_leaks(quarry_write_fn write, void *ctx)
 	return total.count;
 }
 
+/* Places in the source, if objects are counted by them. */
+static void tag_rows(quarry_write_fn write, void *ctx)
+{
+	struct alloc_site site;
+
+	for (size_t cursor = 0; alloc_tag_next(&cursor, &site);)
+		mm_print(write, ctx, "%12lu %8lu %s:%u func:%s\n", site.bytes, site.calls,
+			 site.file, site.line, site.func);
+}
+
 void quarry_report_allocinfo(quarry_write_fn write, void *ctx)
 {
 	struct slab_site site = {0};
@@ -103,7 +115,8 @@ void quarry_report_allocinfo(quarry_write_fn write, void *ctx)
 	char name[NAME];
 
 	mm_print(write, ctx, "allocinfo - version: 1.0\n#     <size>  <calls> <tag info>\n");
-	while (slab_site_next(&site)) {
+	tag_rows(write, ctx);
+	while (!QUARRY_ALLOCINFO && slab_site_next(&site)) {
 		if (!site.known || site.ours)
 			continue;
 		mm_name_of(site.caller, name, sizeof(name));

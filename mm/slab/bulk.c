@@ -9,6 +9,7 @@
  */
 #include "mm/base/bits.h"
 #include "mm/phys/zone.h"
+#include "mm/slab/alloc_tag.h"
 #include "mm/slab/idle.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_debug.h"
@@ -85,6 +86,8 @@ void kmem_cache_free_bulk(struct kmem_cache *cache, size_t n, void **p)
 		kfree_bulk(n, p);
 		return;
 	}
+	for (size_t i = 0; QUARRY_ALLOCINFO && i < n; i++)
+		alloc_tag_drop(p[i]);
 	size_t done = cpu_cache_push_back(cache, (unsigned)cpu_pin(), p, (unsigned)min_u64(n, 255));
 
 	cpu_unpin();

@@ -119,7 +119,7 @@ static QUARRY_ALWAYS_INLINE uint32_t *state_of(const struct kmem_cache *cache, s
 	/* As slab_states() of this shape. */
 	return (uint32_t *)((uintptr_t)object - offset + cache->slab_mask + 1 -
 			    cache->shape[0].words * 8u) -
-	       cache->shape[0].slots + index;
+	       cache->shape[0].slots * (1 + SLAB_TAG_BYTES / sizeof(uint32_t)) + index;
 }
 
 /* Nobody else has the object: it was taken from a stock or a slab. */

@@ -13,6 +13,7 @@
  */
 #include "mm/base/log.h"
 #include "mm/page/page_alloc.h"
+#include "mm/slab/alloc_tag.h"
 #include "mm/slab/class_hint.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_debug.h"
@@ -177,6 +178,7 @@ static QUARRY_ALWAYS_INLINE void free_large(const void *p, struct page *page, ui
 
 void slab_free_any(const void *p, uintptr_t caller)
 {
+	alloc_tag_drop(p); /* kvfree() comes from here */
 	/* NULL and ZERO_SIZE_PTR have no page, or frame 0, which is never a slab's. */
 	struct page *page = page_of_address(p);
 	enum quarry_page_kind kind = page ? page_kind(page) : QUARRY_PAGE_INNER;
@@ -193,6 +195,7 @@ void kfree(const void *p)
 {
 	const struct class_hint *hint = class_hint_at(p);
 
+	alloc_tag_drop(p);
 	if (unlikely(!slab_try_free(class_hint(hint), &hint->slab, (void *)(uintptr_t)p)))
 		slab_free_any(p, CALLER);
 }

@@ -17,6 +17,7 @@
 
 #include "mm/base/log.h"
 #include "mm/phys/zone.h"
+#include "mm/slab/alloc_tag.h"
 #include "mm/slab/class_hint.h"
 #include "mm/slab/debug_cache.h"
 #include "mm/slab/depot.h"
@@ -248,6 +249,7 @@ static QUARRY_NOINLINE void free_other(struct kmem_cache *cache, void *object, u
 
 void kmem_cache_free(struct kmem_cache *cache, void *object)
 {
+	alloc_tag_drop(object);
 	if (unlikely(!cache) || unlikely(!slab_try_free(cache, NULL, object)))
 		free_other(cache, object, CALLER);
 }

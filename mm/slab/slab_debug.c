@@ -19,7 +19,7 @@
 #include "mm/slab/debug_slot.h"
 
 /* Two slots and their words must fit in the largest slab: 2^20 bytes (kmem_cache.h: reciprocal). */
-#define DEBUG_MAX_SLOT ((512ul << 10) - 8)
+#define DEBUG_MAX_SLOT ((512ul << 10) - 16)
 #define WANT_MAX 255u
 
 static struct {

@@ -49,16 +49,24 @@ static struct slab_shape cut(size_t each, unsigned order)
 	return shape;
 }
 
+/* At least `least` of them, in a larger block if need be. */
+static struct slab_shape cut_at_least(unsigned least, size_t each, unsigned order)
+{
+	unsigned room = get_order(each * least);
+
+	return cut(each, order > room ? order : room);
+}
+
 struct slab_shape slab_shape_of(uint32_t size, unsigned order)
 {
-	return cut(size, order);
+	return slab_has_tags(size) ? cut_at_least(1, size + SLAB_TAG_BYTES, order)
+				   : cut(size, order);
 }
 
 struct slab_shape slab_shape_debugged(uint32_t size, unsigned order, unsigned before)
 {
-	size_t each = size + sizeof(uint32_t);
-	unsigned least = get_order(each * (before + 1));
-	struct slab_shape shape = cut(each, order > least ? order : least);
+	struct slab_shape shape =
+		cut_at_least(before + 1, size + SLAB_TAG_BYTES + sizeof(uint32_t), order);
 
 	shape.objects -= before;
 	return shape;
@@ -162,6 +170,8 @@ struct page *slab_new(struct kmem_cache *cache, gfp_t gfp, int node)
 	if (cache->ctor)
 		for (uint32_t i = shape->slots - shape->objects; i < shape->slots; i++)
 			cache->ctor(base + (size_t)i * cache->size);
+	if (slab_has_tags(cache->size))
+		__builtin_memset(slab_tags(head, shape), 0, shape->slots * SLAB_TAG_BYTES);
 	if (slab_debugged(cache))
 		slab_debug_fill(cache, base, slab_states(head, shape), shape->slots);
 	if (!(cache->flags & SLAB_TYPESAFE_BY_RCU))

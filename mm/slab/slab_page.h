@@ -97,10 +97,22 @@ static inline unsigned long *slab_bitmap(const struct page *head, const struct s
 	return (unsigned long *)page_address(head) +
 	       ((PAGE_SIZE << shape->order) / 8 - shape->words);
 }
-/* Words of a debugged cache's slots, one each, below the bitmap (debug_cache.c). */
+/* Whose an object is, one word each, below the bitmap (alloc_tag.h); only if objects are counted,
+ * and with the largest object there is no room for it. */
+#define SLAB_TAG_BYTES (QUARRY_ALLOCINFO ? (uint32_t)sizeof(void *) : 0)
+static inline bool slab_has_tags(uint32_t size)
+{
+	return QUARRY_ALLOCINFO && size <= QUARRY_CACHE_MAX_SIZE - SLAB_TAG_BYTES;
+}
+static inline void **slab_tags(const struct page *head, const struct slab_shape *shape)
+{
+	return (void **)slab_bitmap(head, shape) - shape->slots;
+}
+/* Words of a debugged cache's slots, one each, below that (debug_cache.c). */
 static inline uint32_t *slab_states(const struct page *head, const struct slab_shape *shape)
 {
-	return (uint32_t *)slab_bitmap(head, shape) - shape->slots;
+	return (uint32_t *)slab_bitmap(head, shape) -
+	       shape->slots * (1 + SLAB_TAG_BYTES / sizeof(uint32_t));
 }
 /* Bit of an object in its word of the bitmap, and back. */
 static inline unsigned slab_bit(const struct kmem_cache *cache, uint32_t index)

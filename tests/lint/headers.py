@@ -15,7 +15,7 @@ import sys
 
 import tree
 
-OPT_IN = ("quarry/quarry.h", "quarry/cleanup.h")
+OPT_IN = ("quarry/quarry.h", "quarry/cleanup.h", "quarry/alloc_tag.h")
 FREESTANDING = ("stddef.h", "stdint.h", "stdbool.h", "stdarg.h")
 OURS = re.compile(r"(__)?QUARRY_|ARCH_|quarry_|MOCK_")
 STRICT = ["-Wall", "-Wextra", "-Wundef", "-Wshadow", "-pedantic", "-Werror", "-fsyntax-only"]

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -185,6 +186,145 @@ static void what_is_refused_changes_nothing(void **state)
 	mock_stop();
 }
 
+#if QUARRY_ALLOCINFO
+static char text[8192];
+
+static void gather(void *ctx, const char *piece)
+{
+	(void)ctx;
+	assert_true(strlen(text) + strlen(piece) < sizeof(text));
+	strcat(text, piece);
+}
+
+/* What the report says about a line of this file: bytes and calls, 0 if nothing. */
+struct row {
+	unsigned long bytes, calls;
+};
+static struct row row_of(const char *func, unsigned line)
+{
+	struct row row = {0, 0};
+	char site[100];
+
+	text[0] = '\0';
+	quarry_report_allocinfo(gather, NULL);
+	snprintf(site, sizeof(site), "test_options.c:%u func:%s\n", line, func);
+	char *at = strstr(text, site);
+
+	if (!at)
+		return row;
+	while (at[-1] != '\n')
+		at--;
+	assert_int_equal(sscanf(at, "%lu %lu ", &row.bytes, &row.calls), 2);
+	return row;
+}
+#define HAS(line, want_bytes, want_calls)                                                          \
+	do {                                                                                       \
+		struct row row = row_of(__func__, line);                                           \
+		assert_int_equal(row.bytes, want_bytes);                                           \
+		assert_int_equal(row.calls, want_calls);                                           \
+	} while (0)
+
+static void free_here(void *arg, unsigned cpu)
+{
+	void **p = arg;
+
+	for (unsigned i = 0; i < 10; i++)
+		kfree(p[cpu * 10 + i]);
+}
+
+/* Each place has what was asked for there and is not free yet, whoever frees it. */
+static void bytes_and_calls_by_place(void **state)
+{
+	void *p[30];
+	unsigned loop, large, small, resized, inner, outer;
+
+	(void)state;
+	mock_start(&(struct mock_config){.cpus = 3});
+	struct kmem_cache *cache = kmem_cache_create("c", 100, NULL, SLAB_NO_MERGE);
+	volatile size_t above = KMALLOC_MAX_CACHE_SIZE + 1;
+
+	for (unsigned i = 0; i < 30; i++)
+		loop = __LINE__, p[i] = kmalloc(i ? 64 : 60, GFP_KERNEL);
+	HAS(loop, 30 * 64, 30);
+	mock_run_cpus(3, free_here, p);
+	HAS(loop, 0, 0);
+
+	large = __LINE__, p[0] = kzalloc(above, GFP_KERNEL);
+	HAS(large, 4 * PAGE_SIZE, 1);
+	kvfree(p[0]);
+	HAS(large, 0, 0);
+
+	small = __LINE__, p[0] = kmem_cache_alloc(cache, GFP_KERNEL);
+	HAS(small, 100, 1);
+	resized = __LINE__, p[1] = krealloc(p[0], 90, GFP_KERNEL);
+	assert_ptr_equal(p[0], p[1]);
+	HAS(small, 0, 0);
+	HAS(resized, 100, 1);
+	kmem_cache_free_bulk(cache, 1, p);
+	HAS(resized, 0, 0);
+	small = __LINE__, p[0] = kmem_cache_zalloc(cache, GFP_ATOMIC);
+	kmem_cache_free(cache, p[0]);
+	mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 1);
+	kmem_cache_free(cache, p[0]);
+	HAS(small, 0, 0);
+
+	/* Arguments have calls, too; failures and nothing count as nothing. */
+	inner = outer = __LINE__ + 1;
+	char *copy = kstrdup(p[0] = kmemdup("abcd", 5, GFP_KERNEL), GFP_KERNEL);
+	assert_string_equal(copy, "abcd");
+	HAS(inner, 8, 1);
+	assert_non_null(strstr(strstr(text, "        8        1 ") + 1, "        8        1 "));
+	kfree(p[0]);
+	kfree(copy);
+	HAS(outer, 0, 0);
+	p[0] = kmalloc(0, GFP_KERNEL);
+	above = KMALLOC_MAX_SIZE + 1;
+	p[1] = kmalloc(above, GFP_KERNEL | __GFP_NOWARN);
+	assert_null(p[1]);
+	assert_null(strstr((row_of("", 0), text), __func__));
+	kfree(p[0]);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
+static void *typed(void)
+{
+	struct pair {
+		long a, b;
+	} *pair = kmalloc_obj(struct pair);
+
+	return pair;
+}
+
+/* Debugged objects have both words; places in functions that are inlined are their own. */
+static void counted_and_debugged(void **state)
+{
+	void *p[100];
+
+	(void)state;
+	mock_start(&(struct mock_config){.extra.slab_debug = "FZPU"});
+	for (unsigned i = 0; i < 100; i++)
+		p[i] = typed();
+	assert_int_equal((row_of("", 0), strstr(text, "func:typed\n") != NULL), 1);
+	assert_non_null(strstr(text, "        1600      100 "));
+	assert_int_equal(mm_check(), 0);
+	for (unsigned i = 0; i < 100; i++)
+		kfree(p[i]);
+	row_of("", 0);
+	assert_null(strstr(text, "func:typed\n"));
+	for (size_t size = 4096; size <= 1ul << 20; size *= 2) {
+		struct kmem_cache *cache = kmem_cache_create("c", (unsigned)size, NULL, 0);
+
+		p[0] = kmem_cache_alloc(cache, GFP_KERNEL);
+		memset(p[0], 1, size);
+		assert_int_equal(mm_check(), 0);
+		kmem_cache_free(cache, p[0]);
+		kmem_cache_destroy(cache);
+	}
+	mock_stop();
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +332,10 @@ int main(void)
 		cmocka_unit_test(every_order),	cmocka_unit_test(every_node),
 		cmocka_unit_test(wrong_frees),	cmocka_unit_test(mixed_work),
 		cmocka_unit_test(what_is_refused_changes_nothing),
+#if QUARRY_ALLOCINFO
+		cmocka_unit_test(bytes_and_calls_by_place),
+		cmocka_unit_test(counted_and_debugged),
+#endif
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
