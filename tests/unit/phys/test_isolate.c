@@ -41,9 +41,17 @@ static void free_and_take(void *arg)
 	interrupt.page = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
 }
 
-static bool claimed(const struct page *page, const struct page *block)
+static void hold_everything(void)
 {
-	return page >= block + pageblock_nr_pages && page < block + 2 * pageblock_nr_pages;
+	for (unsigned order = MAX_PAGE_ORDER + 1; order-- > 0;)
+		hold_all(ATOMIC_ALL, order);
+}
+
+/* Does a block reach into the claimed half? */
+static bool reaches(const struct page *page, unsigned order, const struct page *block)
+{
+	return page < block + 2 * pageblock_nr_pages &&
+	       page + (1ul << order) > block + pageblock_nr_pages;
 }
 
 /* An interrupt, at each step of the claim, frees the block and takes a page of it: the claim fails,
@@ -54,23 +62,26 @@ static void h006_freed_while_half_is_claimed(void **state)
 	unsigned had = 0;
 
 	for (unsigned n = 1;; n++) {
-		mock_start(&(struct mock_config){
-			.base = HIGH, .no_vmalloc = true, .extra = {.no_parking = true}});
+		mock_start(&(struct mock_config){.base = HIGH,
+						 .bytes = 16 * MOCK_MIB,
+						 .no_vmalloc = true,
+						 .extra = {.no_parking = true}});
 		interrupt.block = alloc_pages(GFP_KERNEL, 10);
 		interrupt.page = NULL;
 		interrupt.ran = false;
-		hold_all(ATOMIC_ALL, 0); /* the page can only come from the block */
+		hold_everything(); /* the page can only come from the block */
 		mock_interrupt_at(n, free_and_take, NULL);
 		int error = quarry_claim(page_to_phys(interrupt.block) + HALF, HALF);
 		mock_interrupt_at(0, NULL, NULL);
 		assert_int_equal(mm_check(), 0);
 		if (!error) {
 			had++;
-			assert_false(interrupt.page && claimed(interrupt.page, interrupt.block));
+			assert_false(interrupt.page && reaches(interrupt.page, 0, interrupt.block));
 			unsigned long before = hold.nr;
-			hold_all(ATOMIC_ALL, 0);
+			hold_everything();
 			for (unsigned long i = before; i < hold.nr; i++)
-				assert_false(claimed(hold.block[i].page, interrupt.block));
+				assert_false(reaches(hold.block[i].page, hold.block[i].order,
+						     interrupt.block));
 			quarry_release(page_to_phys(interrupt.block) + HALF, HALF);
 		}
 		bool ran = interrupt.ran;
