@@ -7,9 +7,11 @@ D2  A link with an anchor names a heading of that page.
 D3  A path in backquotes that starts with a folder of ours exists.
 D4  Every page of docs/ is linked from another page.
 D5  docs/gfp.md has a row for each macro of quarry/gfp_types.h, with what the header defines it as.
+D6  Each row of docs/choosing.md names an example, and all examples compile (G10).
 """
 
 import re
+import subprocess
 
 import tree
 
@@ -68,8 +70,28 @@ def gfp_problems():
             yield f"D5 docs/gfp.md: nothing is said about {name}"
 
 
+def choosing_problems():
+    page = (tree.ROOT / "docs/choosing.md").read_text()
+    examples = re.findall(r"^```c\n(.*?)^```$", page, re.M | re.S)
+    defined = {name for text in examples for name in re.findall(r"^\w[\w *]*?(\w+)\(", text, re.M)}
+    named = re.findall(r"^\|.*\| `(\w+)` \|$", page, re.M)
+    for name in sorted(defined ^ set(named)):
+        yield f"D6 docs/choosing.md: `{name}` is not both in the table and below it"
+    if len(named) != len(re.findall(r"^\|", page, re.M)) - 2:
+        yield "D6 docs/choosing.md: a row without an example"
+    compiler = tree.COMPILERS["x86_64", "gcc"]
+    text = "#include <quarry/quarry.h>\n" + "".join(examples)
+    done = subprocess.run(
+        compiler + tree.freestanding(compiler) + tree.includes("x86_64") +
+        ["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-fsyntax-only", "-xc", "-"],
+        input=text, capture_output=True, text=True, check=False)
+    for line in done.stderr.splitlines():
+        if "error:" in line:
+            yield f"D6 docs/choosing.md: {line}"
+
+
 def main():
-    problems = list(gfp_problems())
+    problems = list(gfp_problems()) + list(choosing_problems())
     pages = [p for p in tree.tracked(("README.md", "docs/"), (".md",))]
     texts = {p: (tree.ROOT / p).read_text() for p in pages}
     linked = set()

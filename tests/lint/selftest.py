@@ -50,8 +50,9 @@ DAMAGE = {
                "//" + "-" * 100 + "\n" * 600},
               ["T1 ", "T2 .*trailing", "T2 .*102 columns", "T3 .*TO" "DO", "T3 .*a path", "T4 ", "T5 ",
                "T7 "]),
-    "docs": ({"docs/lost.md": "# Lost\n\n[a](nowhere.md) [b](lost.md#nothing) `mm/base/none.c`\n"},
-             ["D1 ", "D2 ", "D3 ", "D4 "]),
+    "docs": ({"docs/lost.md": "# Lost\n\n[a](nowhere.md) [b](lost.md#nothing) `mm/base/none.c`\n",
+              "docs/choosing.md": "\n```c\nint broken(void)\n{\n\treturn kmalloc();\n}\n```\n"},
+             ["D1 ", "D2 ", "D3 ", "D4 ", "D6 .*`broken`", "D6 .*kmalloc"]),
 }
 
 
