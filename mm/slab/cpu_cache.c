@@ -2,10 +2,13 @@
 /*
  * cpu_cache.c: filling, emptying, making and ending the CPUs' stocks. Exclusion: cpu_cache.h.
  *
- * Sizes. A stock is one object of 64 to 1024 bytes, and 64 more at hardening 1: a head of 15 bytes,
- * the table of places, cap pointers and a STOCK_END: for objects up to 128 bytes 125, to 256 bytes
- * 69, which holds a bulk of 64, to 1 KiB 29, to 4 KiB 13, to 32 KiB 5; larger ones have no stocks.
- * Half of it moves at a time, the older half when it is emptied: what was freed last is warm.
+ * Sizes. A stock is one object of 64 to 960 bytes, and 64 more at hardening 1: a head of 16 bytes,
+ * the table of places, cap pointers and a STOCK_END: for objects up to 128 bytes 117, so that four
+ * stocks fill a page, to 256 bytes 69, which holds a bulk of 64, to 1 KiB 29, to 4 KiB 13, to
+ * 32 KiB 5; larger ones have no stocks. Half of it moves at a time, the older half when it is
+ * emptied: what was freed last is warm. From slabs a refill takes one object more than twice what
+ * the last one might, up to that half, and one after idle.c looked: a cache that is seldom used
+ * keeps little.
  *
  * Stocks are made when a cache is first used, for all CPUs at once, because a free must not
  * allocate. They end with the cache or with the CPU, never from an interrupt: its CPU may be
@@ -62,7 +65,7 @@ struct object_stock *stock_new(uint32_t cap)
 	object_unpoison(from, stock);
 	stock->depth = stock->idle = -1;
 	stock->epoch = 0;
-	stock->used = true;
+	stock->pace = 1;
 	stock->cap = (uint8_t)cap;
 	stock_close(stock, 0);
 #if QUARRY_HARDENING >= 1
@@ -152,7 +155,7 @@ static size_t give_batch(struct kmem_cache *cache, struct object_stock *stock)
 	size_t left = stock_count(stock) - cache_batch(cache);
 	unsigned node = node_or_local(NUMA_NO_NODE);
 
-	stock->used = true;
+	stock->pace = stock->pace ? stock->pace : 1;
 	if (!depot_give(cache, node, &stock->object[left])) {
 		give_oldest(cache, stock, cache_batch(cache));
 		/* The slots above are free for a batch that the depot should not have. */
@@ -188,11 +191,12 @@ static void set_places(struct object_stock *stock, size_t n)
 /* Take a batch from the node's depot or slabs into the marked, empty stock. Return: how many. */
 static size_t fill(struct kmem_cache *cache, unsigned node, struct object_stock *stock)
 {
+	uint32_t pace = stock->pace * 2u + 1, batch = cache_batch(cache);
 	size_t n = depot_take(cache, node, stock->object);
 
-	stock->used = true;
+	stock->pace = (uint8_t)(pace < batch ? pace : batch);
 	if (!n)
-		n = partial_take(cache, node, stock->object, cache_batch(cache));
+		n = partial_take(cache, node, stock->object, stock->pace);
 
 	MM_ASSERT(stock->depth >= 0 && n <= cache_batch(cache));
 	MM_ASSERT_SLOW(slab_has_all(cache, stock->object, n));
@@ -274,9 +278,9 @@ void cpu_cache_age(struct kmem_cache *cache, unsigned cpu)
 		return;
 	size_t n = stock_count(stock);
 
-	if (n && !stock->used)
-		give_oldest(cache, stock, n - n / 8);
-	stock->used = false;
+	if (n && !stock->pace)
+		give_oldest(cache, stock, n);
+	stock->pace = 0;
 	stock_end(stock);
 }
 

@@ -191,7 +191,7 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 /* Put an object of the cache on the stock when object_push() refused: give the older objects to
  * their slabs first, or report a second free. Pinned. */
 void cpu_cache_put(struct kmem_cache *cache, unsigned cpu, void *object) QUARRY_INT(cpu_cache_put);
-/* If the stock was not refilled nor made room in since the last such call, give the most of it
+/* If the stock was not refilled nor made room in since the last such call, give all of it
  * back. Pinned. */
 void cpu_cache_age(struct kmem_cache *cache, unsigned cpu) QUARRY_INT(cpu_cache_age);
 /* Take up to `n` objects at once / put `n` objects. Pinned. */
@@ -233,7 +233,7 @@ extern struct kmem_cache stock_caches[STOCK_SIZES] QUARRY_INT(stock_caches);
 /* Bytes of the objects of stock_caches[i]. */
 static inline uint32_t stock_bytes(unsigned i)
 {
-	static const uint16_t bytes[STOCK_SIZES] = {64, 128, 256, 576, 1024};
+	static const uint16_t bytes[STOCK_SIZES] = {64, 128, 256, 576, 960};
 
 	return (QUARRY_HARDENING ? STOCK_PLACES : 0u) + bytes[i];
 }

@@ -4,11 +4,10 @@
  *
  * Stocks and depots keep what was freed, because it is mostly wanted again. What is not holds
  * memory, a page or more for each object in the worst case. Time is measured in work: a cache that
- * has moved IDLE_OBJECTS objects to or from its slabs looks at one cache, the next in turn that
- * keeps any. There goes back
+ * has moved IDLE_OBJECTS objects to or from its slabs looks at IDLE_CACHES caches, the next in turn
+ * that keep any. There goes back
  *
- *   of this CPU's stock    all but the newest eighth, if it was neither refilled nor made room in
- *                          since the last look
+ *   of this CPU's stock    all, if it was neither refilled nor made room in since the last look
  *   of this node's depot   what lay at the bottom all the time since (depot_age)
  *
  * So what one cache does not use is given back while others work, and a depot as large as a burst
@@ -17,7 +16,8 @@
  *
  * Locking  registry.lock, if nobody has it: else there is no look. Under it the locks of one node
  *          and of zones, for a few batches.
- * Cost     about 100 instructions for IDLE_OBJECTS objects, and what goes back.
+ * Cost     about 150 instructions for IDLE_OBJECTS objects, and what goes back. Where few caches
+ *          keep something, a look mostly ends at once, as a round takes IDLE_ROUND of them.
  */
 #include "mm/slab/idle.h"
 
@@ -26,10 +26,12 @@
 #include "mm/slab/depot.h"
 #include "mm/slab/slab_cache.h"
 
-/* Caches to pass by at most, for one that keeps something. */
+/* Caches that a look comes by at most, for those that keep something. */
 #define IDLE_PASS 16u
+/* Caches that are looked at under one lock. */
+#define IDLE_CACHES 2u
 /* Looks that a round takes at least, however few caches keep something. */
-#define IDLE_ROUND 32u
+#define IDLE_ROUND 20u
 
 static bool keeps_any(struct kmem_cache *cache, unsigned cpu, unsigned node)
 {
@@ -38,10 +40,10 @@ static bool keeps_any(struct kmem_cache *cache, unsigned cpu, unsigned node)
 }
 
 /* The next cache to look at. Under registry.lock. Return: NULL: there is none now. */
-static struct kmem_cache *next_idle(unsigned cpu, unsigned node)
+static struct kmem_cache *next_idle(unsigned cpu, unsigned node, unsigned *passes)
 {
-	registry.looks++;
-	for (unsigned pass = 0; pass < IDLE_PASS; pass++) {
+	while (*passes) {
+		--*passes;
 		struct kmem_cache *cache = cache_turn_hand(registry.looks >= IDLE_ROUND);
 
 		if (!cache) {
@@ -61,9 +63,16 @@ void idle_look(struct kmem_cache *worker)
 
 	__atomic_store_n(&worker->moved, 0, __ATOMIC_RELAXED);
 	if (mm_trylock(&registry.lock)) {
-		struct kmem_cache *cache = next_idle(cpu, node);
+		unsigned passes = IDLE_PASS;
 
-		if (cache && cache != worker) {
+		registry.looks++;
+		for (unsigned i = 0; i < IDLE_CACHES; i++) {
+			struct kmem_cache *cache = next_idle(cpu, node, &passes);
+
+			if (!cache)
+				break;
+			if (cache == worker)
+				continue;
 			cpu_cache_age(cache, cpu);
 			depot_age(cache, node);
 		}

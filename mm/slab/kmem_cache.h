@@ -60,7 +60,8 @@ struct object_stock {
 	unsigned long n;
 	uint32_t epoch; /* of the cache when there was no record */
 	uint8_t cap;
-	bool used;     /* refilled, or made room in, since idle.c looked at it */
+	uint8_t pace;  /* objects that its last refill might have of slabs; 0: none, nor was room
+			* made, since idle.c looked at it */
 	int8_t depth;  /* how often it is marked, - 1: by its owner, and who interrupted him */
 	int8_t idle;   /* depth while nobody marks it: -1; 0: closed (cpu_cache.h) */
 #if QUARRY_HARDENING >= 1

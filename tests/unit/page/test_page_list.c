@@ -161,7 +161,7 @@ static void bad_lists_are_reported(void **state)
 	(void)state;
 	/* freed pages are parked: they merge with nothing, so the report is known */
 	mock_start(NULL);
-	struct page *p[5];
+	struct page *p[5], *first = alloc_page(GFP_KERNEL); /* the CPU has some parked */
 	QUARRY_PAGE_LIST(list);
 
 	for (unsigned bad = 0; bad < 5; bad++) {
@@ -204,6 +204,7 @@ static void bad_lists_are_reported(void **state)
 	mock_expect_report(QUARRY_RULE_FREE_UNKNOWN, 1);
 	list = (struct quarry_page_list){1 << 30, 1 << 30, 1};
 	free_page_list(&list);
+	__free_page(first);
 	mock_stop();
 }
 

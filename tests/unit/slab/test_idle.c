@@ -67,6 +67,54 @@ static void used_objects_stay(void **state)
 	mock_stop();
 }
 
+/* From slabs a stock takes more from refill to refill, and little again after it was looked at;
+ * what was not used between two looks goes back. */
+static void refills_grow(void **state)
+{
+	static void *kept[200];
+	size_t most = 0, n = 0;
+
+	(void)state;
+	mock_start(NULL);
+	struct kmem_cache *cache = kmem_cache_create("t", 64, NULL, 0);
+
+	for (unsigned i = 0; i < 64; i++) /* slabs with free objects */
+		kept[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+	cache->max_empty = 8;
+	kmem_cache_free_bulk(cache, 64, kept);
+	assert_true(cpu_cache_drain(cache, 0));
+	struct object_stock *stock = stock_of(cache, 0);
+
+	cpu_cache_age(cache, 0);
+	for (unsigned i = 0; i < 200; i++) {
+		size_t before = stock_count(stock);
+
+		kept[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+		if (before || stock_count(stock) <= most)
+			continue;
+		assert_true(stock_count(stock) <= 2 * most + 2);
+		most = stock_count(stock);
+		n++;
+	}
+	assert_true(n >= 4);
+	assert_int_equal(most, cache_batch(cache) - 1);
+	kmem_cache_free_bulk(cache, 100, kept);
+	n = stock_count(stock);
+	assert_true(n > 10);
+	cpu_cache_age(cache, 0);
+	assert_int_equal(stock_count(stock), n);
+	cpu_cache_age(cache, 0);
+	assert_int_equal(stock_count(stock), 0);
+	kept[0] = kmem_cache_alloc(cache, GFP_KERNEL);
+	assert_int_equal(stock_count(stock), 0);
+	kept[1] = kmem_cache_alloc(cache, GFP_KERNEL);
+	assert_int_equal(stock_count(stock), 2);
+	kmem_cache_free_bulk(cache, 2, kept);
+	kmem_cache_free_bulk(cache, 100, kept + 100);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
 /* The cache that was looked at last ends; the round goes on. */
 static void caches_end_between_looks(void **state)
 {
@@ -91,6 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unused_objects_go_back),
 		cmocka_unit_test(used_objects_stay),
+		cmocka_unit_test(refills_grow),
 		cmocka_unit_test(caches_end_between_looks),
 	};
 

@@ -97,6 +97,7 @@ static void failure_sweep(void **state)
 {
 	(void)state;
 	start();
+	assert_int_equal(fill_and_use(NULL), 0); /* the stocks of all caches concerned stay */
 	assert_true(mock_sweep(fill_and_use, NULL) >= 6);
 	stop();
 }
