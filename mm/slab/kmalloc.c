@@ -55,13 +55,15 @@ static struct kmem_cache *cache_for(size_t size, gfp_t gfp)
 	return quarry_kmalloc_cache(type, quarry_kmalloc_class(size));
 }
 
-/* A block of pages; `size` above KMALLOC_MAX_CACHE_SIZE. */
+/* A block of pages; `size` above KMALLOC_MAX_CACHE_SIZE, or 0. */
 static QUARRY_NOINLINE void *large_alloc(size_t size, gfp_t gfp, int node, const char *call,
 					 uintptr_t caller)
 {
 	gfp_t illegal = __GFP_DMA32 | __GFP_HIGHMEM | __GFP_MOVABLE;
 
-	if (unlikely(size > KMALLOC_MAX_SIZE)) {
+	if (unlikely(size - 1 >= KMALLOC_MAX_SIZE)) {
+		if (!size)
+			return ZERO_SIZE_PTR;
 		if (!gfp_has(gfp, __GFP_NOWARN))
 			mm_report_at(QUARRY_RULE_SIZE_LIMIT, call, NULL, size, KMALLOC_MAX_SIZE,
 				     caller);
@@ -107,7 +109,7 @@ static QUARRY_NOINLINE void *alloc_any(size_t size, gfp_t gfp, uintptr_t caller)
 {
 	if (likely(size - 1 < KMALLOC_MAX_CACHE_SIZE))
 		return slab_alloc(cache_for(size, gfp), gfp, "kmalloc", caller);
-	return size ? large_alloc(size, gfp, NUMA_NO_NODE, "kmalloc", caller) : ZERO_SIZE_PTR;
+	return large_alloc(size, gfp, NUMA_NO_NODE, "kmalloc", caller);
 }
 
 void *__kmalloc(size_t size, gfp_t gfp)
@@ -121,7 +123,7 @@ void *__kmalloc(size_t size, gfp_t gfp)
 	else if (likely(size - 1 < KMALLOC_MAX_CACHE_SIZE))
 		cache = cache_of.large[(size - 1) / 256];
 	else
-		return alloc_any(size, gfp, CALLER);
+		return large_alloc(size, gfp, NUMA_NO_NODE, "kmalloc", CALLER);
 	if (unlikely(!gfp_context_ok(gfp)))
 		return slab_alloc_context(cache, gfp, "kmalloc", CALLER);
 	return slab_alloc_judged(cache, gfp);
@@ -131,7 +133,7 @@ void *__kmalloc_node(size_t size, gfp_t gfp, int node)
 {
 	if (likely(size - 1 < KMALLOC_MAX_CACHE_SIZE))
 		return slab_alloc_rare(cache_for(size, gfp), gfp, node, "kmalloc_node", CALLER);
-	return size ? large_alloc(size, gfp, node, "kmalloc_node", CALLER) : ZERO_SIZE_PTR;
+	return large_alloc(size, gfp, node, "kmalloc_node", CALLER);
 }
 
 /* Free what is in no slab and no large block: nothing, or a mistake, which is reported. */
