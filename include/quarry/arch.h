@@ -49,6 +49,8 @@
  *   quarry_pte_t arch_pte_read(const quarry_pte_t *), void arch_pte_write(quarry_pte_t *,
  *   quarry_pte_t)
  *                                              single-copy atomic; the mock logs them
+ *   void arch_pte_link(quarry_pte_t *, quarry_pte_t)   the same for the entry of a table: who reads
+ *   it and then the table sees what was written there before
  * tlb.c
  *   void arch_tlb_flush_range(uintptr_t start, uintptr_t end)   function: this CPU only
  *   void arch_tlb_map_sync(uintptr_t start, uintptr_t end)      function: after new entries were

@@ -105,10 +105,10 @@ static void table_free(struct page *page)
 	__free_pages(page, 0);
 }
 
-/* P4: the release in arch_pte_write orders the zeroing before the link. */
+/* P4: arch_pte_link orders the zeroing before the link. */
 static void table_link(quarry_pte_t *pte, struct page *table)
 {
-	arch_pte_write(pte, arch_pte_table(page_to_phys(table)));
+	arch_pte_link(pte, arch_pte_table(page_to_phys(table)));
 	count_tables(1);
 }
 

@@ -178,6 +178,10 @@ static inline void arch_pte_write(quarry_pte_t *pte, quarry_pte_t value)
 {
 	__atomic_store_n(pte, value, __ATOMIC_RELEASE);
 }
+static inline void arch_pte_link(quarry_pte_t *pte, quarry_pte_t value)
+{
+	__atomic_store_n(pte, value, __ATOMIC_RELEASE);
+}
 
 QUARRY_END_DECLS
 

@@ -129,6 +129,10 @@ static inline void arch_pte_write(quarry_pte_t *entry, quarry_pte_t value)
 {
 	mock_pte_write(entry, value);
 }
+static inline void arch_pte_link(quarry_pte_t *entry, quarry_pte_t value)
+{
+	mock_pte_write(entry, value);
+}
 
 QUARRY_END_DECLS
 
