@@ -212,9 +212,9 @@ void free_contig_range(unsigned long pfn, unsigned long nr) QUARRY_API(free_cont
  * for a device's fixed buffer, a second kernel, a bad frame. They may lie in several zones and may
  * never have been handed out. Each becomes a single page with one reference.
  * Movable pages go out of the way, as for alloc_contig_range().
- * Context: task, may sleep. Return: 0; -EBUSY: a frame is in use, or its pageblock (2 MiB) is of
- * several zones, -ENOMEM: no room to move pages to: nothing was taken; -EINVAL: not our memory
- * (reported).
+ * Context: task, may sleep. Return: 0; -EBUSY: a frame is in use, its pageblock (2 MiB) is of
+ * several zones, or somebody takes frames of the same pageblock at this moment (try again);
+ * -ENOMEM: no room to move pages to: nothing was taken; -EINVAL: not our memory (reported).
  */
 int quarry_claim(phys_addr_t base, uint64_t size) QUARRY_API_CHECK(claim);
 /* Give claimed memory back, all of it or a part. If a frame of it is no single page in use, that is
