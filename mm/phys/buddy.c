@@ -211,20 +211,20 @@ void buddy_give(struct zone *zone, struct page *head, unsigned order)
 
 struct page *buddy_give_many(struct zone *zone, struct page *head, unsigned nr, unsigned order)
 {
-	unsigned long usual = 0;
+	unsigned long usual;
 
-	while (nr--) {
+	for (; unlikely(order > pageblock_order) && nr; nr--) {
+		struct page *next = parked_next(head);
+		give_by_pageblock(zone, head, order);
+		head = next;
+	}
+	for (usual = nr; nr; nr--) {
 		struct page *next = parked_next(head);
 		unsigned type = page_list(head);
-		if (unlikely(order > pageblock_order)) {
-			give_by_pageblock(zone, head, order);
-			head = next;
-			continue;
-		}
-		if (likely(type < MIGRATE_PCPTYPES))
-			usual++;
-		else
+		if (unlikely(type >= MIGRATE_PCPTYPES)) {
 			count_special(zone, type, 1ul << order);
+			usual--;
+		}
 		give(zone, head, order, type);
 		head = next;
 	}
@@ -304,8 +304,7 @@ static struct page *steal(struct zone *zone, unsigned order, unsigned type)
 		if (!(zone->orders[from] >> order))
 			continue;
 		unsigned have = highest_bit(zone->orders[from]);
-		struct page *head = pfn_to_page(zone->list[have][from]);
-		free_list_unlink(zone, head, have, from);
+		struct page *head = free_list_take(zone, have, from);
 		page_set_flags(head, page_state(QUARRY_PAGE_USED, have, from, zone->number));
 		if (have >= pageblock_order) {
 			retype(page_to_pfn(head), have, type);
@@ -327,9 +326,9 @@ static struct page *take_own(struct zone *zone, unsigned order, unsigned type)
 
 	if (have >= NR_PAGE_ORDERS)
 		return NULL;
-	struct page *head = pfn_to_page(zone->list[have][type]);
-	free_list_unlink(zone, head, have, type);
-	split_down(zone, head, have, order, type);
+	struct page *head = free_list_take(zone, have, type);
+	if (have > order)
+		split_down(zone, head, have, order, type);
 	return head;
 }
 

@@ -24,17 +24,27 @@ static inline bool free_block_is_sound(const struct page *head, unsigned order)
 	return (pageblock_state(pfn) & BLOCK_READY) != 0;
 }
 
-/* Do the block's neighbours in the list, or the list itself, point to it? */
-static inline bool free_list_agrees(const struct zone *zone, const struct page *head,
-				    unsigned order, unsigned type)
+/* Can a link lead to this frame? */
+static QUARRY_ALWAYS_INLINE bool free_list_reaches(const struct zone *zone, uint32_t pfn)
 {
-	uint32_t pfn = (uint32_t)page_to_pfn(head);
-	uint32_t next = head->lru.next, prev = head->lru.prev;
-
-	if ((next && !frame_is_known(next)) || (prev && !frame_is_known(prev)))
-		return false;
-	return (next ? pfn_to_page(next)->lru.prev : zone->last[order][type]) == pfn &&
-	       (prev ? pfn_to_page(prev)->lru.next : zone->list[order][type]) == pfn;
+	return !QUARRY_HARDENING ||
+	       likely(pfn >= (uint32_t)zone->first && pfn < (uint32_t)zone->end);
+}
+/* Where the link back from the next, or the previous, block stands: in that block, or in the list.
+ * NULL: there cannot be such a block. */
+static QUARRY_ALWAYS_INLINE uint32_t *free_list_after(struct zone *zone, uint32_t next,
+						      unsigned order, unsigned type)
+{
+	if (!next)
+		return &zone->last[order][type];
+	return free_list_reaches(zone, next) ? &pfn_to_page(next)->lru.prev : NULL;
+}
+static QUARRY_ALWAYS_INLINE uint32_t *free_list_before(struct zone *zone, uint32_t prev,
+						       unsigned order, unsigned type)
+{
+	if (!prev)
+		return &zone->list[order][type];
+	return free_list_reaches(zone, prev) ? &pfn_to_page(prev)->lru.next : NULL;
 }
 
 /* Links do not agree (H17): report it, and put the list together anew. */
@@ -101,18 +111,51 @@ static inline void free_list_append(struct zone *zone, struct page *head, unsign
 static inline void free_list_unlink(struct zone *zone, struct page *head, unsigned order,
 				    unsigned type)
 {
+	const uint32_t pfn = (uint32_t)page_to_pfn(head);
+
 	MM_ASSERT(mm_lock_is_held(&zone->lock));
 	MM_ASSERT(page_flags(head) == page_state(QUARRY_PAGE_FREE, order, type, zone->number));
-	if (QUARRY_HARDENING && unlikely(!free_list_agrees(zone, head, order, type)))
-		free_list_mend(zone, head, order, type);
-	MM_ASSERT(free_list_agrees(zone, head, order, type));
+	for (;;) {
+		uint32_t next = head->lru.next, prev = head->lru.prev;
+		uint32_t *after = free_list_after(zone, next, order, type);
+		uint32_t *before = free_list_before(zone, prev, order, type);
+		if (QUARRY_HARDENING &&
+		    unlikely(!after || !before || *after != pfn || *before != pfn)) {
+			free_list_mend(zone, head, order, type);
+			continue; /* once: what was mended agrees */
+		}
+		MM_ASSERT(zone->count[order][type]);
+		*after = prev;
+		*before = next;
+		if (!(next | prev))
+			zone->orders[type] &= ~(1u << order);
+		zone->count[order][type]--;
+		return;
+	}
+}
+
+/* Take the first block off a list that has one; its state is the caller's to set. */
+static inline struct page *free_list_take(struct zone *zone, unsigned order, unsigned type)
+{
+	const uint32_t pfn = zone->list[order][type];
+	struct page *head = pfn_to_page(pfn);
+
+	MM_ASSERT(mm_lock_is_held(&zone->lock));
+	MM_ASSERT(page_flags(head) == page_state(QUARRY_PAGE_FREE, order, type, zone->number));
 	MM_ASSERT(zone->count[order][type]);
-	uint32_t next = head->lru.next, prev = head->lru.prev;
-	*(next ? &pfn_to_page(next)->lru.prev : &zone->last[order][type]) = prev;
-	*(prev ? &pfn_to_page(prev)->lru.next : &zone->list[order][type]) = next;
-	if (!(next | prev))
+	uint32_t next = head->lru.next;
+	uint32_t *after = free_list_after(zone, next, order, type);
+	if (QUARRY_HARDENING && unlikely(!after || *after != pfn)) {
+		free_list_mend(zone, head, order, type);
+		free_list_unlink(zone, head, order, type);
+		return head;
+	}
+	*after = 0;
+	zone->list[order][type] = next;
+	if (!next)
 		zone->orders[type] &= ~(1u << order);
 	zone->count[order][type]--;
+	return head;
 }
 
 #endif
