@@ -266,10 +266,13 @@ enum { MAPPED, PUT_OFF, HALFWAY, DONE };
 static unsigned stage;
 static bool code; /* sealed memory of execmem, not a mapping */
 
+/* Meanwhile this CPU answers the others' calls. */
 static void wait_for_stage(unsigned s, unsigned ms)
 {
-	for (unsigned i = 0; i < ms * 10 && __atomic_load_n(&stage, __ATOMIC_ACQUIRE) < s; i++)
+	for (unsigned i = 0; i < ms * 10 && __atomic_load_n(&stage, __ATOMIC_ACQUIRE) < s; i++) {
+		arch_irq_restore(arch_irq_save());
 		usleep(100);
+	}
 }
 static void go_to_stage(unsigned s)
 {
