@@ -171,6 +171,7 @@ struct vm_struct {
 	unsigned long nr_pages; /* held by vmalloc; 0 for other kinds */
 	phys_addr_t phys_addr;	/* VM_IOREMAP: of the first page; 0 if that is not mapped */
 	const void *caller;	/* who asked for the area */
+	const struct vm_struct *self; /* of get_vm_area: this struct; NULL in a description */
 };
 static inline unsigned long get_vm_area_size(const struct vm_struct *area)
 {
@@ -187,7 +188,8 @@ static inline unsigned long get_vm_area_size(const struct vm_struct *area)
 struct vm_struct *get_vm_area(unsigned long size, unsigned long flags)
 	QUARRY_API_CHECK(get_vm_area);
 /* Unmap all of it and free area and struct. NULL is ignored. Areas of other functions are freed by
- * these alone, and this one by no other: it is reported and ignored. Context: as vfree. */
+ * these alone, and this one by no other: it is reported and ignored, and so is what find_vm_area
+ * wrote. Context: as vfree. */
 void free_vm_area(struct vm_struct *area) QUARRY_API(free_vm_area);
 /*
  * The live area of any kind that holds an address, its last page included, the page behind it not.

@@ -37,6 +37,8 @@ void *execmem_alloc(enum execmem_type type, size_t size)
 	struct vmap_info info = {0, size, PFN_UP(size), VMAP_ALLOC | VMAP_EXEC, CALLER(), 0};
 	gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
 
+	if (vmap_refuse_nmi("execmem_alloc", NULL, info.caller))
+		return NULL;
 	if ((unsigned)type >= EXECMEM_TYPE_MAX || !size ||
 	    (size - 1) >> PAGE_SHIFT >= totalram_pages()) {
 		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, "execmem_alloc", NULL, type, size,

@@ -88,6 +88,8 @@ static void *map_range(phys_addr_t phys, size_t size, unsigned prot, const struc
 	gfp_t gfp = GFP_KERNEL;
 	unsigned long mapped;
 
+	if (vmap_refuse_nmi(call->name, NULL, call->caller))
+		return NULL;
 	if (!gfp_context_ok(gfp))
 		gfp = gfp_context_report(gfp, call->name, call->caller);
 	int error = vmap_get_io_area(&info, phys, gfp);

@@ -20,9 +20,10 @@
  *                 address needs: an upper table of ours is empty only after a huge leaf was cleared
  *
  *             P7  a leaf above level 0, or of a group, changes, but for being cleared, under
- *                 pt.lock: neighbours in one area may split it at the same time. A split needs no
- *                 flush: both forms say the same, and P2 and P5 mean that no CPU walks another
- *                 table there
+ *                 pt.lock: neighbours in one area may split it at the same time. A split itself
+ *                 needs no flush: both forms say the same, and P2 and P5 mean that no CPU walks
+ *                 another table there; but it is flushed before a part of it changes, so that no
+ *                 CPU has two translations of an address that differ
  *             P8  the entries of a group are the same, but while one hold of the lock changes them
  *
  * Locking     pt.lock (rank 3) is held while a table or a huge leaf is linked or a table unlinked,
@@ -420,12 +421,14 @@ static void fill_from(quarry_pte_t *at, unsigned long n, quarry_pte_t pte, unsig
 		arch_pte_write(&at[i], arch_pte_leaf(phys, prot, level));
 }
 
-/* Split what is not yet split at `va`. The tables suffice: leaves of an area only get smaller. */
-static void split_at(uintptr_t va, struct page_chain *spare)
+/* Split what is not yet split at `va`. The tables suffice: leaves of an area only get smaller.
+ * Return: the leaves that were split. */
+static int split_at(uintptr_t va, struct page_chain *spare)
 {
 	bool more = true;
+	int split;
 
-	while (more) {
+	for (split = 0; more; split += more) {
 		unsigned long irq = mm_lock(&pt.lock);
 		struct pt_run run = pgtable_find(va, 1);
 		quarry_pte_t pte = arch_pte_read(run.pte);
@@ -444,6 +447,7 @@ static void split_at(uintptr_t va, struct page_chain *spare)
 		}
 		mm_unlock(&pt.lock, irq);
 	}
+	return split;
 }
 
 int pgtable_split(const uintptr_t *at, unsigned n, gfp_t gfp)
@@ -451,7 +455,7 @@ int pgtable_split(const uintptr_t *at, unsigned n, gfp_t gfp)
 	struct page_chain spare = {0, 0, 0};
 	struct page *table;
 	unsigned needed = 0;
-	int error = 0;
+	int error = 0, split = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		needed += splits_needed(at[i]);
@@ -463,10 +467,10 @@ int pgtable_split(const uintptr_t *at, unsigned n, gfp_t gfp)
 			error = -QUARRY_ENOMEM;
 	}
 	for (unsigned i = 0; i < n && !error; i++)
-		split_at(at[i], &spare);
+		split += split_at(at[i], &spare);
 	while ((table = chain_pop(&spare)))
 		table_free(table);
-	return error;
+	return error ? error : split;
 }
 
 /* The same pages, also if that is a group. */

@@ -81,7 +81,7 @@ int pgtable_map_huge(uintptr_t va, unsigned level, quarry_pte_t leaf, gfp_t gfp)
  * Make each of the n addresses, which somebody maps, the first of its leaf: replace the huge leaf
  * that maps it by a table of smaller ones, or the group by single leaves, which map the same. All
  * or none.
- * Context: as gfp allows. Return: 0, -ENOMEM.
+ * Context: as gfp allows. Return: how many leaves were split, -ENOMEM.
  */
 int pgtable_split(const uintptr_t *at, unsigned n, gfp_t gfp) QUARRY_INT(pgtable_split);
 

@@ -46,6 +46,8 @@ struct vm_struct *get_vm_area(unsigned long size, unsigned long flags)
 	gfp_t gfp = GFP_KERNEL;
 	struct vm_struct *area;
 
+	if (vmap_refuse_nmi("get_vm_area", NULL, info.caller))
+		return NULL;
 	if (!size || size > ~0ul - PAGE_SIZE || flags != VM_IOREMAP)
 		return refuse(QUARRY_RULE_BAD_ARGUMENT, &info, flags);
 	if (!gfp_context_ok(gfp))
@@ -59,21 +61,19 @@ struct vm_struct *get_vm_area(unsigned long size, unsigned long flags)
 			      &info, flags);
 	}
 	describe(&info, area);
+	area->self = area;
 	return area;
 }
 
 void free_vm_area(struct vm_struct *area)
 {
 	uintptr_t caller = CALLER();
-	struct vmap_info info;
-	bool known;
 
-	if (!area || vmap_refuse_nmi("free_vm_area", area, caller))
+	if (!area)
 		return;
-	known = vmap_info_at(area->addr, &info) && info.start == (uintptr_t)area->addr &&
-		info.flags == VMAP_BARE;
-	vmap_free(area->addr, VMAP_BARE, "free_vm_area", caller);
-	if (known)
+	if (area->self != area)
+		mm_report_at(QUARRY_RULE_FREE_KIND, "free_vm_area", area, 0, 0, caller);
+	else if (vmap_free(area->addr, VMAP_BARE, "free_vm_area", caller))
 		kfree(area);
 }
 

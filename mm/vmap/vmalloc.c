@@ -271,7 +271,8 @@ void *__vmalloc_node_range(size_t size, size_t align, uintptr_t start, uintptr_t
 	const struct protect_call call = {"vmalloc", (uintptr_t)caller, false};
 	const struct vmap_where where = {
 		.align = align > PAGE_SIZE ? align >> PAGE_SHIFT : 1,
-		.start = start > vmap_area_start() ? align_up(start, CHUNK_SIZE) : 0,
+		.start =
+			start > vmap_area_start() ? max_u64(align_up(start, CHUNK_SIZE), start) : 0,
 		.end = end < vmap_area_end() ? align_down(end, CHUNK_SIZE) : UINTPTR_MAX,
 	};
 	void *p;
@@ -282,8 +283,8 @@ void *__vmalloc_node_range(size_t size, size_t align, uintptr_t start, uintptr_t
 	p = allocate(size, &where, gfp, node, caller);
 	if (!p || prot == QUARRY_PROT_KERNEL)
 		return p;
-	int error = vmap_protect((uintptr_t)p, PFN_UP(size), (struct pt_change){~prot, prot},
-				 &call);
+	int error =
+		vmap_protect((uintptr_t)p, PFN_UP(size), (struct pt_change){~prot, prot}, &call);
 	if (!error)
 		return p;
 	vmap_free(p, VMAP_ALLOC, "vmalloc", (uintptr_t)caller);

@@ -260,7 +260,7 @@ void vmap_abort(struct vmap_info *info, unsigned long mapped)
 
 /* ---- freeing ---- */
 
-void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t caller)
+bool vmap_free(const void *address, unsigned kind, const char *call, uintptr_t caller)
 {
 	uintptr_t start = (uintptr_t)address;
 	unsigned context = cpu_context();
@@ -270,7 +270,7 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 
 	if (unlikely(context & QUARRY_CTX_NMI)) {
 		vmap_refuse_nmi(call, address, caller);
-		return;
+		return false;
 	}
 	unsigned long irq = mm_lock(&vmap_lock);
 	int error = vmap_area_claim_locked(start, kind, &info);
@@ -278,7 +278,7 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 		parked = vmap_park_locked(&info, context & QUARRY_CTX_IRQ);
 	if (likely(parked == PARK_DONE)) {
 		mm_unlock(&vmap_lock, irq);
-		return;
+		return true;
 	}
 	if (!error && parked == PARK_NO) {
 		later = context & QUARRY_CTX_IRQ || (info.flags & VMAP_GUARDED && context);
@@ -301,6 +301,7 @@ void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t c
 		if (!context)
 			free_deferred_now();
 	}
+	return !error;
 }
 
 /* ---- for others of the layer ---- */

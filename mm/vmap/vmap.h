@@ -61,8 +61,9 @@ void vmap_unmap_pages(uintptr_t va, unsigned long n, struct page_chain *blocks)
 void vmap_clear_pages(uintptr_t va, unsigned long n) QUARRY_INT(vmap_clear_pages);
 /* Undo a new area of which the first `mapped` pages are mapped. */
 void vmap_abort(struct vmap_info *info, unsigned long mapped) QUARRY_INT(vmap_abort);
-/* Free the area of `kind` that starts at `address`, or report for `call` why not. Context: any. */
-void vmap_free(const void *address, unsigned kind, const char *call, uintptr_t caller)
+/* Free the area of `kind` that starts at `address`, or report for `call` why not. Context: any.
+ * Return: was it there? It is nobody's then, even if it is unmapped later. */
+bool vmap_free(const void *address, unsigned kind, const char *call, uintptr_t caller)
 	QUARRY_INT(vmap_free);
 /* Is this an NMI, where nobody may wait for a lock? Then it is reported for `call`. */
 bool vmap_refuse_nmi(const char *call, const void *p, uintptr_t caller) QUARRY_INT(vmap_refuse_nmi);

@@ -93,6 +93,8 @@ static void *map_given(const struct given *given, unsigned kind, unsigned prot,
 	gfp_t gfp = GFP_KERNEL;
 	unsigned long mapped;
 
+	if (vmap_refuse_nmi(call->name, NULL, call->caller))
+		return NULL;
 	if (!given->count || !vmap_prot_ok(prot) ||
 	    (given->pages ? given->count > totalram_pages() ||
 				    !pages_are_used(given->pages, given->count)

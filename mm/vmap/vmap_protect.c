@@ -139,12 +139,21 @@ static void sync_icache(void *unused)
 	arch_icache_sync();
 }
 
+/* Every CPU drops what it has of [start, end), and of groups that reach into it: one entry of a
+ * group may have brought translations of all its pages. */
+static void flush(uintptr_t start, uintptr_t end)
+{
+	uintptr_t mask = (group_pages() << PAGE_SHIFT) - 1;
+
+	vmap_flush_now(start & ~mask, (end + mask) & ~mask);
+}
+
 /* Step 4. */
 static void change_entries(uintptr_t start, uintptr_t end, struct pt_change change)
 {
 	for (uintptr_t va = start; va != end;)
 		va += pgtable_change(va, (end - va) >> PAGE_SHIFT, change) << PAGE_SHIFT;
-	vmap_flush_now(start, end);
+	flush(start, end);
 	if (change.clear & QUARRY_PROT_CACHING)
 		arch_cache_flush((const void *)start, end - start);
 	if (change.set & QUARRY_PROT_EXEC)
@@ -208,6 +217,10 @@ int vmap_protect(uintptr_t va, unsigned long pages, struct pt_change change,
 	if (!port_can(change.set))
 		return -QUARRY_ENOSYS;
 	error = pgtable_split(ends, 2, GFP_KERNEL | __GFP_NOWARN);
+	if (error > 0) {
+		flush(va, end);
+		error = 0;
+	}
 	if (!error && kind & VMAP_ALLOC)
 		error = change_aliases(va, end, change);
 	if (!error)

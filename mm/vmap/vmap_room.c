@@ -15,7 +15,9 @@
 
 #define NR_BINS 10u /* longest runs of 1, 2-3, 4-7 .. 512 pages */
 #define NO_BIN NR_BINS
-#define MIN_TOTAL 2u	    /* a page and its guard */
+#define MIN_TOTAL 2u /* a page and its guard */
+/* Of each other bin: an aligned run, or a window of addresses, may not be in the first ones. */
+#define HIGHER_BIN_TRIES 64u
 #define LOWEST_BIN_TRIES 4u /* chunks of the lowest bin, whose runs may be too short, tried first */
 
 static QUARRY_STATE struct {
@@ -59,21 +61,21 @@ static bool is_edge(const struct vmap_chunk *chunk)
 	return chunk->outside != 0;
 }
 
-/* Search at most `tries` chunks of a bin; those found too full move to lower bins. */
+/* Look at most at `tries` chunks of a bin; those found too full move to lower bins. */
 static struct vmap_chunk *search_bin(unsigned bin, unsigned total, const struct vmap_where *where,
 				     unsigned tries, unsigned *bit)
 {
 	list_for_each_safe (link, next, &room.bin[bin]) {
 		struct vmap_chunk *chunk = list_entry(link, struct vmap_chunk, bin);
 
+		if (tries-- == 0)
+			break;
 		if (!dir_chunk_is_in(chunk, where))
 			continue;
 		*bit = chunk_search(chunk, total, where->align);
 		if (*bit < CHUNK_PAGES)
 			return chunk;
 		bin_update(chunk);
-		if (--tries == 0)
-			return NULL;
 	}
 	return NULL;
 }
@@ -86,7 +88,9 @@ struct vmap_chunk *room_search(unsigned total, const struct vmap_where *where, b
 
 	for (unsigned bins = room.bins >> lowest << lowest; bins && !chunk; bins &= bins - 1) {
 		unsigned b = lowest_bit(bins);
-		unsigned tries = b > lowest || all ? UINT32_MAX : LOWEST_BIN_TRIES;
+		unsigned tries = all	      ? UINT32_MAX
+				 : b > lowest ? HIGHER_BIN_TRIES
+					      : LOWEST_BIN_TRIES;
 
 		chunk = search_bin(b, total, where, tries, bit);
 	}

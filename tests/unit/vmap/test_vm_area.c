@@ -184,6 +184,7 @@ static void wrong_areas_are_refused(void **state)
 
 	struct vm_struct *area = get_vm_area(PAGE_SIZE, VM_IOREMAP);
 	void *other = vmalloc(1);
+	struct page *page = vmalloc_to_page(other);
 
 	/* Each kind is freed by its own function. */
 	mock_expect_report(QUARRY_RULE_FREE_KIND, 4);
@@ -191,12 +192,21 @@ static void wrong_areas_are_refused(void **state)
 	vunmap(area->addr);
 	iounmap(area->addr);
 	wrong.addr = other;
+	wrong.self = &wrong;
 	free_vm_area(&wrong);
 	mock_expect_report(QUARRY_RULE_VMAP_UNKNOWN, 1);
 	wrong.addr = (char *)area->addr + 1;
 	free_vm_area(&wrong);
-	mock_expect_report(QUARRY_RULE_BAD_CONTEXT, 2);
+	/* A description is not the area's struct. */
+	mock_expect_report(QUARRY_RULE_FREE_KIND, 1);
+	free_vm_area(find_vm_area(area->addr, &wrong));
+	assert_non_null(find_vm_area(area->addr, &wrong));
+	mock_expect_report(QUARRY_RULE_BAD_CONTEXT, 6);
 	mock_set_context(QUARRY_CTX_NMI);
+	assert_null(get_vm_area(PAGE_SIZE, VM_IOREMAP));
+	assert_null(ioremap(DEVICE, PAGE_SIZE));
+	assert_null(vmap(&page, 1, VM_MAP, PAGE_KERNEL));
+	assert_null(execmem_alloc(EXECMEM_DEFAULT, PAGE_SIZE));
 	free_vm_area(area);
 	assert_null(find_vm_area(other, &wrong));
 	mock_set_context(0);

@@ -403,6 +403,24 @@ static void neighbours_at_once(void **state)
 	mock_stop();
 }
 
+/* A huge leaf's translation is gone from every CPU before a part of it says something else: two
+ * flushes, one where nothing is split. */
+static void a_split_is_flushed_before_the_change(void **state)
+{
+	(void)state;
+	mock_start(&(struct mock_config){.bytes = 64 * MOCK_MIB});
+	char *p = vmalloc(2 * MOCK_MIB);
+
+	assert_int_equal(leaf_at(va_of(p)).level, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		mock_hook_reset();
+		assert_int_equal(set_memory_ro(va_of(p) + i * PAGE_SIZE, 1), 0);
+		assert_int_equal(mock_hook_count(MOCK_FLUSH), i ? 1 : 2);
+	}
+	vfree(p);
+	mock_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -420,6 +438,7 @@ int main(void)
 		cmocka_unit_test(all_or_nothing_in_the_direct_map),
 		cmocka_unit_test(caching_attributes),
 		cmocka_unit_test(neighbours_at_once),
+		cmocka_unit_test(a_split_is_flushed_before_the_change),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
