@@ -54,8 +54,8 @@ void iounmap(const volatile void *address) QUARRY_API(iounmap);
  * Map physical pages from `phys` on at [start, end), addresses of one area of get_vm_area
  * (quarry/vmalloc.h) at which nothing is mapped. All three are multiples of PAGE_SIZE; `prot` as
  * for ioremap_prot. The pages stay mapped until free_vm_area.
- * Context: task, irqs on; may sleep and wait for other CPUs; of several callers each has its own part
- * of the area. Return: 0; -EINVAL (reported); -ENOMEM, nothing is mapped then.
+ * Context: task, irqs on; may sleep and wait for other CPUs; of several callers each has its own
+ * part of the area. Return: 0; -EINVAL (reported); -ENOMEM, nothing is mapped then.
  */
 int ioremap_page_range(unsigned long start, unsigned long end, phys_addr_t phys, unsigned prot)
 	QUARRY_API_CHECK(ioremap_page_range);
