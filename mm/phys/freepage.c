@@ -2,8 +2,9 @@
 /*
  * freepage.c: walk the zones, take from the CPU's stock or the buddy; give back.
  *
- * The watermark is tested when a zone's buddy is asked, not when a parked page is: parked pages
- * passed it when they were taken, in the same batch (architecture: pay at the refill).
+ * The watermark is tested here, for each zone, before its stock or its buddy is asked; the fast
+ * path pops from the nearest zone's stock without: what is parked there passed when it was taken,
+ * in the same batch (architecture: pay at the refill).
  *
  * The reserves are for those with a right to them, and stay theirs. A page that was taken below the
  * floor of ordinary requests is taken alone, and says HIGHATOMIC where others have their mobility:

@@ -56,6 +56,12 @@ static QUARRY_ALWAYS_INLINE uint16_t stock_held(const struct page_stock *stock)
 	return (uint16_t)__atomic_load_n(&stock->held_taken, __ATOMIC_RELAXED);
 }
 
+/* Blocks that it may hold now; for others than its owner, too. */
+static QUARRY_ALWAYS_INLINE uint32_t stock_cap(const struct page_stock *stock)
+{
+	return __atomic_load_n(&stock->cap, __ATOMIC_RELAXED);
+}
+
 #define STOCK_COLUMNS 16u   /* the 4 order bits of a flags word */
 #define STOCK_MOBILITIES 8u /* rows of a zone: the 3 mobility bits of a flags word */
 
@@ -180,7 +186,8 @@ static inline struct page_stock *stock_of_zone(const struct page_cpu *pages,
 static inline uint32_t stock_batch(const struct page_stock *stock, unsigned order)
 {
 	uint32_t most = REFILL_PAGES >> order ? REFILL_PAGES >> order : 1;
-	return stock->cap < most ? stock->cap : most;
+	uint32_t cap = stock_cap(stock);
+	return cap < most ? cap : most;
 }
 
 /*

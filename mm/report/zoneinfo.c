@@ -11,7 +11,6 @@
  */
 #include <quarry/report.h>
 
-#include "mm/base/bits.h"
 #include "mm/base/log.h"
 #include "mm/phys/pcp.h"
 #include "mm/reclaim/kswapd.h"
@@ -20,12 +19,6 @@
 struct pageset {
 	unsigned long count, high, batch;
 };
-
-/* The owner adapts it meanwhile. */
-static unsigned long capacity_of(const struct page_stock *stock)
-{
-	return __atomic_load_n(&stock->cap, __ATOMIC_RELAXED);
-}
 
 static struct pageset pageset_of(unsigned cpu, const struct zone *zone)
 {
@@ -37,10 +30,9 @@ static struct pageset pageset_of(unsigned cpu, const struct zone *zone)
 				stock_of_zone(&page_cpus[cpu], zone, type, order);
 			unsigned long n = stock_held(stock);
 			set.count += n << order;
-			set.high += capacity_of(stock) << order;
+			set.high += (unsigned long)stock_cap(stock) << order;
 			if (!order)
-				set.batch =
-					(unsigned long)min_u64(capacity_of(stock), REFILL_PAGES);
+				set.batch = stock_batch(stock, order);
 		}
 	}
 	return set;
