@@ -25,8 +25,7 @@
 #include "mm/slab/slab_page.h"
 #include "mm/slab/slab_wipe.h"
 
-unsigned char stock_nones[QUARRY_MAX_CPUS * STOCK_NONE_BYTES] QUARRY_STATE
-	__attribute__((aligned(QUARRY_CACHE_LINE)));
+const struct object_stock stock_none = {.mark = STOCK_BUSY};
 struct kmem_cache stock_caches[STOCK_SIZES] QUARRY_STATE;
 
 static uint32_t cap_of_bytes(uint32_t bytes)
@@ -63,13 +62,13 @@ struct object_stock *stock_new(uint32_t cap)
 	if (!stock)
 		return NULL;
 	object_unpoison(from, stock);
-	stock->depth = stock->idle = -1;
+	stock->mark = stock->idle = 0;
 	stock->epoch = 0;
 	stock->pace = 1;
 	stock->cap = (uint8_t)cap;
 	stock_close(stock, 0);
 #if QUARRY_HARDENING >= 1
-	__builtin_memset(stock->place, 0xff, sizeof(stock->place)); /* nowhere */
+	__builtin_memset(stock->place, 0, sizeof(stock->place));
 #endif
 	return stock;
 }
@@ -85,35 +84,26 @@ void stock_free(struct object_stock *stock)
 
 void stock_install(struct kmem_cache *cache, unsigned cpu, struct object_stock *stock)
 {
-	struct object_stock *none = STOCK_NONE(cpu);
+	struct object_stock *none = STOCK_NONE;
 
 	if (cache_is_closed(cache))
-		stock->depth = stock->idle = 0;
+		stock->mark = stock->idle = STOCK_CLOSED;
 	if (!__atomic_compare_exchange_n(&cache->stock[cpu], &none, stock, false, __ATOMIC_RELEASE,
 					 __ATOMIC_RELAXED))
 		stock_free(stock);
 }
 
-void cpu_cache_init(void)
-{
-	__builtin_memset(stock_nones, 0, sizeof(stock_nones));
-	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++) {
-		STOCK_NONE(cpu)->object[0] = STOCK_END;
-		STOCK_NONE(cpu)->idle = INT8_MAX;
-	}
-}
-
 void cpu_cache_none(struct kmem_cache *cache)
 {
 	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
-		cache->stock[cpu] = STOCK_NONE(cpu);
+		cache->stock[cpu] = STOCK_NONE;
 }
 
 void cpu_cache_start(struct kmem_cache *cache)
 {
 	__atomic_store_n(&cache->stocked, true, __ATOMIC_RELAXED);
 	for_each_online_cpu (cpu) {
-		if (stock_of(cache, cpu) != STOCK_NONE(cpu))
+		if (stock_of(cache, cpu) != STOCK_NONE)
 			continue;
 		struct object_stock *stock = stock_new(cache->stock_cap);
 
@@ -127,11 +117,11 @@ void cpu_cache_stop(struct kmem_cache *cache, unsigned cpu)
 {
 	struct object_stock *stock = stock_of(cache, cpu);
 
-	if (stock == STOCK_NONE(cpu))
+	if (stock == STOCK_NONE)
 		return;
-	__atomic_store_n(&cache->stock[cpu], STOCK_NONE(cpu), __ATOMIC_RELAXED);
+	__atomic_store_n(&cache->stock[cpu], STOCK_NONE, __ATOMIC_RELAXED);
 	partial_give(cache, stock->object, (unsigned)stock->n);
-	MM_ASSERT(stock->depth == stock->idle);
+	MM_ASSERT(stock->mark == stock->idle);
 	stock_free(stock);
 }
 
@@ -140,7 +130,7 @@ static void give_oldest(struct kmem_cache *cache, struct object_stock *stock, si
 {
 	size_t left = stock_count(stock) - count;
 
-	MM_ASSERT(stock->depth >= 0 && count <= stock_count(stock));
+	MM_ASSERT(stock->mark == STOCK_BUSY && count <= stock_count(stock));
 	MM_ASSERT(stock_count(stock) <= stock->cap);
 	partial_give(cache, stock->object, (unsigned)count);
 	for (size_t i = 0; i < left; i++)
@@ -198,7 +188,7 @@ static size_t fill(struct kmem_cache *cache, unsigned node, struct object_stock 
 	if (!n)
 		n = partial_take(cache, node, stock->object, stock->pace);
 
-	MM_ASSERT(stock->depth >= 0 && n <= cache_batch(cache));
+	MM_ASSERT(stock->mark == STOCK_BUSY && n <= cache_batch(cache));
 	MM_ASSERT_SLOW(slab_has_all(cache, stock->object, n));
 	set_places(stock, n);
 	forget_records(cache, stock, n);
@@ -238,7 +228,7 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 		object = stock->object[n - 1];
 		stock_set_count(stock, n - 1);
 	}
-	stock_end(stock);
+	stock_end_slow(stock);
 	return object;
 }
 
@@ -247,7 +237,7 @@ static void put_making_room(struct kmem_cache *cache, struct object_stock *stock
 {
 	size_t n = stock_count(stock);
 
-	MM_ASSERT(stock->depth >= 0 && n <= stock->cap);
+	MM_ASSERT(stock->mark == STOCK_BUSY && n <= stock->cap);
 	if (stock_holds(stock, n, object)) {
 		mm_report(OBJECT_TWICE, "kfree", object, cache->name, 0);
 		return;
@@ -264,7 +254,7 @@ void cpu_cache_put(struct kmem_cache *cache, unsigned cpu, void *object)
 
 	if (stock_begin_slow(stock)) {
 		put_making_room(cache, stock, object);
-		stock_end(stock);
+		stock_end_slow(stock);
 	} else {
 		partial_give(cache, &object, 1);
 	}
@@ -281,7 +271,7 @@ void cpu_cache_age(struct kmem_cache *cache, unsigned cpu)
 	if (n && !stock->pace)
 		give_oldest(cache, stock, n);
 	stock->pace = 0;
-	stock_end(stock);
+	stock_end_slow(stock);
 }
 
 unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, unsigned n)
@@ -296,8 +286,7 @@ unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, 
 		n = have;
 	/* In the order of the slots, so that a free of all of them finds them recorded so. */
 	__builtin_memcpy(out, &stock->object[have - n], n * sizeof(*out));
-	stock_set_count(stock, have - n);
-	stock_end(stock);
+	stock_end_with(stock, have - n);
 	return n;
 }
 
@@ -319,9 +308,8 @@ unsigned cpu_cache_push_back(struct kmem_cache *cache, unsigned cpu, void *const
 			object_poison(cache, object[done]);
 			stock_set_place(stock, have + done, object[done]);
 		}
-		stock_set_count(stock, have + done);
 	}
-	stock_end(stock);
+	stock_end_with(stock, have + done);
 	return done;
 }
 
@@ -342,8 +330,8 @@ void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *ob
 			else
 				stock_put(stock, have++, object[kept]);
 		}
-		stock_close(stock, have);
-		stock_end(stock);
+		stock_end_records(stock, have);
+		stock_end_with(stock, have);
 	}
 	if (kept < n)
 		partial_give(cache, object + kept, n - kept);
@@ -353,12 +341,12 @@ bool cpu_cache_drain(struct kmem_cache *cache, unsigned cpu)
 {
 	struct object_stock *stock = stock_of(cache, cpu);
 
-	if (stock == STOCK_NONE(cpu))
+	if (stock == STOCK_NONE)
 		return true;
 	if (!stock_begin_slow(stock))
 		return false;
 	give_oldest(cache, stock, stock_count(stock));
-	stock_end(stock);
+	stock_end_slow(stock);
 	return true;
 }
 

@@ -3,14 +3,16 @@
  * cpu_cache.h: each CPU's stock of free objects: the fast path of every object request.
  *
  * Exclusion. Only its own CPU touches a stock, kept there by a pin, so no other CPU interferes.
- * An interrupt on that CPU may come at any instruction. The owner first raises `depth`, then reads
- * `n`, works, stores `n` and lowers `depth`. An interrupt before the mark runs to its end before
- * the owner reads anything; one after it sees the mark and uses the node's slabs under their
- * lock. Interrupts leave the depth as they found it, so plain additions keep it right. No lock, no
- * locked instruction, no interrupt masking. Other CPUs' stocks are emptied by calling the CPU
- * (cpu_call_all), never from outside.
+ * An interrupt on that CPU may come at any instruction. The owner finds no mark, sets it, then
+ * reads `n`, works, and stores `n` and no mark in one. An interrupt before the mark runs to its end
+ * before the owner reads anything, and leaves no mark; one after it sees the mark and uses the
+ * node's slabs under their lock. No lock, no locked instruction, no interrupt masking. Other CPUs'
+ * stocks are emptied by calling the CPU (cpu_call_all), never from outside.
  *
- * A CPU without a stock has STOCK_NONE: marked for ever, so the fast path needs no test for NULL.
+ * The mark is stored, not counted: a count would make each call wait for the stores of the last
+ * one, some 8 cycles each, and that is most of what a pair costs.
+ *
+ * CPUs without a stock have STOCK_NONE: marked for ever, so the fast path needs no test for NULL.
  * A closed stock looks marked to the fast path, and to the slow one not: for caches whose every
  * request must come by there (slab_wipe.h, debug_cache.c).
  *
@@ -19,17 +21,13 @@
 #ifndef QUARRY_MM_SLAB_CPU_CACHE_H
 #define QUARRY_MM_SLAB_CPU_CACHE_H
 
-#include "mm/base/count.h"
 #include "mm/base/cpu.h"
 #include "mm/slab/kmem_cache.h"
 #include "mm/slab/slab_page.h"
 
-/* One for each CPU: its depth changes. Zero: marked. */
-#define STOCK_NONE_BYTES 128u
-extern unsigned char stock_nones[QUARRY_MAX_CPUS * STOCK_NONE_BYTES] QUARRY_INT(stock_nones);
-QUARRY_STATIC_ASSERT(sizeof(struct object_stock) + sizeof(void *) <= STOCK_NONE_BYTES,
-		     "a stock without room fits");
-#define STOCK_NONE(cpu) ((struct object_stock *)(void *)&stock_nones[(cpu) * STOCK_NONE_BYTES])
+/* Nobody writes it. */
+extern const struct object_stock stock_none QUARRY_INT(stock_none);
+#define STOCK_NONE ((struct object_stock *)(uintptr_t)&stock_none)
 
 /* The pointer is published once with everything behind it; only the CPU itself follows it. */
 static QUARRY_ALWAYS_INLINE struct object_stock *stock_of(const struct kmem_cache *cache,
@@ -43,59 +41,73 @@ static QUARRY_ALWAYS_INLINE size_t stock_count(const struct object_stock *stock)
 }
 static QUARRY_ALWAYS_INLINE void stock_set_count(struct object_stock *stock, size_t n)
 {
-	__atomic_store_n(&stock->n, n, __ATOMIC_RELAXED);
+	__atomic_store_n(&stock->n, (uint32_t)n, __ATOMIC_RELAXED);
 }
 
 /* Mark the stock. Return: false if an owner that we interrupted has it, or there is none. */
 static QUARRY_ALWAYS_INLINE bool stock_begin(struct object_stock *stock)
 {
-	if (unlikely(++stock->depth)) {
-		irq_order();
-		stock->depth--;
+	if (unlikely(stock->mark & 1))
 		return false;
-	}
+	stock->mark = STOCK_BUSY;
 	irq_order();
 	return true;
 }
-/* The same for the slow paths, which use closed stocks too. */
-static inline bool stock_begin_slow(struct object_stock *stock)
+/* End the mark: the stock has `n` objects. */
+static QUARRY_ALWAYS_INLINE void stock_end_with(struct object_stock *stock, size_t n)
 {
-	if (unlikely(++stock->depth != stock->idle + 1)) {
-		irq_order();
-		stock->depth--;
-		return false;
-	}
 	irq_order();
-	return true;
+	__atomic_store_n(&stock->n_unmarked, n, __ATOMIC_RELAXED);
 }
 static QUARRY_ALWAYS_INLINE void stock_end(struct object_stock *stock)
 {
 	irq_order();
-	stock->depth--;
+	stock->mark = 0;
 }
 
-/* The marked stock has `n` objects, and nothing above them is a record. */
-static QUARRY_ALWAYS_INLINE void stock_close(struct object_stock *stock, size_t n)
+/* The same for the slow paths, which use closed stocks too. */
+static inline bool stock_begin_slow(struct object_stock *stock)
+{
+	if (unlikely(stock->mark != stock->idle))
+		return false;
+	stock->mark = STOCK_BUSY;
+	irq_order();
+	return true;
+}
+static inline void stock_end_slow(struct object_stock *stock)
+{
+	irq_order();
+	stock->mark = stock->idle;
+}
+
+/* Nothing above the `n` objects of the marked stock is a record. */
+static QUARRY_ALWAYS_INLINE void stock_end_records(struct object_stock *stock, size_t n)
 {
 	stock->object[n] = STOCK_END;
+}
+/* The marked stock has `n` objects and no records. */
+static inline void stock_close(struct object_stock *stock, size_t n)
+{
+	stock_end_records(stock, n);
 	stock_set_count(stock, n);
 }
 
 /* Take the newest object. Pinned. Return: NULL if the stock is empty or busy. */
 static QUARRY_ALWAYS_INLINE void *object_pop(struct object_stock *stock)
 {
-	void *object = NULL;
 	size_t left;
 
 	if (!stock_begin(stock))
 		return NULL;
-	if (likely(!__builtin_sub_overflow((size_t)stock->n, (size_t)1, &left))) {
-		object = stock->object[left];
-		if (!object) /* I2; spares the caller a second test */
-			__builtin_unreachable();
-		stock_set_count(stock, left);
+	if (unlikely(__builtin_sub_overflow(stock_count(stock), (size_t)1, &left))) {
+		stock_end(stock);
+		return NULL;
 	}
-	stock_end(stock);
+	void *object = stock->object[left];
+
+	if (!object) /* I2; spares the caller a second test */
+		__builtin_unreachable();
+	stock_end_with(stock, left);
 	return object;
 }
 
@@ -119,7 +131,9 @@ static QUARRY_ALWAYS_INLINE bool stock_holds(struct object_stock *stock, size_t 
 {
 	size_t place = *stock_place(stock, object);
 
-	return place < n && stock->object[place] == object;
+	/* In this order: the other comparison goes either way, and a wrong guess of a branch costs
+	 * more than all of this. */
+	return unlikely(stock->object[place] == object) && place < n;
 }
 #else
 static QUARRY_ALWAYS_INLINE void stock_set_place(struct object_stock *stock, size_t n,
@@ -159,8 +173,6 @@ static QUARRY_ALWAYS_INLINE bool stock_lacks(const struct kmem_cache *cache,
 static QUARRY_ALWAYS_INLINE bool object_push(struct kmem_cache *cache, struct object_stock *stock,
 					     const uintptr_t *hint, void *object)
 {
-	bool done = false;
-
 	if (!stock_begin(stock))
 		return false;
 	size_t n = stock_count(stock);
@@ -168,20 +180,21 @@ static QUARRY_ALWAYS_INLINE bool object_push(struct kmem_cache *cache, struct ob
 	if (stock_lacks(cache, stock, n, object)) {
 		object_poison(cache, object);
 		stock_set_place(stock, n, object);
-		count_one(&stock->n);
-		done = true;
-	} else if ((likely(slab_named_has(cache, hint, object)) ||
-		    likely(slab_has(cache, object))) &&
-		   likely((uint8_t)n < stock->cap) &&
-		   likely(!stock_holds(stock, n, object))) {
-		object_poison(cache, object);
-		n = stock_count(stock); /* not kept for here: the way above needs no address */
-		stock_put(stock, n, object);
-		stock_close(stock, n + 1);
-		done = true;
+		stock_end_with(stock, n + 1);
+		return true;
+	}
+	if (likely(slab_named_has(cache, hint, object)) || likely(slab_has(cache, object))) {
+		n = stock_count(stock); /* kept from above it would cost a move there */
+		if (likely(n < stock->cap) && likely(!stock_holds(stock, n, object))) {
+			object_poison(cache, object);
+			stock_put(stock, n, object);
+			stock_end_records(stock, n + 1);
+			stock_end_with(stock, n + 1);
+			return true;
+		}
 	}
 	stock_end(stock);
-	return done;
+	return false;
 }
 
 /* Refill the calling CPU's stock from `node` and take one. Pinned. Return: NULL if the node has
@@ -207,9 +220,7 @@ void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *ob
 /* Give every object of the calling CPU's stock back. Pinned. Return: false if the stock is busy. */
 bool cpu_cache_drain(struct kmem_cache *cache, unsigned cpu) QUARRY_INT(cpu_cache_drain);
 
-/* No CPU has a stock. */
-void cpu_cache_init(void) QUARRY_INT(cpu_cache_init);
-/* ... for this cache. */
+/* No CPU has a stock of the cache. */
 void cpu_cache_none(struct kmem_cache *cache) QUARRY_INT(cpu_cache_none);
 /* Give all online CPUs a stock, as far as memory allows; does not sleep. */
 void cpu_cache_start(struct kmem_cache *cache) QUARRY_INT(cpu_cache_start);

@@ -152,7 +152,7 @@ void *debug_cache_alloc(struct kmem_cache *cache, uintptr_t caller)
 			object = stock->object[n - 1];
 			stock_set_count(stock, n - 1);
 		}
-		stock_end(stock);
+		stock_end_slow(stock);
 	}
 	cpu_unpin();
 	if (likely(object))
@@ -207,7 +207,7 @@ static QUARRY_ALWAYS_INLINE void put(struct kmem_cache *cache, void *object)
 			put_anywhere(stock, n, object);
 			done = true;
 		}
-		stock_end(stock);
+		stock_end_slow(stock);
 	}
 	if (unlikely(!done))
 		cpu_cache_put(cache, cpu, object);

@@ -43,8 +43,9 @@
 
 /*
  * Objects that one CPU keeps of one cache. Only that CPU touches it, pinned; against its own
- * interrupts it is marked first (`depth`) and read afterwards. The mark is a word of its own: were
- * it a value of `n`, an interrupt between reading n and marking it would take the same object.
+ * interrupts it is marked first and read afterwards. The mark is not a value of `n`: an interrupt
+ * between reading n and marking it would take the same object. But it stands beside it, so that one
+ * store of both is the last step of a request or a free.
  *
  * An object that is popped stays written in its slot: a record that it was handed out here. A free
  * that finds its object recorded right above the newest one undoes the last pop: nothing about the
@@ -54,16 +55,21 @@
  *   I1  n <= cap;  the slots n .. cap have a STOCK_END
  *   I2  object[0 .. n) are free objects of the cache, taken from their slabs
  *   I3  object[0 .. first STOCK_END at or above n) are different
- *   I4  depth == idle, but for the one who marks it and who interrupts him
+ *   I4  mark == idle, but for the one who marks it and who interrupts him
  */
 struct object_stock {
-	unsigned long n;
+	union {
+		struct {
+			uint32_t n;
+			uint32_t mark; /* `idle`, or its owner works: STOCK_BUSY */
+		};
+		uint64_t n_unmarked; /* both, for storing: n, and not marked */
+	};
 	uint32_t epoch; /* of the cache when there was no record */
 	uint8_t cap;
-	uint8_t pace;  /* objects that its last refill might have of slabs; 0: none, nor was room
+	uint8_t pace; /* objects that its last refill might have of slabs; 0: none, nor was room
 			* made, since idle.c looked at it */
-	int8_t depth;  /* how often it is marked, - 1: by its owner, and who interrupted him */
-	int8_t idle;   /* depth while nobody marks it: -1; 0: closed (cpu_cache.h) */
+	uint8_t idle; /* 0; STOCK_CLOSED (cpu_cache.h) */
 #if QUARRY_HARDENING >= 1
 	/* By a hash of an object's address: where in object[] one of that hash was put last. Only
 	 * a hint: nothing is cleared when an object leaves. */
@@ -71,6 +77,9 @@ struct object_stock {
 #endif
 	void *object[]; /* cap + 1; the newest last */
 };
+/* Bit 0 keeps the fast path out: a test of one bit is one instruction less than one of a word. */
+#define STOCK_CLOSED 1u
+#define STOCK_BUSY 3u
 /* Odd, so no object's address. */
 #define STOCK_END ((void *)0x51554159ul)
 
@@ -106,7 +115,7 @@ struct slab_shape {
 };
 
 struct kmem_cache {
-	/* Never NULL; STOCK_NONE(cpu) where there is none. */
+	/* Never NULL; STOCK_NONE where there is none. */
 	struct object_stock *stock[QUARRY_MAX_CPUS];
 
 	uint32_t size, object_size, align;

@@ -52,7 +52,7 @@ static QUARRY_ALWAYS_INLINE void *refill(struct kmem_cache *cache, gfp_t gfp, bo
 	}
 	unsigned cpu = (unsigned)cpu_pin();
 
-	if (stock_of(cache, cpu) == STOCK_NONE(cpu) && cache->stock_cap)
+	if (stock_of(cache, cpu) == STOCK_NONE && cache->stock_cap)
 		cpu_cache_start(cache);
 	unsigned node = node_or_local(NUMA_NO_NODE);
 

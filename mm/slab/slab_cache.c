@@ -120,7 +120,6 @@ void registry_init(void)
 {
 	cache_list_init();
 	rcu_slab_init();
-	cpu_cache_init();
 	setup_builtin(&cache_cache, "kmem_cache", sizeof(struct kmem_cache), QUARRY_CACHE_LINE);
 	setup_builtin(&alias_cache, "cache_alias", sizeof(struct cache_alias), 8);
 	for (unsigned i = 0; i < STOCK_SIZES; i++) {
@@ -266,7 +265,7 @@ static uint32_t next_without_stock(uint32_t *id, unsigned cpu)
 	uint32_t cap = 0;
 
 	for (struct kmem_cache *cache = cache_after(*id); cache; cache = cache_next(cache)) {
-		if (!cache->stocked || stock_of(cache, cpu) != STOCK_NONE(cpu))
+		if (!cache->stocked || stock_of(cache, cpu) != STOCK_NONE)
 			continue;
 		*id = cache->id;
 		cap = cache->stock_cap;

@@ -179,7 +179,7 @@ static unsigned long check_stock(struct kmem_cache *cache, unsigned cpu)
 	unsigned long errors = 0;
 	size_t n = stock_count(stock), end = n;
 
-	if (stock == STOCK_NONE(cpu))
+	if (stock == STOCK_NONE)
 		return 0;
 	CHECK(n <= stock->cap, "stock I1: n <= cap", stock, n, stock->cap);
 	while (end <= stock->cap && stock->object[end] != STOCK_END)

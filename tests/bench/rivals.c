@@ -25,7 +25,7 @@
 
 #include "tests/bench/host_world.h"
 
-#define ROUNDS 7u
+#define ROUNDS 60u
 #define BATCH 1000u
 #define SLOTS 256u
 #define MAIL 512u
@@ -70,9 +70,9 @@ static void pair(unsigned self, size_t size, struct result *result)
 	double start = cpu_ns();
 
 	(void)self;
-	for (unsigned i = 0; i < 1000000; i++)
+	for (unsigned i = 0; i < 50000; i++)
 		give(take(size));
-	*result = (struct result){cpu_ns() - start, 1000000};
+	*result = (struct result){cpu_ns() - start, 50000};
 }
 
 static void batch(size_t size, bool random, struct result *result)
@@ -80,13 +80,13 @@ static void batch(size_t size, bool random, struct result *result)
 	void *held[BATCH];
 	double start = cpu_ns();
 
-	for (unsigned round = 0; round < 500; round++) {
+	for (unsigned round = 0; round < 30; round++) {
 		for (unsigned i = 0; i < BATCH; i++)
 			held[i] = take(size);
 		for (unsigned i = 0; i < BATCH; i++)
 			give(held[random ? shuffled[i] : i]);
 	}
-	*result = (struct result){cpu_ns() - start, 500 * BATCH};
+	*result = (struct result){cpu_ns() - start, 30 * BATCH};
 }
 static void batch_fifo(unsigned self, size_t size, struct result *result)
 {
@@ -105,14 +105,14 @@ static void slots(unsigned self, size_t size, struct result *result)
 	uint64_t seed = self + 1;
 	double start = cpu_ns();
 
-	for (unsigned i = 0; i < 500000; i++) {
+	for (unsigned i = 0; i < 30000; i++) {
 		uint64_t dice = bench_random(&seed);
 		void **place = &slot[dice % SLOTS];
 
 		give(*place);
 		*place = take(16 + (dice >> 32) % (size - 15));
 	}
-	*result = (struct result){cpu_ns() - start, 500000};
+	*result = (struct result){cpu_ns() - start, 30000};
 	for (unsigned i = 0; i < SLOTS; i++)
 		give(slot[i]);
 }
@@ -121,7 +121,7 @@ static void exchange(unsigned self, size_t size, struct result *result)
 {
 	double time = 0, start;
 
-	for (unsigned round = 0; round < 1000; round++) {
+	for (unsigned round = 0; round < 50; round++) {
 		start = cpu_ns();
 		for (unsigned i = 0; i < MAIL; i++)
 			mail[self][i] = take(size);
@@ -133,7 +133,7 @@ static void exchange(unsigned self, size_t size, struct result *result)
 		time += cpu_ns() - start;
 		pthread_barrier_wait(&gate);
 	}
-	*result = (struct result){time, 1000 * MAIL};
+	*result = (struct result){time, 50 * MAIL};
 }
 
 static void *work(void *arg)

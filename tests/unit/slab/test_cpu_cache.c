@@ -205,15 +205,15 @@ static void h033_cpu_offline_and_back(void **state)
 		mock_set_cpu(0);
 		assert_int_equal(quarry_cpu_offline(1), 0);
 		mock_cpu_stop(1);
-		assert_ptr_equal(stock_of(cache, 1), STOCK_NONE(1));
-		assert_ptr_equal(stock_of(kmalloc_24, 1), STOCK_NONE(1));
+		assert_ptr_equal(stock_of(cache, 1), STOCK_NONE);
+		assert_ptr_equal(stock_of(kmalloc_24, 1), STOCK_NONE);
 		assert_int_equal(active_of("t"), 0);
 		kmem_cache_destroy(cache);
 
 		mock_cpu_start(1);
 		mock_set_cpu(1);
 		assert_int_equal(quarry_cpu_online(), 0);
-		assert_ptr_not_equal(stock_of(kmalloc_24, 1), STOCK_NONE(1));
+		assert_ptr_not_equal(stock_of(kmalloc_24, 1), STOCK_NONE);
 		kfree(kmalloc(24, GFP_KERNEL));
 		mock_set_cpu(0);
 	}
