@@ -48,7 +48,7 @@ gfp_t gfp_legal(gfp_t gfp, const char *call, uintptr_t caller) QUARRY_INT(gfp_le
 static inline bool gfp_context_ok(gfp_t gfp)
 {
 #if QUARRY_CONTEXT_LINT
-	return !gfp_has(gfp, __GFP_DIRECT_RECLAIM) || likely(cpu_context() == 0);
+	return likely(cpu_context() == 0) || !gfp_has(gfp, __GFP_DIRECT_RECLAIM);
 #else
 	(void)gfp;
 	return true;

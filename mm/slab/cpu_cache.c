@@ -25,7 +25,7 @@
 #include "mm/slab/slab_page.h"
 #include "mm/slab/slab_wipe.h"
 
-const struct object_stock stock_none = {.mark = STOCK_BUSY};
+const struct object_stock stock_none = {.mark = STOCK_BUSY, .apart = STOCK_BUSY};
 struct kmem_cache stock_caches[STOCK_SIZES] QUARRY_STATE;
 
 static uint32_t cap_of_bytes(uint32_t bytes)
@@ -62,10 +62,10 @@ struct object_stock *stock_new(uint32_t cap)
 	if (!stock)
 		return NULL;
 	object_unpoison(from, stock);
-	stock->mark = stock->idle = 0;
-	stock->epoch = 0;
+	stock->mark = 0;
+	stock->apart = STOCK_BUSY;
 	stock->pace = 1;
-	stock->cap = (uint8_t)cap;
+	stock->cap = cap;
 	stock_close(stock, 0);
 #if QUARRY_HARDENING >= 1
 	__builtin_memset(stock->place, 0, sizeof(stock->place));
@@ -82,14 +82,19 @@ void stock_free(struct object_stock *stock)
 	partial_give(from, &object, 1);
 }
 
+static struct object_stock *set_apart(struct object_stock *stock)
+{
+	return (struct object_stock *)((uintptr_t)stock + STOCK_APART);
+}
+
 void stock_install(struct kmem_cache *cache, unsigned cpu, struct object_stock *stock)
 {
-	struct object_stock *none = STOCK_NONE;
+	struct object_stock *none = STOCK_NONE, *pointer = stock;
 
 	if (cache_is_closed(cache))
-		stock->mark = stock->idle = STOCK_CLOSED;
-	if (!__atomic_compare_exchange_n(&cache->stock[cpu], &none, stock, false, __ATOMIC_RELEASE,
-					 __ATOMIC_RELAXED))
+		pointer = set_apart(stock);
+	if (!__atomic_compare_exchange_n(&cache->stock[cpu], &none, pointer, false,
+					 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		stock_free(stock);
 }
 
@@ -121,7 +126,7 @@ void cpu_cache_stop(struct kmem_cache *cache, unsigned cpu)
 		return;
 	__atomic_store_n(&cache->stock[cpu], STOCK_NONE, __ATOMIC_RELAXED);
 	partial_give(cache, stock->object, (unsigned)stock->n);
-	MM_ASSERT(stock->mark == stock->idle);
+	MM_ASSERT(!stock->mark);
 	stock_free(stock);
 }
 
@@ -156,26 +161,26 @@ static size_t give_batch(struct kmem_cache *cache, struct object_stock *stock)
 	return left;
 }
 
-/* The marked stock has `n` objects and no records; new ones are good from now on. */
-static void forget_records(const struct kmem_cache *cache, struct object_stock *stock, size_t n)
+void cpu_cache_end_records(struct kmem_cache *cache)
 {
-	stock->epoch = __atomic_load_n(&cache->epoch, __ATOMIC_RELAXED);
-	stock_close(stock, n);
+	for_each_online_cpu (cpu) {
+		struct object_stock *stock = stock_fast(cache, cpu);
+
+		/* One that is installed just now has no records. */
+		if (stock != STOCK_NONE && !stock_is_apart(stock))
+			__atomic_compare_exchange_n(&cache->stock[cpu], &stock, set_apart(stock),
+						    false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	}
 }
 
-/* The first `n` slots were written. */
-static void set_places(struct object_stock *stock, size_t n)
+/* The marked stock came by here: end its records if they are not good, before new ones. */
+static void join(struct kmem_cache *cache, unsigned cpu, struct object_stock *stock)
 {
-	size_t i = 0;
-
-	for (; i + 4 <= n; i += 4) { /* a third fewer instructions than one at a time */
-		stock_set_place(stock, i, stock->object[i]);
-		stock_set_place(stock, i + 1, stock->object[i + 1]);
-		stock_set_place(stock, i + 2, stock->object[i + 2]);
-		stock_set_place(stock, i + 3, stock->object[i + 3]);
-	}
-	for (; i < n; i++)
-		stock_set_place(stock, i, stock->object[i]);
+	if (likely(!stock_is_apart(stock_fast(cache, cpu))) || cache_is_closed(cache))
+		return;
+	/* In this order: what is given up from now on sets it apart again. */
+	__atomic_store_n(&cache->stock[cpu], stock, __ATOMIC_SEQ_CST);
+	stock_close(stock, stock_count(stock));
 }
 
 /* Take a batch from the node's depot or slabs into the marked, empty stock. Return: how many. */
@@ -190,8 +195,7 @@ static size_t fill(struct kmem_cache *cache, unsigned node, struct object_stock 
 
 	MM_ASSERT(stock->mark == STOCK_BUSY && n <= cache_batch(cache));
 	MM_ASSERT_SLOW(slab_has_all(cache, stock->object, n));
-	set_places(stock, n);
-	forget_records(cache, stock, n);
+	stock_close(stock, n);
 	return n;
 }
 
@@ -211,11 +215,12 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 	struct object_stock *stock = stock_of(cache, cpu);
 	void *object = NULL;
 
-	if (!stock_begin_slow(stock)) {
+	if (!stock_begin(stock)) {
 		partial_take(cache, node, &object, 1);
 		count_miss(cache, 1);
 		return object;
 	}
+	join(cache, cpu, stock);
 	size_t n = stock_count(stock);
 
 	/* The caller may have come from another CPU since it found a stock empty: this one may
@@ -228,7 +233,7 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 		object = stock->object[n - 1];
 		stock_set_count(stock, n - 1);
 	}
-	stock_end_slow(stock);
+	stock_end(stock);
 	return object;
 }
 
@@ -238,23 +243,24 @@ static void put_making_room(struct kmem_cache *cache, struct object_stock *stock
 	size_t n = stock_count(stock);
 
 	MM_ASSERT(stock->mark == STOCK_BUSY && n <= stock->cap);
-	if (stock_holds(stock, n, object)) {
+	if (stock->object[n] != object && stock_holds(stock, n, object)) {
 		mm_report(OBJECT_TWICE, "kfree", object, cache->name, 0);
 		return;
 	}
 	if (n == stock->cap)
 		n = give_batch(cache, stock);
 	stock_put(stock, n, object);
-	forget_records(cache, stock, n + 1);
+	stock_close(stock, n + 1);
 }
 
 void cpu_cache_put(struct kmem_cache *cache, unsigned cpu, void *object)
 {
 	struct object_stock *stock = stock_of(cache, cpu);
 
-	if (stock_begin_slow(stock)) {
+	if (stock_begin(stock)) {
+		join(cache, cpu, stock);
 		put_making_room(cache, stock, object);
-		stock_end_slow(stock);
+		stock_end(stock);
 	} else {
 		partial_give(cache, &object, 1);
 	}
@@ -264,14 +270,14 @@ void cpu_cache_age(struct kmem_cache *cache, unsigned cpu)
 {
 	struct object_stock *stock = stock_of(cache, cpu);
 
-	if (!stock_begin_slow(stock))
+	if (!stock_begin(stock))
 		return;
 	size_t n = stock_count(stock);
 
 	if (n && !stock->pace)
 		give_oldest(cache, stock, n);
 	stock->pace = 0;
-	stock_end_slow(stock);
+	stock_end(stock);
 }
 
 unsigned cpu_cache_pop_many(struct kmem_cache *cache, unsigned cpu, void **out, unsigned n)
@@ -300,7 +306,7 @@ unsigned cpu_cache_push_back(struct kmem_cache *cache, unsigned cpu, void *const
 		return 0;
 	size_t have = stock_count(stock);
 
-	if (stock->epoch == __atomic_load_n(&cache->epoch, __ATOMIC_RELAXED)) {
+	if (likely(!stock_is_apart(stock_fast(cache, cpu)))) {
 		void *const *record = &stock->object[have];
 
 		/* The record after the last is an end, which is no object. */
@@ -324,6 +330,7 @@ void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *ob
 		if (have + n > stock->cap && have > cache_batch(cache))
 			have = (uint32_t)give_batch(cache, stock);
 		for (; kept < n && have < stock->cap; kept++) {
+			stock_end_records(stock, have); /* no slot records what is looked for */
 			if (unlikely(stock_holds(stock, have, object[kept])))
 				mm_report(OBJECT_TWICE, "kmem_cache_free_bulk", object[kept],
 					  cache->name, 0);
@@ -343,10 +350,10 @@ bool cpu_cache_drain(struct kmem_cache *cache, unsigned cpu)
 
 	if (stock == STOCK_NONE)
 		return true;
-	if (!stock_begin_slow(stock))
+	if (!stock_begin(stock))
 		return false;
 	give_oldest(cache, stock, stock_count(stock));
-	stock_end_slow(stock);
+	stock_end(stock);
 	return true;
 }
 

@@ -13,8 +13,6 @@
  * one, some 8 cycles each, and that is most of what a pair costs.
  *
  * CPUs without a stock have STOCK_NONE: marked for ever, so the fast path needs no test for NULL.
- * A closed stock looks marked to the fast path, and to the slow one not: for caches whose every
- * request must come by there (slab_wipe.h, debug_cache.c).
  *
  * Start at: object_pop, object_push.
  */
@@ -29,11 +27,21 @@
 extern const struct object_stock stock_none QUARRY_INT(stock_none);
 #define STOCK_NONE ((struct object_stock *)(uintptr_t)&stock_none)
 
-/* The pointer is published once with everything behind it; only the CPU itself follows it. */
-static QUARRY_ALWAYS_INLINE struct object_stock *stock_of(const struct kmem_cache *cache,
-							  unsigned long cpu)
+/* The pointer is published once with everything behind it; only the CPU itself follows it. Return:
+ * for the fast path: maybe set apart. */
+static QUARRY_ALWAYS_INLINE struct object_stock *stock_fast(const struct kmem_cache *cache,
+							    unsigned long cpu)
 {
 	return __atomic_load_n(&cache->stock[cpu], __ATOMIC_ACQUIRE);
+}
+static inline bool stock_is_apart(const struct object_stock *stock)
+{
+	return (uintptr_t)stock & STOCK_APART;
+}
+static inline struct object_stock *stock_of(const struct kmem_cache *cache, unsigned long cpu)
+{
+	return (struct object_stock *)((uintptr_t)stock_fast(cache, cpu) &
+				       ~(uintptr_t)STOCK_APART);
 }
 static QUARRY_ALWAYS_INLINE size_t stock_count(const struct object_stock *stock)
 {
@@ -47,7 +55,7 @@ static QUARRY_ALWAYS_INLINE void stock_set_count(struct object_stock *stock, siz
 /* Mark the stock. Return: false if an owner that we interrupted has it, or there is none. */
 static QUARRY_ALWAYS_INLINE bool stock_begin(struct object_stock *stock)
 {
-	if (unlikely(stock->mark & 1))
+	if (unlikely(stock->mark & STOCK_BUSY)) /* a bit: one instruction less than the byte */
 		return false;
 	stock->mark = STOCK_BUSY;
 	irq_order();
@@ -63,21 +71,6 @@ static QUARRY_ALWAYS_INLINE void stock_end(struct object_stock *stock)
 {
 	irq_order();
 	stock->mark = 0;
-}
-
-/* The same for the slow paths, which use closed stocks too. */
-static inline bool stock_begin_slow(struct object_stock *stock)
-{
-	if (unlikely(stock->mark != stock->idle))
-		return false;
-	stock->mark = STOCK_BUSY;
-	irq_order();
-	return true;
-}
-static inline void stock_end_slow(struct object_stock *stock)
-{
-	irq_order();
-	stock->mark = stock->idle;
 }
 
 /* Nothing above the `n` objects of the marked stock is a record. */
@@ -112,9 +105,10 @@ static QUARRY_ALWAYS_INLINE void *object_pop(struct object_stock *stock)
 }
 
 /*
- * Is a free object in the first `n` of the stock? Never says yes wrongly. At hardening 1 it finds
- * each one whose place in the table no later free took: a free in between takes it with
- * probability 1/64. At hardening 0 only the newest is compared.
+ * Is a free object in the first `n` of the stock? Slot n does not record it: the caller looked.
+ * Never says yes wrongly. At hardening 1 it finds each one that a free put there
+ * and whose place in the table no later free took: one in between takes it with probability 1/64.
+ * At hardening 0 only the newest is compared.
  */
 #if QUARRY_HARDENING >= 1
 static QUARRY_ALWAYS_INLINE uint8_t *stock_place(struct object_stock *stock, const void *object)
@@ -131,9 +125,10 @@ static QUARRY_ALWAYS_INLINE bool stock_holds(struct object_stock *stock, size_t 
 {
 	size_t place = *stock_place(stock, object);
 
-	/* In this order: the other comparison goes either way, and a wrong guess of a branch costs
-	 * more than all of this. */
-	return unlikely(stock->object[place] == object) && place < n;
+	/* Not two branches: whether the place is of a free object goes either way, and a wrong
+	 * guess costs more than all of this. The record of slot n is not the object. */
+	place = place < n ? place : n;
+	return stock->object[place] == object;
 }
 #else
 static QUARRY_ALWAYS_INLINE void stock_set_place(struct object_stock *stock, size_t n,
@@ -154,16 +149,6 @@ static QUARRY_ALWAYS_INLINE void stock_put(struct object_stock *stock, size_t n,
 	stock->object[n] = object;
 }
 
-/* Is `object` that which was popped last of those that are not back, and its slab is still the
- * cache's? Then it is an object, and not in the stock. `n` is the marked stock's. */
-static QUARRY_ALWAYS_INLINE bool stock_lacks(const struct kmem_cache *cache,
-					     const struct object_stock *stock, size_t n,
-					     const void *object)
-{
-	return likely(stock->object[n] == object) &&
-	       likely(stock->epoch == __atomic_load_n(&cache->epoch, __ATOMIC_RELAXED));
-}
-
 /*
  * Free `object`, any pointer, to `cache`, which may be the wrong one: onto the CPU's stock. Pinned.
  * `hint`: where the name of a slab stands that may have it (class_hint.h); NULL: nowhere.
@@ -177,7 +162,8 @@ static QUARRY_ALWAYS_INLINE bool object_push(struct kmem_cache *cache, struct ob
 		return false;
 	size_t n = stock_count(stock);
 
-	if (stock_lacks(cache, stock, n, object)) {
+	/* Popped last of those that are not back: an object, and not in the stock. */
+	if (likely(stock->object[n] == object)) {
 		object_poison(cache, object);
 		stock_set_place(stock, n, object);
 		stock_end_with(stock, n + 1);
@@ -219,6 +205,9 @@ void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *ob
 
 /* Give every object of the calling CPU's stock back. Pinned. Return: false if the stock is busy. */
 bool cpu_cache_drain(struct kmem_cache *cache, unsigned cpu) QUARRY_INT(cpu_cache_drain);
+
+/* A slab of the cache was given up: no record of a stock is good. */
+void cpu_cache_end_records(struct kmem_cache *cache) QUARRY_INT(cpu_cache_end_records);
 
 /* No CPU has a stock of the cache. */
 void cpu_cache_none(struct kmem_cache *cache) QUARRY_INT(cpu_cache_none);

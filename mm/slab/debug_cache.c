@@ -145,14 +145,14 @@ void *debug_cache_alloc(struct kmem_cache *cache, uintptr_t caller)
 	struct object_stock *stock = stock_of(cache, cpu_pin());
 	void *object = NULL;
 
-	if (likely(stock_begin_slow(stock))) {
+	if (likely(stock_begin(stock))) {
 		size_t n = stock_count(stock);
 
 		if (likely(n)) {
 			object = stock->object[n - 1];
 			stock_set_count(stock, n - 1);
 		}
-		stock_end_slow(stock);
+		stock_end(stock);
 	}
 	cpu_unpin();
 	if (likely(object))
@@ -200,14 +200,14 @@ static QUARRY_ALWAYS_INLINE void put(struct kmem_cache *cache, void *object)
 	struct object_stock *stock = stock_of(cache, cpu);
 	bool done = false;
 
-	if (likely(stock_begin_slow(stock))) {
+	if (likely(stock_begin(stock))) {
 		size_t n = stock_count(stock);
 
 		if (likely(n < stock->cap)) {
 			put_anywhere(stock, n, object);
 			done = true;
 		}
-		stock_end_slow(stock);
+		stock_end(stock);
 	}
 	if (unlikely(!done))
 		cpu_cache_put(cache, cpu, object);

@@ -50,26 +50,31 @@
  * An object that is popped stays written in its slot: a record that it was handed out here. A free
  * that finds its object recorded right above the newest one undoes the last pop: nothing about the
  * pointer is left to prove. STOCK_END stands above the last record. Records end too when a slab of
- * the cache was given up since: the memory may be another's (`epoch`).
+ * the cache is given up: the memory may be another's next.
+ *
+ * Where the fast path may not go on as it is, the cache's pointer to the stock is set apart: it has
+ * STOCK_APART added, so that what is read as the mark is a byte that always says busy. The slow
+ * path takes it off. All CPUs' pointers are set apart when a slab is given up, by who does it, until
+ * each CPU came by and ended its records; and for ever where every request has to come by
+ * (cache_is_closed).
  *
  *   I1  n <= cap;  the slots n .. cap have a STOCK_END
  *   I2  object[0 .. n) are free objects of the cache, taken from their slabs
  *   I3  object[0 .. first STOCK_END at or above n) are different
- *   I4  mark == idle, but for the one who marks it and who interrupts him
+ *   I4  mark == 0, but for the one who marks it and who interrupts him;  apart == STOCK_BUSY
  */
 struct object_stock {
 	union {
 		struct {
 			uint32_t n;
-			uint32_t mark; /* `idle`, or its owner works: STOCK_BUSY */
+			uint8_t mark; /* 0; its owner works: STOCK_BUSY */
 		};
 		uint64_t n_unmarked; /* both, for storing: n, and not marked */
 	};
-	uint32_t epoch; /* of the cache when there was no record */
-	uint8_t cap;
+	uint32_t cap;
+	uint8_t apart;
 	uint8_t pace; /* objects that its last refill might have of slabs; 0: none, nor was room
-			* made, since idle.c looked at it */
-	uint8_t idle; /* 0; STOCK_CLOSED (cpu_cache.h) */
+		       * made, since idle.c looked at it */
 #if QUARRY_HARDENING >= 1
 	/* By a hash of an object's address: where in object[] one of that hash was put last. Only
 	 * a hint: nothing is cleared when an object leaves. */
@@ -77,9 +82,11 @@ struct object_stock {
 #endif
 	void *object[]; /* cap + 1; the newest last */
 };
-/* Bit 0 keeps the fast path out: a test of one bit is one instruction less than one of a word. */
-#define STOCK_CLOSED 1u
-#define STOCK_BUSY 3u
+#define STOCK_BUSY 1u
+#define STOCK_APART 8u
+QUARRY_STATIC_ASSERT(offsetof(struct object_stock, apart) ==
+			     offsetof(struct object_stock, mark) + STOCK_APART,
+		     "it is read as the mark");
 /* Odd, so no object's address. */
 #define STOCK_END ((void *)0x51554159ul)
 
@@ -115,7 +122,7 @@ struct slab_shape {
 };
 
 struct kmem_cache {
-	/* Never NULL; STOCK_NONE where there is none. */
+	/* Never NULL; STOCK_NONE where there is none; maybe set apart. */
 	struct object_stock *stock[QUARRY_MAX_CPUS];
 
 	uint32_t size, object_size, align;
@@ -126,7 +133,6 @@ struct kmem_cache {
 	 * floor(2^64 / size) + 1, and the last object's offset times that, modulo 2^64. */
 	uint64_t slab_mask, inverse, last_product;
 	uint64_t object_room; /* object_size: compared with any size in one instruction */
-	uint32_t epoch; /* slabs that were given up */
 	uint32_t moved; /* objects, to and from slabs, since it made idle.c look */
 	uint64_t token;	/* one of kmalloc's with stocks: class_hint.h; else 0 */
 	gfp_t page_gfp; /* zone and mobility of the pages */

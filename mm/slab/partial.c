@@ -20,6 +20,7 @@
 #include "mm/base/log.h"
 #include "mm/phys/zone.h"
 #include "mm/slab/class_hint.h"
+#include "mm/slab/cpu_cache.h"
 #include "mm/slab/slab_page.h"
 
 /* Slabs that a shrink unlists under one hold of a node's lock. */
@@ -92,8 +93,7 @@ static void detach_empty(struct kmem_cache *cache, struct slab_node *node, struc
 	node->pages -= 1ul << page_order(head);
 	node->objects -= objects;
 	slab_unmark(head);
-	/* Under the lock of one of several nodes: that it changes is what counts. */
-	__atomic_store_n(&cache->epoch, cache->epoch + 1, __ATOMIC_RELAXED);
+	cpu_cache_end_records(cache);
 	head->lru.next = *chain;
 	*chain = frame_of(head);
 }

@@ -30,7 +30,7 @@ static QUARRY_ALWAYS_INLINE void *slab_alloc_judged(struct kmem_cache *cache, gf
 {
 	if (fault_at(FAULT_OBJECT, gfp, 0))
 		return NULL;
-	void *object = object_pop(stock_of(cache, cpu_pin()));
+	void *object = object_pop(stock_fast(cache, cpu_pin()));
 
 	cpu_unpin();
 	if (unlikely(!object))
@@ -69,7 +69,7 @@ void slab_free_checked(struct kmem_cache *cache, struct page *page, void *object
 static QUARRY_ALWAYS_INLINE bool slab_try_free(struct kmem_cache *cache, const uintptr_t *hint,
 					       void *object)
 {
-	bool done = object_push(cache, stock_of(cache, cpu_pin()), hint, object);
+	bool done = object_push(cache, stock_fast(cache, cpu_pin()), hint, object);
 
 	cpu_unpin();
 	return likely(done);
