@@ -24,7 +24,7 @@
  *
  * Locking  the slab's node, for those who look: it keeps the slab. The validator holds it while it
  *          looks at all objects of the node: long, but only here.
- * Start at debug_cache_alloc, debug_cache_free.
+ * Start at debug_cache_take, debug_cache_free.
  */
 #include "mm/slab/debug_cache.h"
 
@@ -122,8 +122,7 @@ static QUARRY_ALWAYS_INLINE uint32_t *state_of(const struct kmem_cache *cache, s
 	       cache->shape[0].slots * (1 + SLAB_TAG_BYTES / sizeof(uint32_t)) + index;
 }
 
-/* Nobody else has the object: it was taken from a stock or a slab. */
-static QUARRY_ALWAYS_INLINE void take(struct kmem_cache *cache, void *object, uintptr_t caller)
+void *debug_cache_take(struct kmem_cache *cache, void *object, uintptr_t caller)
 {
 	uint32_t *state = state_of(cache, virt_to_page(object), object);
 
@@ -133,30 +132,6 @@ static QUARRY_ALWAYS_INLINE void take(struct kmem_cache *cache, void *object, ui
 		report_word(cache, object, state, "kmem_cache_alloc", caller);
 	slot_take(cache, object, caller);
 	end(state, USED);
-}
-
-void debug_cache_take(struct kmem_cache *cache, void *object, uintptr_t caller)
-{
-	take(cache, object, caller);
-}
-
-void *debug_cache_alloc(struct kmem_cache *cache, uintptr_t caller)
-{
-	struct object_stock *stock = stock_of(cache, cpu_pin());
-	void *object = NULL;
-
-	if (likely(stock_begin(stock))) {
-		size_t n = stock_count(stock);
-
-		if (likely(n)) {
-			object = stock->object[n - 1];
-			stock_set_count(stock, n - 1);
-		}
-		stock_end(stock);
-	}
-	cpu_unpin();
-	if (likely(object))
-		take(cache, object, caller);
 	return object;
 }
 
@@ -190,7 +165,7 @@ static QUARRY_ALWAYS_INLINE void put_anywhere(struct object_stock *stock, size_t
 
 	stock->object[n] = stock->object[place];
 	stock->object[place] = object;
-	stock_close(stock, n + 1);
+	stock_end_records(stock, n + 1);
 }
 
 /* Let the cache have a free object again. */
@@ -198,22 +173,21 @@ static QUARRY_ALWAYS_INLINE void put(struct kmem_cache *cache, void *object)
 {
 	unsigned cpu = (unsigned)cpu_pin();
 	struct object_stock *stock = stock_of(cache, cpu);
-	bool done = false;
 
 	if (likely(stock_begin(stock))) {
 		size_t n = stock_count(stock);
 
 		if (likely(n < stock->cap)) {
 			put_anywhere(stock, n, object);
-			done = true;
+			stock_end_with(stock, n + 1);
+			cpu_unpin();
+			return;
 		}
 		stock_end(stock);
 	}
-	if (unlikely(!done))
-		cpu_cache_put(cache, cpu, object);
+	cpu_cache_put(cache, cpu, object);
 	cpu_unpin();
-	if (unlikely(!done))
-		idle_step(cache);
+	idle_step(cache);
 }
 
 void debug_cache_free(struct kmem_cache *cache, struct page *page, void *object, const char *call,

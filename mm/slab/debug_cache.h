@@ -5,10 +5,9 @@
 
 #include "mm/slab/slab_debug.h"
 
-/* Take an object from the CPU's stock. Return: NULL: there is none. Context: any but NMI. */
-void *debug_cache_alloc(struct kmem_cache *cache, uintptr_t caller) QUARRY_INT(debug_cache_alloc);
-/* A free object of the cache, which is in no stock any more, goes to a caller. */
-void debug_cache_take(struct kmem_cache *cache, void *object, uintptr_t caller)
+/* A free object of the cache, which is in no stock any more, goes to a caller. Return: the
+ * object. */
+void *debug_cache_take(struct kmem_cache *cache, void *object, uintptr_t caller)
 	QUARRY_INT(debug_cache_take);
 /* Free any pointer into a slab of the cache, whose page is `page`; report what is no object in use.
  * Context: any but NMI. */

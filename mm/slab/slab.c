@@ -76,9 +76,11 @@ static QUARRY_NOINLINE QUARRY_COLD void *refill_debugged(struct kmem_cache *cach
 }
 static QUARRY_NOINLINE void *alloc_debugged(struct kmem_cache *cache, gfp_t gfp, uintptr_t caller)
 {
-	void *object = debug_cache_alloc(cache, caller);
+	void *object = object_pop(stock_of(cache, cpu_pin()));
 
-	return likely(object) ? object : refill_debugged(cache, gfp, caller);
+	cpu_unpin();
+	return likely(object) ? debug_cache_take(cache, object, caller)
+			      : refill_debugged(cache, gfp, caller);
 }
 
 void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
