@@ -11,9 +11,11 @@
  *   slots      256 slots; a random one is freed and taken anew with a random size
  *   exchange   512 taken, then freed by the other thread, both threads at the same time
  *
- * Both are called through a pointer, and time is that of the processor, the best of several rounds.
- * With two threads it is the slower one's. Those of user space need not be safe from interrupts;
- * nor do the hooks of host_os.h mask any, but the library pays for what it does to need that.
+ * A case is cut into turns of about 1000 operations, some 10 us each, and its figure is the time that
+ * a tenth of the turns stayed below: what else runs on the machine makes most turns longer and few
+ * shorter. With two threads it is the slower one's. Both are called through a pointer. Those of
+ * user space need not be safe from interrupts; nor do the hooks of host_os.h mask any, but the
+ * library pays for what it does to need that.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -21,30 +23,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tests/bench/host_world.h"
 
-#define ROUNDS 60u
+#define TURNS 4000u
 #define BATCH 1000u
 #define SLOTS 256u
 #define MAIL 512u
 
-struct result {
-	double ns;
-	unsigned long operations;
-};
 struct job {
-	void (*run)(unsigned self, size_t size, struct result *result);
+	double (*turn)(struct job *job); /* return: nanoseconds of one operation */
 	size_t size;
 	unsigned self;
-	struct result result;
+	uint64_t seed;
+	void *slot[SLOTS];
+	double ns[TURNS];
 };
 
 static void *(*take)(size_t size);
 static void (*give)(void *p);
 static pthread_barrier_t gate;
-static unsigned nr_threads;
 static unsigned short shuffled[BATCH];
 static void *mail[2][MAIL];
 
@@ -57,83 +55,70 @@ static void give_quarry(void *p)
 	kfree(p);
 }
 
-static double cpu_ns(void)
+static double pair(struct job *job)
 {
-	struct timespec time;
+	double start = bench_now_ns();
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+	for (unsigned i = 0; i < BATCH; i++)
+		give(take(job->size));
+	return (bench_now_ns() - start) / BATCH;
 }
 
-static void pair(unsigned self, size_t size, struct result *result)
-{
-	double start = cpu_ns();
-
-	(void)self;
-	for (unsigned i = 0; i < 50000; i++)
-		give(take(size));
-	*result = (struct result){cpu_ns() - start, 50000};
-}
-
-static void batch(size_t size, bool random, struct result *result)
+static double batch(size_t size, bool random)
 {
 	void *held[BATCH];
-	double start = cpu_ns();
+	double start = bench_now_ns();
 
-	for (unsigned round = 0; round < 30; round++) {
-		for (unsigned i = 0; i < BATCH; i++)
-			held[i] = take(size);
-		for (unsigned i = 0; i < BATCH; i++)
-			give(held[random ? shuffled[i] : i]);
-	}
-	*result = (struct result){cpu_ns() - start, 30 * BATCH};
+	for (unsigned i = 0; i < BATCH; i++)
+		held[i] = take(size);
+	for (unsigned i = 0; i < BATCH; i++)
+		give(held[random ? shuffled[i] : i]);
+	return (bench_now_ns() - start) / BATCH;
 }
-static void batch_fifo(unsigned self, size_t size, struct result *result)
+static double batch_fifo(struct job *job)
 {
-	(void)self;
-	batch(size, false, result);
+	return batch(job->size, false);
 }
-static void batch_random(unsigned self, size_t size, struct result *result)
+static double batch_random(struct job *job)
 {
-	(void)self;
-	batch(size, true, result);
+	return batch(job->size, true);
 }
 
-static void slots(unsigned self, size_t size, struct result *result)
+static double slots(struct job *job)
 {
-	void *slot[SLOTS] = {NULL};
-	uint64_t seed = self + 1;
-	double start = cpu_ns();
+	double start = bench_now_ns();
 
-	for (unsigned i = 0; i < 30000; i++) {
-		uint64_t dice = bench_random(&seed);
-		void **place = &slot[dice % SLOTS];
+	for (unsigned i = 0; i < BATCH; i++) {
+		uint64_t dice = bench_random(&job->seed);
+		void **place = &job->slot[dice % SLOTS];
 
 		give(*place);
-		*place = take(16 + (dice >> 32) % (size - 15));
+		*place = take(16 + (dice >> 32) % (job->size - 15));
 	}
-	*result = (struct result){cpu_ns() - start, 30000};
-	for (unsigned i = 0; i < SLOTS; i++)
-		give(slot[i]);
+	return (bench_now_ns() - start) / BATCH;
 }
 
-static void exchange(unsigned self, size_t size, struct result *result)
+static double exchange(struct job *job)
 {
-	double time = 0, start;
+	double time, start = bench_now_ns();
 
-	for (unsigned round = 0; round < 50; round++) {
-		start = cpu_ns();
-		for (unsigned i = 0; i < MAIL; i++)
-			mail[self][i] = take(size);
-		time += cpu_ns() - start;
-		pthread_barrier_wait(&gate);
-		start = cpu_ns();
-		for (unsigned i = 0; i < MAIL; i++)
-			give(mail[!self][i]);
-		time += cpu_ns() - start;
-		pthread_barrier_wait(&gate);
-	}
-	*result = (struct result){time, 50 * MAIL};
+	for (unsigned i = 0; i < MAIL; i++)
+		mail[job->self][i] = take(job->size);
+	time = bench_now_ns() - start;
+	pthread_barrier_wait(&gate);
+	start = bench_now_ns();
+	for (unsigned i = 0; i < MAIL; i++)
+		give(mail[!job->self][i]);
+	time += bench_now_ns() - start;
+	pthread_barrier_wait(&gate);
+	return time / MAIL;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	double d = *(const double *)a - *(const double *)b;
+
+	return (d > 0) - (d < 0);
 }
 
 static void *work(void *arg)
@@ -145,36 +130,33 @@ static void *work(void *arg)
 	CPU_SET(job->self, &set);
 	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 	bench_cpu = job->self;
-	for (unsigned warm = 0; warm < 2; warm++) {
-		pthread_barrier_wait(&gate);
-		job->run(job->self, job->size, &job->result);
-	}
+	pthread_barrier_wait(&gate);
+	for (unsigned turn = 0; turn < TURNS; turn++)
+		job->ns[turn] = job->turn(job);
+	for (unsigned i = 0; i < SLOTS; i++)
+		give(job->slot[i]);
+	qsort(job->ns, TURNS, sizeof(double), ascending);
 	return NULL;
 }
 
-static void measure(const char *name, void (*run)(unsigned, size_t, struct result *), size_t size,
-		    unsigned threads)
+static void measure(const char *name, double (*turn)(struct job *), size_t size, unsigned threads)
 {
-	double best = 1e30;
+	static struct job job[2];
+	pthread_t id[2];
+	double slower = 0;
 
-	for (unsigned round = 0; round < ROUNDS; round++) {
-		struct job job[2] = {{run, size, 0, {0, 1}}, {run, size, 1, {0, 1}}};
-		pthread_t id[2];
-		double slower = 0;
-
-		nr_threads = threads;
-		pthread_barrier_init(&gate, NULL, threads);
-		for (unsigned i = 0; i < threads; i++)
-			pthread_create(&id[i], NULL, work, &job[i]);
-		for (unsigned i = 0; i < threads; i++) {
-			pthread_join(id[i], NULL);
-			double ns = job[i].result.ns / (double)job[i].result.operations;
-			slower = ns > slower ? ns : slower;
-		}
-		pthread_barrier_destroy(&gate);
-		best = slower < best ? slower : best;
+	pthread_barrier_init(&gate, NULL, threads);
+	for (unsigned i = 0; i < threads; i++) {
+		job[i] = (struct job){.turn = turn, .size = size, .self = i, .seed = i + 1};
+		pthread_create(&id[i], NULL, work, &job[i]);
 	}
-	printf("%s-%zu %u %.2f\n", name, size, threads, best);
+	for (unsigned i = 0; i < threads; i++) {
+		pthread_join(id[i], NULL);
+		double ns = job[i].ns[TURNS / 10];
+		slower = ns > slower ? ns : slower;
+	}
+	pthread_barrier_destroy(&gate);
+	printf("%s-%zu %u %.2f\n", name, size, threads, slower);
 	fflush(stdout);
 }
 

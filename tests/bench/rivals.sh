@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Objects beside the allocators of user space that Debian ships, on this host: nanoseconds for taking
-# an object and freeing it, one and two threads.
+# an object and freeing it, one and two threads. Quarry is linked as a kernel is, without indirections
+# for loaders, and measured a second time without the checks of QUARRY_HARDENING that rivals do not
+# make either.
 #
 #   sh tests/bench/rivals.sh [rounds]     the least of that many runs each, by turns (3)
 #
@@ -13,26 +15,29 @@ rounds=${1:-3}
 out=${QUARRY_BUILD:-$PWD/build}/bench/rivals
 mkdir -p "$out"
 sh tests/packages.sh build rivals
-host="gcc -std=gnu11 -O2 -g -pthread -I$PWD -I$PWD/include -I$PWD/arch/x86_64/include"
-host="$host -DQUARRY_OS_HEADER=\"tests/bench/host_os.h\""
-for part in mm arch/x86_64; do
-	objects=$out/$part
-	mkdir -p "$objects"
-	rm -f "$objects"/*.o
+host="gcc -std=gnu11 -O2 -g -pthread -fno-pie -ftls-model=local-exec -I$PWD -I$PWD/include"
+host="$host -I$PWD/arch/x86_64/include -DQUARRY_OS_HEADER=\"tests/bench/host_os.h\""
+for level in 1 0; do
+	rm -rf "${out:?}/$level"
+	for part in mm arch/x86_64; do
+		mkdir -p "$out/$level/$part"
+		# shellcheck disable=SC2086
+		find "$PWD/$part" -name '*.c' -print0 | (cd "$out/$level/$part" &&
+			xargs -0 -n 8 -P 2 $host -DQUARRY_HARDENING=$level -c)
+	done
 	# shellcheck disable=SC2086
-	find "$PWD/$part" -name '*.c' -print0 | (cd "$objects" && xargs -0 -n 8 -P 2 $host -c)
+	$host -DQUARRY_HARDENING=$level -no-pie -o "$out/rivals$level" tests/bench/rivals.c \
+		tests/bench/host_os.c "$out/$level"/mm/*.o "$out/$level"/arch/x86_64/*.o
 done
-# shellcheck disable=SC2086
-$host -o "$out/rivals" tests/bench/rivals.c tests/bench/host_os.c "$out"/mm/*.o \
-	"$out"/arch/x86_64/*.o
 
 libraries=/usr/lib/x86_64-linux-gnu
 : >"$out/raw.txt"
-run() { # name, argument, library
-	LD_PRELOAD=$3 "$out/rivals" "$2" | sed "s/^/$1 /" >>"$out/raw.txt"
+run() { # name, argument, library, level
+	LD_PRELOAD=$3 "$out/rivals${4:-1}" "$2" | sed "s/^/$1 /" >>"$out/raw.txt"
 }
 for _ in $(seq "$rounds"); do
 	run quarry quarry ""
+	run unhardened quarry "" 0
 	run libc malloc ""
 	run mimalloc malloc "$libraries/libmimalloc.so.2.0"
 	run jemalloc malloc "$libraries/libjemalloc.so.2"
@@ -45,15 +50,17 @@ awk '
 		if (!((row, $1) in least) || $4 < least[row, $1]) least[row, $1] = $4
 	}
 	END {
-		print "| case | threads | Quarry | mimalloc | jemalloc | tcmalloc | C library | to the fastest |"
-		print "|---|---:|---:|---:|---:|---:|---:|---:|"
+		print "| case | threads | Quarry | to the fastest | hardening 0 | to the fastest | mimalloc | jemalloc | tcmalloc | C library |"
+		print "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
 		for (i = 1; i <= rows; i++) {
 			row = order[i]; best = 1e9
 			n = split("mimalloc jemalloc tcmalloc", rival, " ")
 			for (j = 1; j <= n; j++)
 				if (least[row, rival[j]] < best) best = least[row, rival[j]]
-			printf "| %s | %.1f | %.1f | %.1f | %.1f | %.1f | %.2f |\n", row,
-				least[row, "quarry"], least[row, "mimalloc"], least[row, "jemalloc"],
-				least[row, "tcmalloc"], least[row, "libc"], least[row, "quarry"] / best
+			printf "| %s | %.1f | %.2f | %.1f | %.2f | %.1f | %.1f | %.1f | %.1f |\n",
+				row, least[row, "quarry"], least[row, "quarry"] / best,
+				least[row, "unhardened"], least[row, "unhardened"] / best,
+				least[row, "mimalloc"], least[row, "jemalloc"],
+				least[row, "tcmalloc"], least[row, "libc"]
 		}
 	}' "$out/raw.txt" | tee "$out/../rivals.txt"
