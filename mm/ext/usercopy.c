@@ -71,9 +71,11 @@ static struct bounds bounds_of_guarded(uintptr_t p)
 			       .known = true};
 }
 
-static struct bounds bounds_of_pages(struct page *page)
+static struct bounds bounds_of_pages(const struct page *head)
 {
-	struct page *head = page_kind(page) == QUARRY_PAGE_INNER ? compound_head(page) : page;
+	/* Where no page was ever handed out there is no state: the kernel's image, or a hole. */
+	if (!head)
+		return (struct bounds){0};
 	uintptr_t start = (uintptr_t)page_address(head);
 
 	switch (page_kind(head)) {
@@ -100,11 +102,9 @@ static struct bounds bounds_of(uintptr_t p)
 		return vmap_info_at((const void *)p, &info)
 			       ? whole(info.start, info.pages << PAGE_SHIFT)
 			       : whole(p, 0);
-	/* Where no page was ever handed out there is no state: the kernel's image, or a hole. */
-	if (!page || !pfn_valid(page_to_pfn(page)))
-		return (struct bounds){0};
-	return page_kind(page) == QUARRY_PAGE_SLAB ? bounds_of_object(page, p)
-						   : bounds_of_pages(page);
+	return page && page_kind(page) == QUARRY_PAGE_SLAB
+		       ? bounds_of_object(page, p)
+		       : bounds_of_pages(block_of_address((const void *)p));
 }
 
 /* Does it lie on the stack in part only? */

@@ -52,6 +52,16 @@ struct page *page_block(const struct page *page)
 	return map_state(map_frame(page)) ? compound_head(page) : NULL;
 }
 
+struct page *block_of_address(const void *address)
+{
+	unsigned long frame = ((uintptr_t)address - pageblocks.first_address) >> PAGE_SHIFT;
+
+	if (!map_state(frame))
+		return NULL;
+	return compound_head(
+		(const struct page *)(pageblocks.first_page + frame * sizeof(struct page)));
+}
+
 bool page_may_be_mapped_by_user(const struct page *page)
 {
 	const struct page *head = page_block(page);

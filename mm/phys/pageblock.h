@@ -174,6 +174,10 @@ static inline struct page *page_of_address(const void *address)
 	return (struct page *)(pageblocks.first_page + frame * sizeof(struct page));
 }
 
+/* Head of the block that holds `address`, of a pageblock that was never split too; NULL: none of
+ * ours does. Any address. */
+struct page *block_of_address(const void *address) QUARRY_INT(block_of_address);
+
 /*
  * Make every struct page of the pageblock meaningful: inner pages of zone number `zone`. The first
  * one is left alone if the block was whole. Context: the zone lock is held, or nobody else knows

@@ -206,17 +206,14 @@ static void describe_page(quarry_write_fn write, void *ctx, const void *p)
 		[QUARRY_PAGE_ISOLATED] = "a free block kept for compaction",
 		[QUARRY_PAGE_OFFLINE] = "removed memory",
 	};
-	struct page *page = page_of_address(p);
-	unsigned long pfn = page ? page_to_pfn(page) : 0;
-	unsigned kind = page && pageblock_state(pfn) ? frame_kind(pfn) : FRAME_UNKNOWN;
+	const struct page *head = block_of_address(p);
+	unsigned kind = head ? frame_kind(direct_frame((uintptr_t)p)) : FRAME_UNKNOWN;
 
 	if (kind >= QUARRY_NR_PAGE_KINDS) {
 		mm_print(write, ctx, "%p: not an object: %s\n", p,
 			 kind == FRAME_TABLES ? "the library's tables" : "not our memory");
 		return;
 	}
-	struct page *head = compound_head(page);
-
 	mm_print(write, ctx, "%p: byte %lu of %s, %lu bytes", p,
 		 (unsigned long)((uintptr_t)p - (uintptr_t)page_address(head)), kinds[kind],
 		 page_size(head));
@@ -281,8 +278,7 @@ bool kmem_valid_obj(const void *p)
 		return view.live && view.inside;
 	if (slab_describe(p, &object))
 		return object.start && !object.is_free;
-	struct page *page = page_of_address(p);
+	const struct page *head = block_of_address(p);
 
-	return page && pageblock_state(page_to_pfn(page)) &&
-	       frame_kind(page_to_pfn(page)) == QUARRY_PAGE_LARGE;
+	return head && page_kind(head) == QUARRY_PAGE_LARGE;
 }

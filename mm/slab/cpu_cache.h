@@ -76,7 +76,7 @@ static QUARRY_ALWAYS_INLINE void stock_end(struct object_stock *stock)
 /* Nothing above the `n` objects of the marked stock is a record. */
 static QUARRY_ALWAYS_INLINE void stock_end_records(struct object_stock *stock, size_t n)
 {
-	stock->object[n] = STOCK_END;
+	stock->object[n] = STOCK_END(stock);
 }
 /* The marked stock has `n` objects and no records. */
 static inline void stock_close(struct object_stock *stock, size_t n)

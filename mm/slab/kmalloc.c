@@ -136,28 +136,25 @@ void *__kmalloc_node(size_t size, gfp_t gfp, int node)
 	return large_alloc(size, gfp, node, "kmalloc_node", CALLER);
 }
 
-/* Free what is in no slab and no large block: nothing, or a mistake, which is reported. */
-static QUARRY_NOINLINE void free_other(const void *p, struct page *page, uintptr_t caller)
+/* Free what is no caller's object and starts no large block: nothing, or a mistake, which is
+ * reported. */
+static QUARRY_NOINLINE void free_other(const void *p, uintptr_t caller)
 {
 	if (ZERO_OR_NULL_PTR(p) || slab_guard_free(NULL, p, "kfree", caller))
 		return;
-	if (!page) {
-		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, "kfree", p, 0, 0, caller);
-		return;
-	}
-	enum quarry_page_kind kind = page_kind(page);
+	const struct page *head = block_of_address(p);
+	enum quarry_page_kind kind = head ? page_kind(head) : QUARRY_PAGE_INNER;
 
-	if (kind == QUARRY_PAGE_INNER) {
-		kind = page_kind(compound_head(page));
-		if (kind == QUARRY_PAGE_LARGE) {
-			mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, "kfree", p,
-				     (unsigned long)page_address(compound_head(page)), 0, caller);
-			return;
-		}
-	}
-	mm_report_at(kind == QUARRY_PAGE_FREE || kind == QUARRY_PAGE_PARKED ? QUARRY_RULE_FREE_TWICE
-									    : QUARRY_RULE_FREE_KIND,
-		     "kfree", p, (unsigned long)kind, 0, caller);
+	if (!head)
+		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, "kfree", p, 0, 0, caller);
+	else if (kind == QUARRY_PAGE_LARGE)
+		mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, "kfree", p,
+			     (unsigned long)page_address(head), 0, caller);
+	else
+		mm_report_at(kind == QUARRY_PAGE_FREE || kind == QUARRY_PAGE_PARKED
+				     ? QUARRY_RULE_FREE_TWICE
+				     : QUARRY_RULE_FREE_KIND,
+			     "kfree", p, (unsigned long)kind, 0, caller);
 }
 
 static QUARRY_ALWAYS_INLINE void free_large(const void *p, struct page *page, uintptr_t caller)
@@ -185,12 +182,19 @@ void slab_free_any(const void *p, uintptr_t caller)
 	struct page *page = page_of_address(p);
 	enum quarry_page_kind kind = page ? page_kind(page) : QUARRY_PAGE_INNER;
 
-	if (likely(kind == QUARRY_PAGE_LARGE))
+	if (likely(kind == QUARRY_PAGE_LARGE)) {
 		free_large(p, page, caller);
-	else if (likely(kind == QUARRY_PAGE_SLAB))
-		slab_free_checked(page->mapping, page, (void *)(uintptr_t)p, "kfree", caller);
+		return;
+	}
+	/* A second free may come while the slab ends on another CPU. */
+	struct kmem_cache *cache = likely(kind == QUARRY_PAGE_SLAB)
+					   ? __atomic_load_n(&page->mapping, __ATOMIC_RELAXED)
+					   : NULL;
+
+	if (likely(cache) && likely(!cache_is_internal(cache)))
+		slab_free_checked(cache, page, (void *)(uintptr_t)p, "kfree", caller);
 	else
-		free_other(p, page, caller);
+		free_other(p, caller);
 }
 
 void kfree(const void *p)
@@ -211,8 +215,8 @@ static bool starts_object(const struct kmem_cache *cache, struct page *page, con
 	return slab_index(cache, head, slab_shape(cache, head), p) != NO_OBJECT;
 }
 
-/* Bytes of an object that starts at `p`, and of them `*used` that may hold something; 0 if none
- * does: beyond its start, its size would reach into the next one. */
+/* Bytes of a caller's object that starts at `p`, and of them `*used` that may hold something; 0 if
+ * none does: beyond its start, its size would reach into the next one. */
 static size_t object_bytes(const void *p, size_t *used)
 {
 	struct page *page = page_of_address(p);
@@ -222,7 +226,7 @@ static size_t object_bytes(const void *p, size_t *used)
 	if (page && page_kind(page) == QUARRY_PAGE_SLAB) {
 		const struct kmem_cache *cache = page->mapping;
 
-		if (likely(starts_object(cache, page, p)))
+		if (likely(starts_object(cache, page, p)) && likely(!cache_is_internal(cache)))
 			*used = bytes = cache->object_size;
 	} else if (page && page_kind(page) == QUARRY_PAGE_LARGE && page_address(page) == p) {
 		bytes = page_size(page);

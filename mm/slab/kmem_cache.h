@@ -87,8 +87,9 @@ struct object_stock {
 QUARRY_STATIC_ASSERT(offsetof(struct object_stock, apart) ==
 			     offsetof(struct object_stock, mark) + STOCK_APART,
 		     "it is read as the mark");
-/* Odd, so no object's address. */
-#define STOCK_END ((void *)0x51554159ul)
+/* Odd, so no object's address; and in the stock itself, so that no caller has it: freed, it would
+ * be taken for a record. */
+#define STOCK_END(stock) ((void *)((uintptr_t)(stock) + 1))
 
 /* A list of slabs: frames of their heads, linked by page->lru; 0 is the end. */
 struct slab_list {

@@ -23,6 +23,7 @@
 #include "mm/slab/depot.h"
 #include "mm/slab/idle.h"
 #include "mm/slab/partial.h"
+#include "mm/slab/slab_debug.h"
 #include "mm/slab/slab_guard.h"
 #include "mm/slab/slab_wipe.h"
 
@@ -152,16 +153,11 @@ void slab_report_free(struct kmem_cache *cache, const void *object, struct page 
 {
 	struct kmem_cache *owner = page ? slab_cache_of(page) : NULL;
 
-	if (!owner) {
+	if (owner)
+		slab_debug_report_cache(owner, cache, object, call, caller);
+	else
 		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, call, object,
 			     cache ? (unsigned long)cache->name : 0, 0, caller);
-		return;
-	}
-	mm_report_at(QUARRY_RULE_OBJECT_CACHE, call, object, (unsigned long)owner,
-		     (unsigned long)cache, caller);
-	if (quarry_report_count(QUARRY_RULE_OBJECT_CACHE) <= 10)
-		mm_log(QUARRY_LOG_ERR, "%s: object of cache %s freed to cache %s", call,
-		       owner->name, cache ? cache->name : "(null)");
 }
 
 static QUARRY_NOINLINE QUARRY_COLD void *no_cache(gfp_t gfp, uintptr_t caller)

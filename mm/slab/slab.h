@@ -98,6 +98,12 @@ static inline struct kmem_cache *slab_cache_of(const struct page *page)
 	return page_kind(page) == QUARRY_PAGE_SLAB ? page->mapping : NULL;
 }
 
+/* Its objects are the library's own: no caller's to free. */
+static inline bool cache_is_internal(const struct kmem_cache *cache)
+{
+	return cache->builtin && !cache->usersize;
+}
+
 /* ---- whole layer (slab_cache.c, kmalloc.c, slab_check.c) ---- */
 
 /* Start the layer: the caches it needs itself, and kmalloc's. The page allocator works already;

@@ -182,7 +182,7 @@ static unsigned long check_stock(struct kmem_cache *cache, unsigned cpu)
 	if (stock == STOCK_NONE)
 		return 0;
 	CHECK(n <= stock->cap, "stock I1: n <= cap", stock, n, stock->cap);
-	while (end <= stock->cap && stock->object[end] != STOCK_END)
+	while (end <= stock->cap && stock->object[end] != STOCK_END(stock))
 		end++;
 	CHECK(end <= stock->cap, "stock I1: an end", stock, end, stock->cap);
 	if (n > stock->cap)

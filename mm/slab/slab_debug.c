@@ -208,6 +208,17 @@ unsigned slab_debug_damage(const struct kmem_cache *cache, void *object, int64_t
 	return 1;
 }
 
+bool slab_debug_report_cache(const struct kmem_cache *owner, const struct kmem_cache *cache,
+			     const void *object, const char *call, uintptr_t caller)
+{
+	bool logged = mm_report_at(QUARRY_RULE_OBJECT_CACHE, call, object, (unsigned long)owner,
+				   (unsigned long)cache, caller);
+	if (logged)
+		mm_log(QUARRY_LOG_ERR, "%s: object of cache %s freed to cache %s", call,
+		       owner->name, cache ? cache->name : "(null)");
+	return logged;
+}
+
 /* ---- an object's life ---- */
 
 void slab_debug_fill(const struct kmem_cache *cache, void *base, uint32_t *states, uint32_t slots)
@@ -241,4 +252,3 @@ bool slab_debug_tracks(const struct kmem_cache *cache, const void *object,
 	arch_mem_poison(at, NR_TRACKS * sizeof(*at));
 	return true;
 }
-

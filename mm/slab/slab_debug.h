@@ -64,6 +64,10 @@ void slab_debug_fill(const struct kmem_cache *cache, void *base, uint32_t *state
 unsigned slab_debug_damage(const struct kmem_cache *cache, void *object, int64_t offset, size_t n,
 			   unsigned char byte, const char *call, uintptr_t caller)
 	QUARRY_INT(slab_debug_damage) QUARRY_COLD;
+/* An object of `owner` is freed to another cache: report both, by name too. Return: logged? */
+bool slab_debug_report_cache(const struct kmem_cache *owner, const struct kmem_cache *cache,
+			     const void *object, const char *call, uintptr_t caller)
+	QUARRY_INT(slab_debug_report_cache) QUARRY_COLD;
 /* The tracks of an object. Return: false: the cache keeps none. */
 bool slab_debug_tracks(const struct kmem_cache *cache, const void *object,
 		       struct slab_track track[NR_TRACKS]) QUARRY_INT(slab_debug_tracks);

@@ -111,49 +111,50 @@ static bool suits(const struct kmem_cache *cache)
 	       !(cache->flags & (SLAB_TYPESAFE_BY_RCU | SLAB_CACHE_DMA | SLAB_CACHE_DMA32));
 }
 
-/* Fill the page of a slot that nobody else has, and place the object. */
-static void place(struct guard_slot *slot, struct kmem_cache *cache, bool at_start)
+/* Take a free slot for an object of the cache; there is one. Locked. */
+static struct guard_slot *take(struct kmem_cache *cache, uintptr_t caller)
 {
-	char *page = slot_page((unsigned)(slot - slots()));
+	struct guard_slot *slot = pop();
+	unsigned i = (unsigned)(slot - slots());
 
-	__builtin_memset(page, ZONE_BYTE, PAGE_SIZE);
+	MM_ASSERT(is_free(slot));
+	mm_ops.guard_page(slot_page(i), true);
+	close_guards(i);
+	slot->state = GUARD_BUSY;
 	/* Slots of a slab start at multiples of the size, so this is as aligned as they are. */
-	slot->object = at_start ? page : page + (PAGE_SIZE - cache->size);
+	slot->object = slot_page(i) + (guard.at_start ? 0 : PAGE_SIZE - cache->size);
 	slot->cache = cache;
 	slot->size = cache->object_size;
 	__builtin_memcpy(slot->name, cache->name, sizeof(slot->name));
-	if (cache->ctor)
-		cache->ctor(slot->object);
+	set_track(slot, TRACK_ALLOC, caller);
+	slot->track[TRACK_FREE].set = 0;
+	guard.at_start = !guard.at_start;
+	guard.samples++;
+	return slot;
+}
+
+static void set_state(struct guard_slot *slot, enum guard_slot_state state)
+{
+	unsigned long irq = mm_lock(&guard.lock);
+
+	slot->state = (uint8_t)state;
+	mm_unlock(&guard.lock, irq);
 }
 
 void *slab_guard_alloc(struct kmem_cache *cache, uintptr_t caller)
 {
-	struct guard_slot *slot = NULL;
-	bool at_start = false;
-
 	if (!suits(cache))
 		return NULL;
 	unsigned long irq = mm_lock(&guard.lock);
+	struct guard_slot *slot = may_have_one(caller) ? take(cache, caller) : NULL;
 
-	if (may_have_one(caller)) {
-		slot = pop();
-		unsigned i = (unsigned)(slot - slots());
-
-		MM_ASSERT(is_free(slot));
-		mm_ops.guard_page(slot_page(i), true);
-		close_guards(i);
-		slot->state = GUARD_BUSY;
-		set_track(slot, TRACK_ALLOC, caller);
-		slot->track[TRACK_FREE].set = 0;
-		at_start = guard.at_start;
-		guard.at_start = !at_start;
-		guard.samples++;
-	}
 	mm_unlock(&guard.lock, irq);
 	if (!slot)
 		return NULL;
-	place(slot, cache, at_start);
-	__atomic_store_n(&slot->state, GUARD_USED, __ATOMIC_RELEASE);
+	__builtin_memset(slot_page((unsigned)(slot - slots())), ZONE_BYTE, PAGE_SIZE);
+	if (cache->ctor)
+		cache->ctor(slot->object);
+	set_state(slot, GUARD_USED);
 	return slot->object;
 }
 
@@ -208,27 +209,39 @@ static enum quarry_rule judge(const struct guard_slot *slot, const struct kmem_c
 	return cache && cache != slot->cache ? QUARRY_RULE_OBJECT_CACHE : QUARRY_RULE_NONE;
 }
 
+/* `name`: for the report's hook, where it stays longer than the copy of the slot. */
+static void report_free(enum quarry_rule rule, const struct guard_slot *slot, const char *name,
+			const struct kmem_cache *cache, const void *p, const char *call,
+			uintptr_t caller)
+{
+	bool logged;
+
+	if (rule == QUARRY_RULE_OBJECT_CACHE)
+		logged = slab_debug_report_cache(slot->cache, cache, p, call, caller);
+	else
+		logged = mm_report_at(rule, call, p, (unsigned long)name, (unsigned long)cache,
+				      caller);
+	if (logged && slot->object)
+		log_slot(slot, (long)((uintptr_t)p - (uintptr_t)slot->object), "a free");
+}
+
 bool slab_guard_free(struct kmem_cache *cache, const void *p, const char *call, uintptr_t caller)
 {
 	if (!slab_guard_covers(p))
 		return false;
 	unsigned long irq = mm_lock(&guard.lock);
-	struct guard_slot *slot = slot_of((uintptr_t)p);
+	struct guard_slot *slot = slot_of((uintptr_t)p), copy = {0};
 	enum quarry_rule rule = judge(slot, cache, p);
 
 	if (rule == QUARRY_RULE_NONE) {
 		slot->state = GUARD_BUSY;
 		set_track(slot, TRACK_FREE, caller);
+	} else if (slot) {
+		copy = *slot;
 	}
 	mm_unlock(&guard.lock, irq);
 	if (rule != QUARRY_RULE_NONE) {
-		bool logged = mm_report_at(rule, call, p,
-					   rule == QUARRY_RULE_OBJECT_CACHE
-						   ? (unsigned long)slot->cache
-						   : (unsigned long)(slot ? slot->name : ""),
-					   (unsigned long)cache, caller);
-		if (logged && slot && slot->object)
-			log_slot(slot, (long)((uintptr_t)p - (uintptr_t)slot->object), "a free");
+		report_free(rule, &copy, slot ? slot->name : "", cache, p, call, caller);
 		return true;
 	}
 	check_page(slot, call, caller);

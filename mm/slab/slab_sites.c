@@ -55,11 +55,6 @@ static unsigned long in_use(struct kmem_cache *cache)
 	return (taken > kept ? taken - kept : 0) + slab_guard_count(cache);
 }
 
-static bool is_kmalloc(const struct kmem_cache *cache)
-{
-	return cache->builtin && cache->usersize;
-}
-
 /* The next place of this cache, after `site` if that is of the same cache. */
 static bool next_of(struct kmem_cache *cache, struct slab_site *site)
 {
@@ -74,8 +69,7 @@ static bool next_of(struct kmem_cache *cache, struct slab_site *site)
 		search.count = in_use(cache);
 	*site = (struct slab_site){.id = cache->id,
 				   .known = cache->flags & SLAB_STORE_USER,
-				   .kmalloc = is_kmalloc(cache),
-				   .ours = cache->builtin && !is_kmalloc(cache),
+				   .ours = cache_is_internal(cache),
 				   .caller = search.best,
 				   .count = search.count,
 				   .bytes = search.count * cache->object_size};

@@ -9,7 +9,6 @@
 struct slab_site {
 	uint32_t id;	  /* of the cache; 0 before the first */
 	bool known;	  /* the cache keeps tracks: caller is right */
-	bool kmalloc;	  /* one of kmalloc's caches */
 	bool ours;	  /* memory that the library itself uses */
 	uintptr_t caller; /* rising within a cache */
 	unsigned long count, bytes;

@@ -98,6 +98,12 @@ static void g137_pages_and_areas(void **state)
 	vfree(area);
 	free_pages((unsigned long)pages, 2);
 	no(pages, 1);
+	/* A block of a whole pageblock: only its first page has state. */
+	pages = (char *)__get_free_pages(GFP_KERNEL, pageblock_order);
+	yes(pages + 5000, pageblock_nr_pages * PAGE_SIZE - 5000);
+	no(pages + 5000, pageblock_nr_pages * PAGE_SIZE - 4999);
+	free_pages((unsigned long)pages, pageblock_order);
+	no(pages + 5000, 1);
 	/* Not ours: a function, a constant, a local. */
 	yes(no, 16);
 	yes("text", 4);

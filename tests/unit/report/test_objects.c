@@ -125,6 +125,10 @@ static void api23_dump_any_address(void **state)
 	free_pages((unsigned long)pages, 1);
 	drain_all_pages();
 	says(pages, "a free block");
+	pages = kmalloc(run_time(PAGE_SIZE << MAX_PAGE_ORDER), GFP_KERNEL);
+	says(pages + 3000000, "byte 3000000 of a large kmalloc object, 4194304 bytes");
+	kfree(pages);
+	says(pages + 3000000, "a free block");
 	says(NULL, "NULL\n");
 	says(ZERO_SIZE_PTR, "ZERO_SIZE_PTR\n");
 	says(&local, "not our memory\n");

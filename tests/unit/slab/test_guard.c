@@ -193,6 +193,7 @@ static void g149_guard_bad_frees(void **state)
 	mock_expect_report(QUARRY_RULE_OBJECT_CACHE, 1);
 	kmem_cache_free(other, p);
 	reported(QUARRY_RULE_OBJECT_CACHE, p, (long)cache);
+	assert_int_equal(mock_log_lines("object of cache t freed to cache o"), 1);
 	assert_int_equal(slab_guard_count(cache), 2);
 	kmem_cache_free(cache, p);
 	mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 3);
@@ -357,6 +358,40 @@ static void api23_guard_on_several_cpus(void **state)
 	mock_stop();
 }
 
+static struct kmem_cache *looked_at;
+static unsigned looks;
+
+static void none_of_it(void *arg)
+{
+	(void)arg;
+	looks++;
+	if (slab_guard_count(looked_at))
+		mock_fail("a slot that is another cache's counts as this one's");
+}
+
+/* Whose a slot is changes in one step: a cache may end while its old slots become another's. */
+static void api23_guard_slot_changes_hands(void **state)
+{
+	(void)state;
+	start(1);
+	struct kmem_cache *next = new_cache("n", 64);
+
+	looked_at = new_cache("t", 64);
+	for (unsigned i = 0; i < 2 * GUARD_SLOTS; i++)
+		kmem_cache_free(looked_at, guarded(looked_at, i % 2));
+	free_others();
+	for (unsigned point = 1; point <= 12; point++) {
+		mock_interrupt_at(point, none_of_it, NULL);
+		others.p[others.n++] = guarded(next, point % 2);
+	}
+	mock_interrupt_at(0, NULL, NULL);
+	assert_true(looks >= 10);
+	kmem_cache_destroy(looked_at);
+	free_others();
+	kmem_cache_destroy(next);
+	mock_stop();
+}
+
 /* Without the hook, or the wish, there is no pool, and faults are others'. */
 static void api23_guard_off(void **state)
 {
@@ -391,6 +426,7 @@ int main(void)
 		cmocka_unit_test(g138_guard_of_special_caches),
 		cmocka_unit_test(api23_guard_how_many),
 		cmocka_unit_test(api23_guard_on_several_cpus),
+		cmocka_unit_test(api23_guard_slot_changes_hands),
 		cmocka_unit_test(api23_guard_off),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -397,6 +397,55 @@ static void g149_foreign_pointers(void **state)
 	mock_stop();
 }
 
+/* Blocks of whole pageblocks, whose inner pages have no state: a pointer into one is no start, and
+ * no stranger either. (G149) */
+static void g149_interior_pointers_of_the_largest(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	for (unsigned order = pageblock_order - 1; order <= MAX_PAGE_ORDER; order++) {
+		char *p = kmalloc(run_time(PAGE_SIZE << order), GFP_KERNEL);
+		size_t bytes = ksize(p), at[] = {8, PAGE_SIZE, bytes / 2, bytes - 8};
+
+		for (unsigned i = 0; i < 4; i++) {
+			mock_expect_report(QUARRY_RULE_OBJECT_INTERIOR, 2);
+			kfree(p + at[i]);
+			kvfree(p + at[i]);
+			assert_int_equal(mock_last_report()->a, p);
+			assert_true(kmem_valid_obj(p + at[i]));
+		}
+		kfree(p);
+	}
+	mock_stop();
+}
+
+/* What the library allocated for itself is not a caller's to free, nor is any number that means
+ * something to it. (G149) */
+static void g149_internal_objects(void **state)
+{
+	void *bulk[1];
+
+	(void)state;
+	mock_start(NULL);
+	struct kmem_cache *cache = kmem_cache_create("t", 64, NULL, 0);
+	void *p = kmem_cache_alloc(cache, GFP_KERNEL);
+
+	kmem_cache_free(cache, p);
+	mock_expect_report(QUARRY_RULE_FREE_KIND, 4);
+	kfree(cache);
+	kvfree(cache);
+	kfree_sensitive(cache);
+	bulk[0] = stock_of(cache, 0);
+	kfree_bulk(1, bulk);
+	mock_expect_report(QUARRY_RULE_OBJECT_CACHE, 1);
+	kmem_cache_free(cache, cache);
+	mock_expect_report(QUARRY_RULE_FREE_UNKNOWN, 1);
+	kmem_cache_free(cache, (void *)0x51554159ul);
+	assert_int_equal(stock_count(stock_of(cache, 0)), 1);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
 /* A second free is seen at the free itself, with another one in between too. (G149, H42) */
 static void g149_double_free(void **state)
 {
@@ -634,6 +683,8 @@ int main(void)
 		cmocka_unit_test(g122_krealloc_array),
 		cmocka_unit_test(g146_null_is_accepted),
 		cmocka_unit_test(g149_foreign_pointers),
+		cmocka_unit_test(g149_interior_pointers_of_the_largest),
+		cmocka_unit_test(g149_internal_objects),
 		cmocka_unit_test(g149_double_free),
 		cmocka_unit_test(g149_interior_pointer),
 		cmocka_unit_test(g149_interior_pointers_have_no_size),
