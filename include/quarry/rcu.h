@@ -21,7 +21,8 @@ QUARRY_BEGIN_DECLS
 /*
  * kfree_rcu(p, field): free p, of kmalloc, a cache, vmalloc or kvmalloc, after a grace period.
  * `field` is a member of *p of at least two pointers (struct quarry_rcu_field, or the kernel's own
- * rcu_head) that is ours from now on. NULL is ignored.
+ * rcu_head) that is ours from now on. NULL is ignored. The same object once more, while it waits, is
+ * reported (OBJECT_TWICE) and ignored.
  * Context: any but NMI.
  */
 struct quarry_rcu_field {
@@ -31,8 +32,9 @@ struct quarry_rcu_field {
 	do {                                                                                       \
 		QUARRY_STATIC_ASSERT(sizeof((p)->field) >= sizeof(struct quarry_rcu_field),        \
 				     "kfree_rcu needs a member of two pointers");                  \
-		if (p)                                                                             \
-			quarry_free_later((p), &(p)->field);                                       \
+		__typeof__(p) quarry_p = (p);                                                      \
+		if (quarry_p)                                                                      \
+			quarry_free_later(quarry_p, &quarry_p->field);                             \
 	} while (0)
 #define kvfree_rcu(p, field) kfree_rcu(p, field)
 void quarry_free_later(const void *p, void *field) QUARRY_API(free_later);

@@ -11,7 +11,9 @@
  *             F3  waiting is not empty only if busy
  *
  * An entry is the two words that the caller lends, or, for objects without such words, an object of
- * ours (OWN_ENTRY in the object's address).
+ * ours (OWN_ENTRY in the object's address). It waits exactly if its second word is the mark of its
+ * object: no address, so nothing that a caller left in these words looks like it. So a second call
+ * for an object that waits is seen before it cuts the chain.
  *
  * Locking  a lock for each CPU's batch, a leaf; never held while the hook is called or anything is
  *          freed. Batches are by CPU so that CPUs seldom meet; any CPU may answer.
@@ -29,7 +31,7 @@
 
 struct entry {
 	struct entry *next;
-	uintptr_t object; /* and OWN_ENTRY */
+	uintptr_t mark; /* mark_of(the object's address and OWN_ENTRY) */
 };
 QUARRY_STATIC_ASSERT(sizeof(struct entry) <= sizeof(struct quarry_rcu_field),
 		     "an entry fits into what the caller lends");
@@ -42,14 +44,21 @@ struct batch {
 };
 static struct batch batches[QUARRY_MAX_CPUS] QUARRY_STATE;
 
+/* Its own inverse. */
+static uintptr_t mark_of(uintptr_t object)
+{
+	return ~object;
+}
+
 static void free_entries(struct entry *entry)
 {
 	while (entry) {
 		/* The entry may lie in the object. */
 		struct entry *next = entry->next;
-		uintptr_t object = entry->object & ~OWN_ENTRY;
-		bool own = entry->object & OWN_ENTRY;
+		uintptr_t object = mark_of(entry->mark) & ~OWN_ENTRY;
+		bool own = mark_of(entry->mark) & OWN_ENTRY;
 
+		entry->mark = 0;
 		kvfree((void *)object);
 		if (own)
 			kfree(entry);
@@ -86,7 +95,7 @@ static void enqueue(struct entry *entry, uintptr_t object)
 	unsigned long irq = mm_lock(&batch->lock);
 	bool start = !batch->busy;
 
-	entry->object = object;
+	entry->mark = mark_of(object);
 	entry->next = batch->waiting;
 	batch->waiting = entry;
 	if (start) {
@@ -105,6 +114,10 @@ void quarry_free_later(const void *p, void *field)
 		return;
 	if (!mm_ops.call_rcu) {
 		mm_report(NO_GRACE, "kfree_rcu", p, 0, 0);
+		return;
+	}
+	if (unlikely(((struct entry *)field)->mark == mark_of((uintptr_t)p))) {
+		mm_report(OBJECT_TWICE, "kfree_rcu", p, 0, 0);
 		return;
 	}
 	enqueue(field, (uintptr_t)p);

@@ -107,6 +107,46 @@ static void h022_without_the_hook(void **state)
 	mock_stop();
 }
 
+static struct node *pair[2];
+static unsigned asked;
+static struct node *next_node(void)
+{
+	return pair[asked++];
+}
+
+/* The argument is evaluated once; a second call for what waits is reported, and what waits beside
+ * it comes to no harm. */
+static void h022_twice(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	struct kmem_cache *cache = KMEM_CACHE(node, 0);
+
+	for (unsigned round = 0; round < 3; round++) {
+		struct node *first = new_node(cache, 1), *last = new_node(cache, 4);
+
+		asked = 0;
+		pair[0] = new_node(cache, 2);
+		pair[1] = new_node(cache, 3);
+		kfree_rcu(first, rcu);
+		kfree_rcu(next_node(), rcu);
+		assert_int_equal(asked, 1);
+		kfree_rcu(next_node(), rcu);
+		/* One that flies, one in the middle of those that wait, and the newest. */
+		mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 3);
+		kfree_rcu(first, rcu);
+		kfree_rcu(pair[0], rcu);
+		kfree_rcu(pair[1], rcu);
+		kfree_rcu(last, rcu);
+		assert_int_equal(mock_reports(QUARRY_RULE_OBJECT_TWICE), 3 * (round + 1));
+		assert_int_equal(active_of("node"), 4);
+		kvfree_rcu_barrier();
+		assert_int_equal(active_of("node"), 0);
+	}
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
 static struct kmem_cache *shared;
 
 static void free_many(void *arg, unsigned cpu)
@@ -142,6 +182,7 @@ int main(void)
 		cmocka_unit_test(h022_batches),
 		cmocka_unit_test(h022_any_memory),
 		cmocka_unit_test(h022_without_the_hook),
+		cmocka_unit_test(h022_twice),
 		cmocka_unit_test(h022_on_three_cpus),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
