@@ -456,18 +456,18 @@ void kmem_buckets_destroy(struct kmem_buckets *buckets) QUARRY_API(kmem_buckets_
  * ---- sheaves: objects taken beforehand ----
  * For a stretch of code that must not fail nor sleep: fill a sheaf before, allocate from it
  * inside, give the rest back afterwards. A sheaf belongs to one holder: its calls are not made at
- * the same time.
+ * the same time. All calls name the cache that it was filled from; another one is reported.
  */
 struct slab_sheaf;
 /* A sheaf of `size` objects. Context: by mask. Return: NULL on failure. */
 struct slab_sheaf *kmem_cache_prefill_sheaf(struct kmem_cache *cache, gfp_t gfp, unsigned size)
 	QUARRY_API_CHECK(kmem_cache_prefill_sheaf);
-/* Take one; `gfp` says only whether to zero it. Context: any. Return: never NULL while the sheaf
- * has objects; else NULL, reported. */
+/* Take one; `gfp` says only whether to zero it, which for constructed objects is reported and not
+ * done. Context: any. Return: never NULL while the sheaf has objects; else NULL, reported. */
 void *kmem_cache_alloc_from_sheaf(struct kmem_cache *cache, gfp_t gfp, struct slab_sheaf *sheaf)
 	QUARRY_API_CHECK(kmem_cache_alloc_from_sheaf);
 /* Fill it up to `size` objects; *sheaf may move. Context: by mask. Return: 0, -ENOMEM (it has what
- * it had). */
+ * it had), -EINVAL (not of this cache, reported). */
 int kmem_cache_refill_sheaf(struct kmem_cache *cache, gfp_t gfp, struct slab_sheaf **sheaf,
 			    unsigned size) QUARRY_API_CHECK(kmem_cache_refill_sheaf);
 /* Objects left. */

@@ -5,7 +5,7 @@
  * A sheaf is an array of objects that belong to its holder alone: nothing here is shared, so
  * allocating from it is a load and a count.
  *
- * Invariant  object[0 .. n) are objects of the cache; n <= room
+ * Invariant  object[0 .. n) are objects of `cache`; n <= room
  * Start at kmem_cache_prefill_sheaf.
  */
 #include <quarry/slab.h>
@@ -13,10 +13,25 @@
 #include "mm/base/log.h"
 #include "mm/slab/slab.h"
 
+#define CALLER ((uintptr_t)__builtin_return_address(0))
+
 struct slab_sheaf {
+	struct kmem_cache *cache;
 	unsigned n, room;
 	void *object[];
 };
+
+/* Is it a sheaf of this cache? If not, say so for `call`. */
+static bool is_sheaf_of(const struct slab_sheaf *sheaf, const struct kmem_cache *cache,
+			const char *call, uintptr_t caller)
+{
+	bool ok = sheaf && sheaf->cache == cache;
+
+	if (unlikely(!ok))
+		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, call, cache, (unsigned long)sheaf, 0,
+			     caller);
+	return ok;
+}
 
 struct slab_sheaf *kmem_cache_prefill_sheaf(struct kmem_cache *cache, gfp_t gfp, unsigned size)
 {
@@ -29,6 +44,7 @@ struct slab_sheaf *kmem_cache_prefill_sheaf(struct kmem_cache *cache, gfp_t gfp,
 	sheaf = kmalloc(struct_size(sheaf, object, size), gfp);
 	if (!sheaf)
 		return NULL;
+	sheaf->cache = cache;
 	sheaf->n = 0;
 	sheaf->room = size;
 	if (kmem_cache_refill_sheaf(cache, gfp, &sheaf, size)) {
@@ -43,6 +59,8 @@ int kmem_cache_refill_sheaf(struct kmem_cache *cache, gfp_t gfp, struct slab_she
 {
 	struct slab_sheaf *sheaf = *place;
 
+	if (!is_sheaf_of(sheaf, cache, "kmem_cache_refill_sheaf", CALLER))
+		return -QUARRY_EINVAL;
 	if (size > sheaf->room) {
 		struct slab_sheaf *larger =
 			krealloc(sheaf, struct_size(sheaf, object, size), gfp);
@@ -64,13 +82,20 @@ int kmem_cache_refill_sheaf(struct kmem_cache *cache, gfp_t gfp, struct slab_she
 
 void *kmem_cache_alloc_from_sheaf(struct kmem_cache *cache, gfp_t gfp, struct slab_sheaf *sheaf)
 {
+	if (unlikely(!is_sheaf_of(sheaf, cache, "kmem_cache_alloc_from_sheaf", CALLER)))
+		return NULL;
 	if (unlikely(!sheaf->n)) {
 		mm_report(BAD_ARGUMENT, "kmem_cache_alloc_from_sheaf", cache, sheaf->room, 0);
 		return NULL;
 	}
 	void *object = sheaf->object[--sheaf->n];
 
-	if (gfp_has(gfp, __GFP_ZERO))
+	if (!gfp_has(gfp, __GFP_ZERO))
+		return object;
+	if (unlikely(cache->ctor))
+		mm_report(OBJECT_CTOR_ZERO, "kmem_cache_alloc_from_sheaf", cache, gfp_bits(gfp),
+			  cache->name);
+	else
 		__builtin_memset(object, 0, cache->object_size);
 	return object;
 }
@@ -85,6 +110,7 @@ void kmem_cache_return_sheaf(struct kmem_cache *cache, gfp_t gfp, struct slab_sh
 	(void)gfp;
 	if (!sheaf)
 		return;
-	kmem_cache_free_bulk(cache, sheaf->n, sheaf->object);
+	is_sheaf_of(sheaf, cache, "kmem_cache_return_sheaf", CALLER);
+	kmem_cache_free_bulk(sheaf->cache, sheaf->n, sheaf->object);
 	kfree(sheaf);
 }

@@ -76,6 +76,48 @@ static void api23_refill(void **state)
 	stop();
 }
 
+static void construct(void *object)
+{
+	memset(object, 0x77, 40);
+}
+
+/* Constructed objects stay constructed. (G108, G138) */
+static void g138_constructed(void **state)
+{
+	(void)state;
+	start();
+	struct kmem_cache *made = kmem_cache_create("made", 40, 8, 0, construct);
+	struct slab_sheaf *sheaf = kmem_cache_prefill_sheaf(made, GFP_KERNEL, 3);
+
+	mock_expect_report(QUARRY_RULE_OBJECT_CTOR_ZERO, 1);
+	void *p = kmem_cache_alloc_from_sheaf(made, GFP_NOWAIT | __GFP_ZERO, sheaf);
+
+	assert_true(all_bytes(p, 0x77, 40));
+	kmem_cache_free(made, p);
+	kmem_cache_return_sheaf(made, GFP_KERNEL, sheaf);
+	kmem_cache_destroy(made);
+	stop();
+}
+
+/* Calls that name another cache: reported, and no object is lost. */
+static void api23_wrong_cache(void **state)
+{
+	(void)state;
+	start();
+	struct kmem_cache *other = kmem_cache_create("other", 1000, 8, 0, NULL);
+	struct slab_sheaf *sheaf = kmem_cache_prefill_sheaf(cache, GFP_KERNEL, 3), *none = NULL;
+
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 5);
+	assert_null(kmem_cache_alloc_from_sheaf(other, GFP_NOWAIT | __GFP_ZERO, sheaf));
+	assert_null(kmem_cache_alloc_from_sheaf(cache, GFP_NOWAIT, NULL));
+	assert_int_equal(kmem_cache_refill_sheaf(other, GFP_KERNEL, &sheaf, 9), -QUARRY_EINVAL);
+	assert_int_equal(kmem_cache_refill_sheaf(cache, GFP_KERNEL, &none, 9), -QUARRY_EINVAL);
+	assert_int_equal(kmem_cache_sheaf_size(sheaf), 3);
+	kmem_cache_return_sheaf(other, GFP_KERNEL, sheaf);
+	kmem_cache_destroy(other);
+	stop();
+}
+
 static int fill_and_use(void *arg)
 {
 	int error = 0;
@@ -107,6 +149,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(api23_never_fails),
 		cmocka_unit_test(api23_refill),
+		cmocka_unit_test(g138_constructed),
+		cmocka_unit_test(api23_wrong_cache),
 		cmocka_unit_test(failure_sweep),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
