@@ -187,14 +187,11 @@ static inline void *kcalloc_node(size_t n, size_t size, gfp_t gfp, int node)
 /*
  * Typed: kmalloc_obj(struct foo), kmalloc_obj(*p, GFP_ATOMIC), kmalloc_objs(*p, n),
  * kmalloc_flex(*p, items, n). The result has the object's pointer type; the mask is GFP_KERNEL
- * unless given.
+ * unless given. A count that was forgotten does not compile.
  */
 #define QUARRY_FIRST_(a, ...) a
 #define QUARRY_OBJ_GFP_(obj, gfp, ...) gfp
-#define QUARRY_OBJS_GFP_(obj, n, gfp, ...) gfp
-#define QUARRY_FLEX_GFP_(obj, member, n, gfp, ...) gfp
-#define QUARRY_OBJS_N_(obj, n, ...) n
-#define QUARRY_FLEX_SIZE_(obj, member, n, ...) struct_size((__typeof__(obj) *)NULL, member, n)
+#define QUARRY_OBJS_GFP_(n, gfp, ...) gfp
 #define QUARRY_OBJ_TYPE_(...) __typeof__(QUARRY_FIRST_(__VA_ARGS__, 0))
 #define kmalloc_obj(...)                                                                           \
 	((QUARRY_OBJ_TYPE_(__VA_ARGS__) *)kmalloc(sizeof(QUARRY_OBJ_TYPE_(__VA_ARGS__)),           \
@@ -202,20 +199,22 @@ static inline void *kcalloc_node(size_t n, size_t size, gfp_t gfp, int node)
 #define kzalloc_obj(...)                                                                           \
 	((QUARRY_OBJ_TYPE_(__VA_ARGS__) *)kzalloc(sizeof(QUARRY_OBJ_TYPE_(__VA_ARGS__)),           \
 						  QUARRY_OBJ_GFP_(__VA_ARGS__, GFP_KERNEL, 0)))
-#define kmalloc_objs(...)                                                                          \
-	((QUARRY_OBJ_TYPE_(__VA_ARGS__) *)kmalloc_array(                                           \
-		(size_t)(QUARRY_OBJS_N_(__VA_ARGS__, 0)), sizeof(QUARRY_OBJ_TYPE_(__VA_ARGS__)),   \
-		QUARRY_OBJS_GFP_(__VA_ARGS__, GFP_KERNEL, 0)))
-#define kzalloc_objs(...)                                                                          \
-	((QUARRY_OBJ_TYPE_(__VA_ARGS__) *)kcalloc((size_t)(QUARRY_OBJS_N_(__VA_ARGS__, 0)),        \
-						  sizeof(QUARRY_OBJ_TYPE_(__VA_ARGS__)),           \
-						  QUARRY_OBJS_GFP_(__VA_ARGS__, GFP_KERNEL, 0)))
-#define kmalloc_flex(...)                                                                          \
-	((QUARRY_OBJ_TYPE_(__VA_ARGS__) *)kmalloc(QUARRY_FLEX_SIZE_(__VA_ARGS__, 0),               \
-						  QUARRY_FLEX_GFP_(__VA_ARGS__, GFP_KERNEL, 0)))
-#define kzalloc_flex(...)                                                                          \
-	((QUARRY_OBJ_TYPE_(__VA_ARGS__) *)kzalloc(QUARRY_FLEX_SIZE_(__VA_ARGS__, 0),               \
-						  QUARRY_FLEX_GFP_(__VA_ARGS__, GFP_KERNEL, 0)))
+#define kmalloc_objs(obj, ...)                                                                     \
+	((__typeof__(obj) *)kmalloc_array((size_t)(QUARRY_FIRST_(__VA_ARGS__, 0)),                 \
+					  sizeof(__typeof__(obj)),                                 \
+					  QUARRY_OBJS_GFP_(__VA_ARGS__, GFP_KERNEL, 0)))
+#define kzalloc_objs(obj, ...)                                                                     \
+	((__typeof__(obj) *)kcalloc((size_t)(QUARRY_FIRST_(__VA_ARGS__, 0)),                       \
+				    sizeof(__typeof__(obj)),                                       \
+				    QUARRY_OBJS_GFP_(__VA_ARGS__, GFP_KERNEL, 0)))
+#define kmalloc_flex(obj, member, ...)                                                             \
+	((__typeof__(obj) *)kmalloc(struct_size((__typeof__(obj) *)NULL, member,                   \
+						QUARRY_FIRST_(__VA_ARGS__, 0)),                    \
+				    QUARRY_OBJS_GFP_(__VA_ARGS__, GFP_KERNEL, 0)))
+#define kzalloc_flex(obj, member, ...)                                                             \
+	((__typeof__(obj) *)kzalloc(struct_size((__typeof__(obj) *)NULL, member,                   \
+						QUARRY_FIRST_(__VA_ARGS__, 0)),                    \
+				    QUARRY_OBJS_GFP_(__VA_ARGS__, GFP_KERNEL, 0)))
 
 /*
  * Resize, keeping the contents up to the smaller size; in place where the new size fits. (G121)
@@ -295,7 +294,7 @@ typedef unsigned int slab_flags_t;
 #define SLAB_NO_USER_FLAGS (1u << 12)
 #define QUARRY_SLAB_FLAGS ((1u << 13) - 1)
 
-/* Longer names are cut. */
+/* Longer names are cut; blanks and control characters in them become '_'. */
 #define QUARRY_CACHE_NAME_MAX 31
 /* Largest object of a cache: 2^8 pages. */
 #define QUARRY_CACHE_MAX_SIZE ((size_t)PAGE_SIZE << 8)
