@@ -54,19 +54,13 @@ static struct cache_alias *alias_of_link(const struct quarry_list *link)
 	return list_entry((uintptr_t)link, struct cache_alias, link);
 }
 
-/* May caches with these properties be shared? */
-static bool shareable(slab_flags_t flags, bool ctor, uint32_t usersize)
-{
-	return !(flags & ALONE) && !ctor && !usersize;
-}
-
 /* A cache whose objects can stand for those of the new one. The registry is locked. */
 static struct kmem_cache *find_alike(uint32_t size, uint32_t align, slab_flags_t flags)
 {
 	uint32_t slot = (uint32_t)align_up(size, align);
 
 	for (struct kmem_cache *cache = cache_after(0); cache; cache = cache_after(cache->id)) {
-		if (!cache->builtin && shareable(cache->flags, cache->ctor, cache->usersize) &&
+		if (!cache->builtin && !(cache->flags & ALONE) &&
 		    !((cache->flags ^ flags) & ALIKE) && cache->size == slot &&
 		    cache->object_size >= size && cache->align >= align)
 			return cache;
@@ -149,7 +143,10 @@ static struct kmem_cache *new_cache(const char *name, uint32_t size,
 
 	flags = slab_debug_flags(name, size, align, flags);
 	flags |= slab_wipe_flags(flags, args->ctor);
-	if (registry.merge && shareable(flags, args->ctor, args->usersize))
+	/* Before it is listed: from then on others may find it. */
+	if (args->ctor || args->usersize)
+		flags |= SLAB_NO_MERGE;
+	if (registry.merge && !(flags & ALONE))
 		cache = share(name, size, align, flags);
 	if (cache)
 		return cache;
