@@ -95,11 +95,13 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 /* The same from one node, past the stock, whose objects may come from anywhere. */
 static void *alloc_on_node(struct kmem_cache *cache, gfp_t gfp, int node, uintptr_t caller)
 {
+	unsigned nid = node_or_local(node);
 	void *object = NULL;
 
-	if (!partial_take(cache, node_or_local(node), &object, 1))
+	if (!partial_take(cache, nid, &object, 1))
 		object = partial_grow(cache, gfp, node);
-	if (!object && !gfp_has(gfp, __GFP_THISNODE))
+	/* Who asked for pages in vain may have emptied the stocks. */
+	if (!object && !partial_take(cache, nid, &object, 1) && !gfp_has(gfp, __GFP_THISNODE))
 		object = partial_take_anywhere(cache);
 	if (object)
 		hand_out(cache, object, slab_debugged(cache), caller);
@@ -118,6 +120,11 @@ void *slab_alloc_rare(struct kmem_cache *cache, gfp_t gfp, int node, const char 
 	bool zero = gfp_has(gfp, __GFP_ZERO);
 	void *object;
 
+	if (unlikely(node >= QUARRY_MAX_NODES)) {
+		mm_report_at(QUARRY_RULE_BAD_ARGUMENT, call, cache, (unsigned long)node,
+			     QUARRY_MAX_NODES, caller);
+		return NULL;
+	}
 	/* A cache's zone was chosen when it was created. */
 	if (!gfp_has(cache->page_gfp, __GFP_DMA))
 		bad |= __GFP_DMA;

@@ -35,8 +35,9 @@ void cache_copy_name(char *to, const char *name)
 {
 	unsigned i = 0;
 
+	/* A row of slabinfo is parted by blanks. */
 	for (; i < QUARRY_CACHE_NAME_MAX && name[i]; i++)
-		to[i] = name[i];
+		to[i] = (unsigned char)name[i] <= ' ' || name[i] == 0x7f ? '_' : name[i];
 	to[i] = '\0';
 }
 

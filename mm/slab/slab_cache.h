@@ -33,7 +33,7 @@ extern struct cache_registry registry QUARRY_INT(registry);
 extern struct kmem_cache cache_cache QUARRY_INT(cache_cache);
 extern struct kmem_cache alias_cache QUARRY_INT(alias_cache);
 
-/* A name, cut to what fits. */
+/* A name, cut to what fits, without blanks. */
 void cache_copy_name(char *to, const char *name) QUARRY_INT(cache_copy_name);
 /* Give the pages of all empty slabs back. Return: slabs that remain. */
 unsigned long cache_shrink(struct kmem_cache *cache) QUARRY_INT(cache_shrink);

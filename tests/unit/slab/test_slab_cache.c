@@ -248,6 +248,73 @@ static void g139_node(void **state)
 	mock_stop();
 }
 
+static const struct quarry_mem_range two_nodes[] = {
+	{16 * MOCK_MIB, 8 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+	{24 * MOCK_MIB, 8 * MOCK_MIB, QUARRY_MEM_USABLE, 1},
+};
+
+/* A node that cannot be is reported, whatever the size; one that has no memory is not used. */
+static void g139_no_such_node(void **state)
+{
+	static const int far[] = {QUARRY_MAX_NODES, QUARRY_MAX_NODES + 60, INT32_MAX};
+
+	(void)state;
+	for (unsigned machine = 1; machine <= 2; machine++) {
+		mock_start(&(struct mock_config){.map = two_nodes, .nr_map = machine});
+		struct kmem_cache *cache = new_cache("t", 200, 0);
+
+		for (unsigned i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+			mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 4);
+			assert_null(kmalloc_node(64, GFP_KERNEL, far[i]));
+			assert_null(kmalloc_node(64, GFP_KERNEL | __GFP_THISNODE, far[i]));
+			assert_null(kmalloc_node(20000, GFP_KERNEL, far[i]));
+			assert_null(kmem_cache_alloc_node(cache, GFP_KERNEL, far[i]));
+		}
+		void *p = kmem_cache_alloc_node(cache, GFP_KERNEL, 3);
+
+		assert_non_null(p);
+		kmem_cache_free(cache, p);
+		kmem_cache_destroy(cache);
+		mock_stop();
+	}
+}
+
+/* What lies in the stocks of a node without a free page is had with __GFP_THISNODE, too. */
+static void g139_node_without_pages(void **state)
+{
+	static struct page *page[4096];
+	void *object[60];
+	unsigned n = 0;
+
+	(void)state;
+	mock_start(&(struct mock_config){
+		.map = two_nodes, .nr_map = 2, .cpus = 2, .cpu_node = second_cpu_on_node_1});
+	struct kmem_cache *cache = new_cache("t", 200, 0);
+
+	mock_set_cpu(1);
+	for (unsigned i = 0; i < 60; i++)
+		object[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+	while ((page[n] = alloc_pages_node(1, GFP_NOWAIT | __GFP_MEMALLOC | __GFP_THISNODE, 0)))
+		n++;
+	assert_null(kmem_cache_alloc_node(cache, GFP_NOWAIT | __GFP_THISNODE, 1));
+	for (unsigned i = 0; i < 60; i += 7)
+		kmem_cache_free(cache, object[i]);
+	void *p = kmem_cache_alloc_node(
+		cache, GFP_KERNEL | __GFP_THISNODE | __GFP_NOWARN, 1);
+
+	assert_non_null(p);
+	assert_int_equal(page_to_nid(virt_to_page(p)), 1);
+	kmem_cache_free(cache, p);
+	for (unsigned i = 0; i < 60; i++)
+		if (i % 7)
+			kmem_cache_free(cache, object[i]);
+	while (n)
+		__free_page(page[--n]);
+	mock_set_cpu(0);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
 static void g140_flags(void **state)
 {
 	(void)state;
@@ -410,6 +477,40 @@ static void g140_look_alikes_share(void **state)
 	mock_stop();
 }
 
+static struct kmem_cache *met;
+static void create_alike(void *arg)
+{
+	(void)arg;
+	met = new_cache("alike", 72, 0);
+}
+
+/* A cache that has a window, or will have one, is found by nobody, at whatever point of its creation
+ * another CPU looks for one. */
+static void g136_window_is_not_shared(void **state)
+{
+	bool during = true;
+
+	(void)state;
+	for (unsigned n = 1; during; n++) {
+		/* Who creates in an interrupt here stands for another CPU. */
+		mock_start(&(struct mock_config){.extra = {.merge_caches = true}, .no_sleep = true});
+		met = NULL;
+		mock_interrupt_at(n, create_alike, NULL);
+		struct kmem_cache *window = kmem_cache_create_usercopy("w", 72, 8, 0, 0, 8, NULL);
+
+		during = met;
+		if (!during) {
+			mock_interrupt_at(0, NULL, NULL);
+			create_alike(NULL);
+		}
+		assert_ptr_not_equal(met, window);
+		assert_int_equal(met->usersize, 0);
+		kmem_cache_destroy(window);
+		kmem_cache_destroy(met);
+		mock_stop();
+	}
+}
+
 /* A wrong cache is reported at once, and the object stays where it was. (G147, H40) */
 static void g147_wrong_cache(void **state)
 {
@@ -448,6 +549,27 @@ static void g148_kfree_of_cache_object(void **state)
 	kfree(p);
 	assert_int_equal(active_of("t"), 0);
 	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
+/* What we made for ourselves is not the caller's to free: a cache, above all. */
+static void g149_cache_is_no_object(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	struct kmem_cache *cache = new_cache("t", 300, 0);
+	void *p = kmem_cache_alloc(cache, GFP_KERNEL);
+
+	mock_expect_report(QUARRY_RULE_OBJECT_CACHE, 3);
+	kfree(cache);
+	kvfree(cache);
+	kfree(cache->stock[0]);
+	struct kmem_cache *other = new_cache("other", 300, 0);
+
+	assert_ptr_not_equal(cache, other);
+	kmem_cache_free(cache, p);
+	kmem_cache_destroy(cache);
+	kmem_cache_destroy(other);
 	mock_stop();
 }
 
@@ -528,6 +650,11 @@ static void h047_names(void **state)
 		assert_true(find_info(name, &info));
 		kmem_cache_destroy(cache);
 	}
+	/* A row of slabinfo stays one. */
+	struct kmem_cache *odd = new_cache("my cache\n1 2\x7f", 16, 0);
+
+	assert_true(find_info("my_cache_1_2_", &info));
+	kmem_cache_destroy(odd);
 	mock_stop();
 }
 
@@ -711,12 +838,16 @@ int main(void)
 		cmocka_unit_test(g138_constructor),
 		cmocka_unit_test(g139_zalloc),
 		cmocka_unit_test(g139_node),
+		cmocka_unit_test(g139_no_such_node),
+		cmocka_unit_test(g139_node_without_pages),
 		cmocka_unit_test(g140_flags),
 		cmocka_unit_test(g020_reclaimable),
 		cmocka_unit_test(g140_typesafe),
 		cmocka_unit_test(g140_look_alikes_share),
 		cmocka_unit_test(g140_typesafe_pages_wait_for_readers),
+		cmocka_unit_test(g136_window_is_not_shared),
 		cmocka_unit_test(g147_wrong_cache),
+		cmocka_unit_test(g149_cache_is_no_object),
 		cmocka_unit_test(g148_kfree_of_cache_object),
 		cmocka_unit_test(g151_destroy),
 		cmocka_unit_test(g152_destroy_with_live_objects),
