@@ -21,8 +21,8 @@ QUARRY_BEGIN_DECLS
 /*
  * kfree_rcu(p, field): free p, of kmalloc, a cache, vmalloc or kvmalloc, after a grace period.
  * `field` is a member of *p of at least two pointers (struct quarry_rcu_field, or the kernel's own
- * rcu_head) that is ours from now on. NULL is ignored. The same object once more, while it waits, is
- * reported (OBJECT_TWICE) and ignored.
+ * rcu_head) that is ours from now on. NULL is ignored. The same object once more, while it waits,
+ * is reported (OBJECT_TWICE) and ignored.
  * Context: any but NMI.
  */
 struct quarry_rcu_field {

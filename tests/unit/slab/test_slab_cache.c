@@ -484,8 +484,8 @@ static void create_alike(void *arg)
 	met = new_cache("alike", 72, 0);
 }
 
-/* A cache that has a window, or will have one, is found by nobody, at whatever point of its creation
- * another CPU looks for one. */
+/* A cache that has a window, or will have one, is found by nobody, at whatever point of its
+ * creation another CPU looks for one. */
 static void g136_window_is_not_shared(void **state)
 {
 	bool during = true;
@@ -493,7 +493,8 @@ static void g136_window_is_not_shared(void **state)
 	(void)state;
 	for (unsigned n = 1; during; n++) {
 		/* Who creates in an interrupt here stands for another CPU. */
-		mock_start(&(struct mock_config){.extra = {.merge_caches = true}, .no_sleep = true});
+		mock_start(&(struct mock_config){.no_sleep = true,
+						 .extra = {.merge_caches = true}});
 		met = NULL;
 		mock_interrupt_at(n, create_alike, NULL);
 		struct kmem_cache *window = kmem_cache_create_usercopy("w", 72, 8, 0, 0, 8, NULL);
