@@ -561,7 +561,7 @@ static void g149_cache_is_no_object(void **state)
 	struct kmem_cache *cache = new_cache("t", 300, 0);
 	void *p = kmem_cache_alloc(cache, GFP_KERNEL);
 
-	mock_expect_report(QUARRY_RULE_OBJECT_CACHE, 3);
+	mock_expect_report(QUARRY_RULE_FREE_KIND, 3);
 	kfree(cache);
 	kvfree(cache);
 	kfree(cache->stock[0]);
