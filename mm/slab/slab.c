@@ -70,6 +70,11 @@ static QUARRY_ALWAYS_INLINE void *refill(struct kmem_cache *cache, gfp_t gfp, bo
 	return object;
 }
 
+/* Each in a function of its own, so that nobody before them needs a frame. */
+static QUARRY_NOINLINE void *refill_plain(struct kmem_cache *cache, gfp_t gfp, uintptr_t caller)
+{
+	return refill(cache, gfp, false, caller);
+}
 static QUARRY_NOINLINE QUARRY_COLD void *refill_debugged(struct kmem_cache *cache, gfp_t gfp,
 							  uintptr_t caller)
 {
@@ -89,7 +94,7 @@ void *slab_alloc_slow(struct kmem_cache *cache, gfp_t gfp)
 	/* Reached by a jump, in optimised builds: CALLER is the public function's. */
 	if (unlikely(slab_debugged(cache)))
 		return alloc_debugged(cache, gfp, CALLER);
-	return refill(cache, gfp, false, CALLER);
+	return refill_plain(cache, gfp, CALLER);
 }
 
 /* The same from one node, past the stock, whose objects may come from anywhere. */

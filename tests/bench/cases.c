@@ -15,7 +15,7 @@ static void *slots[MAX_BATCH];
 static uint16_t forward[MAX_BATCH], backward[MAX_BATCH];
 static uint16_t shuffled_pages[MAX_BATCH], shuffled_512[512], shuffled_objects[MAX_OBJECTS],
 	shuffled_areas[256];
-static struct kmem_cache *cache64, *cache256, *debugged64;
+static struct kmem_cache *cache64, *cache256;
 
 /* A fixed random order of 0..n-1. */
 static void shuffle(uint16_t *order, unsigned n)
@@ -187,15 +187,11 @@ static void kmalloc_batch(const struct bench_case *self, unsigned long n)
 	}
 }
 
-/* The name says if all that debugging does is on. */
-static struct kmem_cache *cache_of(const struct bench_case *self)
-{
-	return self->name[0] == 'd' ? debugged64 : cache64;
-}
 static void cache_pair(const struct bench_case *self, unsigned long n)
 {
-	for (struct kmem_cache *cache = cache_of(self); n; n--)
-		kmem_cache_free(cache, kmem_cache_alloc(cache, GFP_KERNEL));
+	(void)self;
+	for (; n; n--)
+		kmem_cache_free(cache64, kmem_cache_alloc(cache64, GFP_KERNEL));
 }
 static void cache_bulk(const struct bench_case *self, unsigned long n)
 {
@@ -208,11 +204,11 @@ static void cache_bulk(const struct bench_case *self, unsigned long n)
 }
 static void cache_batch(const struct bench_case *self, unsigned long n)
 {
-	for (struct kmem_cache *cache = cache_of(self); n; n--) {
+	for (; n; n--) {
 		FOR_TAKE(self, slot)
-		*slot = kmem_cache_alloc(cache, GFP_KERNEL);
+		*slot = kmem_cache_alloc(cache64, GFP_KERNEL);
 		FOR_FREE(self, slot)
-		kmem_cache_free(cache, *slot);
+		kmem_cache_free(cache64, *slot);
 	}
 }
 static void cache_create_destroy(const struct bench_case *self, unsigned long n)
@@ -298,6 +294,9 @@ const struct bench_case bench_cases[] = {
 	BATCH("cache_bulk64_64", cache_bulk, 300, 64, 64, BENCH_FIFO),
 	BATCH("cache_bulk64_256", cache_bulk, 300, 64, 256, BENCH_FIFO),
 	BATCH("cache_batch1000_64_rand.total", cache_batch, 20, 1000, 64, BENCH_RANDOM),
+	PAIR("debugged/kmalloc_pair_64", kmalloc_pair_64, 2000, 64),
+	BATCH("debugged/kmalloc_batch1000_64_fifo.total", kmalloc_batch, 10, 1000, 64, BENCH_FIFO),
+	BATCH("debugged/kmalloc_batch1000_64_rand.total", kmalloc_batch, 10, 1000, 64, BENCH_RANDOM),
 	PAIR("debugged/cache_pair_64", cache_pair, 2000, 64),
 	BATCH("debugged/cache_batch1000_64_rand.total", cache_batch, 10, 1000, 64, BENCH_RANDOM),
 	PAIR("cache_create_destroy", cache_create_destroy, 500, 200),
@@ -442,9 +441,5 @@ bool bench_setup(void)
 	shuffle(shuffled_objects, MAX_OBJECTS);
 	cache64 = kmem_cache_create("bench_64", 64, 0, 0, NULL);
 	cache256 = kmem_cache_create("bench_256", 256, 0, 0, NULL);
-	debugged64 = kmem_cache_create("bench_debugged", 64, 0,
-				       SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON |
-					       SLAB_STORE_USER,
-				       NULL);
-	return cache64 && cache256 && debugged64;
+	return cache64 && cache256;
 }

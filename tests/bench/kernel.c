@@ -11,7 +11,8 @@
  * locked instructions and writes of the interrupt flag. A fast path that has one of them fails.
  *
  * Command line: `parking=16` keeps at most 16 pages per CPU, for the shortpcp/ case alone;
- * `vfree-unmaps` parks no areas, for the anew cases alone; `fast-paths` only traces, and only the
+ * `vfree-unmaps` parks no areas, for the anew cases alone; `slab-debug` debugs every cache, for the
+ * debugged/ cases alone; `fast-paths` only traces, and only the
  * cases that are fast paths.
  * Output: "BENCH <case> <hundredths of an instruction per operation>" and "TRACE <case> <hundredths
  * of a locked instruction> <hundredths of a flag change>", read by tests/bench/table.py; "LINES
@@ -67,7 +68,8 @@ static bool starts_with(const char *name, const char *start)
 /* Each kind of start measures its own cases. */
 static bool is_plain_start(void)
 {
-	return !option_number("parking", 0) && !option_set("vfree-unmaps");
+	return !option_number("parking", 0) && !option_set("vfree-unmaps") &&
+	       !option_set("slab-debug");
 }
 static bool wanted(const char *name)
 {
@@ -75,6 +77,8 @@ static bool wanted(const char *name)
 		return option_number("parking", 0) != 0;
 	if (starts_with(name, "anew"))
 		return option_set("vfree-unmaps");
+	if (starts_with(name, "debugged/"))
+		return option_set("slab-debug");
 	return is_plain_start();
 }
 

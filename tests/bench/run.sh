@@ -47,7 +47,8 @@ sh tests/packages.sh build boot bench
 for cpu; do
 	build "$cpu"
 	raw=$out/bench/$cpu.txt
-	{ boot "$cpu" "bench=1" && boot "$cpu" "parking=16" && boot "$cpu" "vfree-unmaps"; } >"$raw" ||
+	{ boot "$cpu" "bench=1" && boot "$cpu" "parking=16" && boot "$cpu" "vfree-unmaps" &&
+		boot "$cpu" "slab-debug"; } >"$raw" ||
 		{ tail -n 5 "$raw"; exit 1; }
 	python3 tests/bench/table.py "$cpu" "$raw" tests/bench/linux.csv >"$out/bench/$cpu.table"
 	cat "$out/bench/$cpu.table"

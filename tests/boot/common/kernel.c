@@ -4,7 +4,8 @@
  * workload, verdict.
  *
  * Command line: `seed=N` random seed, `steps=N` steps of the workload on each CPU,
- * `parking=N` a CPU keeps at most N blocks of a kind, `vfree-unmaps` no freed area stays mapped.
+ * `parking=N` a CPU keeps at most N blocks of a kind, `vfree-unmaps` no freed area stays mapped,
+ * `slab-debug` every cache is debugged.
  * Start at kernel_main().
  */
 #include "tests/boot/common/kernel.h"
@@ -29,6 +30,7 @@ static void start_library(void)
 		.page_table_root = machine.page_table_root,
 		.parking_limit = (unsigned)option_number("parking", 0),
 		.vfree_unmaps = option_set("vfree-unmaps"),
+		.slab_debug = option_set("slab-debug") ? "FZPU" : NULL,
 		.nr_cpus = machine.nr_cpus,
 		.ops = &kernel_ops,
 	};
