@@ -58,6 +58,7 @@ QUARRY_COMMON := \
 	mm/slab/slab_wipe.c \
 	mm/slab/slab_debug.c \
 	mm/slab/slab_guard.c \
+	mm/slab/stock.c \
 	mm/slab/class_hint.c \
 	mm/slab/slab_page.c \
 	mm/slab/alloc_tag.c \

@@ -12,8 +12,8 @@
  *   - A free of something that is not an object is reported and ignored: see the rules OBJECT_*
  *     and FREE_* in quarry/debug.h. What is not seen at the free itself is reported when the CPU's
  *     stock is emptied: a second free of an object that has left the stock of the CPU since the
- *     first, be it that it came back, or went to another CPU's; with QUARRY_HARDENING 0 also a pointer into an object, and a second free that
- *     is not immediate.
+ *     first, be it that it came back, or went to another CPU's; with QUARRY_HARDENING 0 also a
+ *     pointer into an object, and a second free that is not immediate.
  *   - Zone bits: __GFP_DMA selects DMA caches; __GFP_DMA32 and __GFP_HIGHMEM are reported and
  *     ignored.
  */

@@ -25,7 +25,6 @@
 #include "mm/slab/slab_page.h"
 #include "mm/slab/slab_wipe.h"
 
-const struct object_stock stock_none = {.mark = STOCK_BUSY, .apart = STOCK_BUSY};
 struct kmem_cache stock_caches[STOCK_SIZES] QUARRY_STATE;
 
 static uint32_t cap_of_bytes(uint32_t bytes)
@@ -82,17 +81,12 @@ void stock_free(struct object_stock *stock)
 	partial_give(from, &object, 1);
 }
 
-static struct object_stock *set_apart(struct object_stock *stock)
-{
-	return (struct object_stock *)((uintptr_t)stock + STOCK_APART);
-}
-
 void stock_install(struct kmem_cache *cache, unsigned cpu, struct object_stock *stock)
 {
 	struct object_stock *none = STOCK_NONE, *pointer = stock;
 
 	if (cache_is_closed(cache))
-		pointer = set_apart(stock);
+		pointer = stock_set_apart(stock);
 	if (!__atomic_compare_exchange_n(&cache->stock[cpu], &none, pointer, false,
 					 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		stock_free(stock);
@@ -159,18 +153,6 @@ static size_t give_batch(struct kmem_cache *cache, struct object_stock *stock)
 	}
 	stock_close(stock, left);
 	return left;
-}
-
-void cpu_cache_end_records(struct kmem_cache *cache)
-{
-	for_each_online_cpu (cpu) {
-		struct object_stock *stock = stock_fast(cache, cpu);
-
-		/* One that is installed just now has no records. */
-		if (stock != STOCK_NONE && !stock_is_apart(stock))
-			__atomic_compare_exchange_n(&cache->stock[cpu], &stock, set_apart(stock),
-						    false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-	}
 }
 
 /* The marked stock came by here: end its records if they are not good, before new ones. */

@@ -12,8 +12,6 @@
  * The mark is stored, not counted: a count would make each call wait for the stores of the last
  * one, some 8 cycles each, and that is most of what a pair costs.
  *
- * CPUs without a stock have STOCK_NONE: marked for ever, so the fast path needs no test for NULL.
- *
  * Start at: object_pop, object_push.
  */
 #ifndef QUARRY_MM_SLAB_CPU_CACHE_H
@@ -22,27 +20,8 @@
 #include "mm/base/cpu.h"
 #include "mm/slab/kmem_cache.h"
 #include "mm/slab/slab_page.h"
+#include "mm/slab/stock.h"
 
-/* Nobody writes it. */
-extern const struct object_stock stock_none QUARRY_INT(stock_none);
-#define STOCK_NONE ((struct object_stock *)(uintptr_t)&stock_none)
-
-/* The pointer is published once with everything behind it; only the CPU itself follows it. Return:
- * for the fast path: maybe set apart. */
-static QUARRY_ALWAYS_INLINE struct object_stock *stock_fast(const struct kmem_cache *cache,
-							    unsigned long cpu)
-{
-	return __atomic_load_n(&cache->stock[cpu], __ATOMIC_ACQUIRE);
-}
-static inline bool stock_is_apart(const struct object_stock *stock)
-{
-	return (uintptr_t)stock & STOCK_APART;
-}
-static inline struct object_stock *stock_of(const struct kmem_cache *cache, unsigned long cpu)
-{
-	return (struct object_stock *)((uintptr_t)stock_fast(cache, cpu) &
-				       ~(uintptr_t)STOCK_APART);
-}
 static QUARRY_ALWAYS_INLINE size_t stock_count(const struct object_stock *stock)
 {
 	return __atomic_load_n(&stock->n, __ATOMIC_RELAXED);
@@ -106,9 +85,9 @@ static QUARRY_ALWAYS_INLINE void *object_pop(struct object_stock *stock)
 
 /*
  * Is a free object in the first `n` of the stock? Slot n does not record it: the caller looked.
- * Never says yes wrongly. At hardening 1 it finds each one that a free put there
- * and whose place in the table no later free took: one in between takes it with probability 1/64.
- * At hardening 0 only the newest is compared.
+ * Never says yes wrongly. At hardening 1 it finds each one that a free put there and whose place in
+ * the table no later free took: one in between takes it with probability 1/64. At hardening 0 only
+ * the newest is compared.
  */
 #if QUARRY_HARDENING >= 1
 static QUARRY_ALWAYS_INLINE uint8_t *stock_place(struct object_stock *stock, const void *object)
@@ -205,9 +184,6 @@ void cpu_cache_push_many(struct kmem_cache *cache, unsigned cpu, void *const *ob
 
 /* Give every object of the calling CPU's stock back. Pinned. Return: false if the stock is busy. */
 bool cpu_cache_drain(struct kmem_cache *cache, unsigned cpu) QUARRY_INT(cpu_cache_drain);
-
-/* A slab of the cache was given up: no record of a stock is good. */
-void cpu_cache_end_records(struct kmem_cache *cache) QUARRY_INT(cpu_cache_end_records);
 
 /* No CPU has a stock of the cache. */
 void cpu_cache_none(struct kmem_cache *cache) QUARRY_INT(cpu_cache_none);

@@ -50,13 +50,7 @@
  * An object that is popped stays written in its slot: a record that it was handed out here. A free
  * that finds its object recorded right above the newest one undoes the last pop: nothing about the
  * pointer is left to prove. STOCK_END stands above the last record. Records end too when a slab of
- * the cache is given up: the memory may be another's next.
- *
- * Where the fast path may not go on as it is, the cache's pointer to the stock is set apart: it has
- * STOCK_APART added, so that what is read as the mark is a byte that always says busy. The slow
- * path takes it off. All CPUs' pointers are set apart when a slab is given up, by who does it, until
- * each CPU came by and ended its records; and for ever where every request has to come by
- * (cache_is_closed).
+ * the cache is given up: the memory may be another's next (stock.h).
  *
  *   I1  n <= cap;  the slots n .. cap have a STOCK_END
  *   I2  object[0 .. n) are free objects of the cache, taken from their slabs
@@ -83,10 +77,6 @@ struct object_stock {
 	void *object[]; /* cap + 1; the newest last */
 };
 #define STOCK_BUSY 1u
-#define STOCK_APART 8u
-QUARRY_STATIC_ASSERT(offsetof(struct object_stock, apart) ==
-			     offsetof(struct object_stock, mark) + STOCK_APART,
-		     "it is read as the mark");
 /* Odd, so no object's address; and in the stock itself, so that no caller has it: freed, it would
  * be taken for a record. */
 #define STOCK_END(stock) ((void *)((uintptr_t)(stock) + 1))
@@ -123,7 +113,7 @@ struct slab_shape {
 };
 
 struct kmem_cache {
-	/* Never NULL; STOCK_NONE where there is none; maybe set apart. */
+	/* Never NULL; STOCK_NONE where there is none; maybe set apart (stock.h). */
 	struct object_stock *stock[QUARRY_MAX_CPUS];
 
 	uint32_t size, object_size, align;

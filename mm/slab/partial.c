@@ -20,8 +20,8 @@
 #include "mm/base/log.h"
 #include "mm/phys/zone.h"
 #include "mm/slab/class_hint.h"
-#include "mm/slab/cpu_cache.h"
 #include "mm/slab/slab_page.h"
+#include "mm/slab/stock.h"
 
 /* Slabs that a shrink unlists under one hold of a node's lock. */
 #define SHRINK_STEP 16u
@@ -93,7 +93,7 @@ static void detach_empty(struct kmem_cache *cache, struct slab_node *node, struc
 	node->pages -= 1ul << page_order(head);
 	node->objects -= objects;
 	slab_unmark(head);
-	cpu_cache_end_records(cache);
+	stocks_set_apart(cache);
 	head->lru.next = *chain;
 	*chain = frame_of(head);
 }

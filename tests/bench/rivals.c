@@ -11,9 +11,9 @@
  *   slots      256 slots; a random one is freed and taken anew with a random size
  *   exchange   512 taken, then freed by the other thread, both threads at the same time
  *
- * A case is cut into turns of about 1000 operations, some 10 us each, and its figure is the time that
- * a tenth of the turns stayed below: what else runs on the machine makes most turns longer and few
- * shorter. With two threads it is the slower one's. Both are called through a pointer. Those of
+ * A case is cut into turns of about 1000 operations, some 10 us each, and its figure is the time
+ * that a tenth of the turns stayed below: what else runs on the machine makes most turns longer and
+ * few shorter. With two threads it is the slower one's. Both are called through a pointer. Those of
  * user space need not be safe from interrupts; nor do the hooks of host_os.h mask any, but the
  * library pays for what it does to need that.
  */
