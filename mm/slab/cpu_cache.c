@@ -60,6 +60,7 @@ struct object_stock *stock_new(uint32_t cap)
 		stock = partial_grow(from, GFP_NOWAIT, NUMA_NO_NODE);
 	if (!stock)
 		return NULL;
+	MM_ASSERT(!stock_is_apart(stock));
 	object_unpoison(from, stock);
 	stock->mark = 0;
 	stock->apart = STOCK_BUSY;
