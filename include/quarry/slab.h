@@ -245,8 +245,13 @@ size_t ksize(const void *p) QUARRY_API(ksize);
 /* What ksize() would be after kmalloc(size): ask for this if you can use the slack. (G116) */
 size_t kmalloc_size_roundup(size_t size) QUARRY_API(kmalloc_size_roundup);
 
-#define kmalloc_track_caller(size, gfp) kmalloc((size), (gfp))
-#define kmalloc_node_track_caller(size, gfp, node) kmalloc_node((size), (gfp), (node))
+/* As kmalloc_node(), for a function that allocates on behalf of its own caller: reports and tracks
+ * name `caller`. */
+void *quarry_kmalloc_for(size_t size, gfp_t gfp, int node, uintptr_t caller)
+	QUARRY_API_CHECK(kmalloc_for) QUARRY_MALLOC QUARRY_ALLOC_SIZE(1);
+#define kmalloc_track_caller(size, gfp) kmalloc_node_track_caller((size), (gfp), NUMA_NO_NODE)
+#define kmalloc_node_track_caller(size, gfp, node)                                                 \
+	quarry_kmalloc_for((size), (gfp), (node), (uintptr_t)__builtin_return_address(0))
 
 /* ---- caches: many objects of one size -------------------------------------------------------- */
 
@@ -294,7 +299,7 @@ typedef unsigned int slab_flags_t;
 #define SLAB_NO_USER_FLAGS (1u << 12)
 #define QUARRY_SLAB_FLAGS ((1u << 13) - 1)
 
-/* Longer names are cut; blanks and control characters in them become '_'. */
+/* Longer names are cut. slabinfo shows blanks in them as '_'. */
 #define QUARRY_CACHE_NAME_MAX 31
 /* Largest object of a cache: 2^8 pages. */
 #define QUARRY_CACHE_MAX_SIZE ((size_t)PAGE_SIZE << 8)

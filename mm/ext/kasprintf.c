@@ -13,6 +13,8 @@
 #include <quarry/slab.h>
 #include <quarry/string.h>
 
+#define CALLER ((uintptr_t)__builtin_return_address(0))
+
 struct out {
 	char *text; /* NULL: only count */
 	size_t room, used;
@@ -224,7 +226,7 @@ static void format(struct out *out, const char *fmt, va_list args)
 	}
 }
 
-char *kvasprintf(gfp_t gfp, const char *fmt, va_list args)
+static char *print(gfp_t gfp, const char *fmt, va_list args, uintptr_t caller)
 {
 	struct out out = {0};
 	va_list again;
@@ -234,7 +236,7 @@ char *kvasprintf(gfp_t gfp, const char *fmt, va_list args)
 	va_end(again);
 
 	size_t length = out.used;
-	char *text = kmalloc(length + 1, gfp);
+	char *text = quarry_kmalloc_for(length + 1, gfp, NUMA_NO_NODE, caller);
 
 	if (text) {
 		out = (struct out){.text = text, .room = length};
@@ -245,12 +247,17 @@ char *kvasprintf(gfp_t gfp, const char *fmt, va_list args)
 	return text;
 }
 
+char *kvasprintf(gfp_t gfp, const char *fmt, va_list args)
+{
+	return print(gfp, fmt, args, CALLER);
+}
+
 char *kasprintf(gfp_t gfp, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	char *text = kvasprintf(gfp, fmt, args);
+	char *text = print(gfp, fmt, args, CALLER);
 
 	va_end(args);
 	return text;

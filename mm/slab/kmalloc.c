@@ -136,6 +136,17 @@ void *__kmalloc_node(size_t size, gfp_t gfp, int node)
 	return large_alloc(size, gfp, node, "kmalloc_node", CALLER);
 }
 
+void *quarry_kmalloc_for(size_t size, gfp_t gfp, int node, uintptr_t caller)
+{
+	if (unlikely(size - 1 >= KMALLOC_MAX_CACHE_SIZE))
+		return large_alloc(size, gfp, node, "kmalloc", caller);
+	struct kmem_cache *cache = cache_for(size, gfp);
+
+	if (likely(node == NUMA_NO_NODE && !slab_debugged(cache)))
+		return slab_alloc(cache, gfp, "kmalloc", caller);
+	return slab_alloc_rare(cache, gfp, node, "kmalloc", caller);
+}
+
 /* Free what is no caller's object and starts no large block: nothing, or a mistake, which is
  * reported. */
 static QUARRY_NOINLINE void free_other(const void *p, uintptr_t caller)
@@ -287,7 +298,7 @@ static QUARRY_NOINLINE void *realloc_other(const void *p, size_t size, gfp_t gfp
 	size_t used, have;
 
 	if (ZERO_OR_NULL_PTR(p))
-		return __kmalloc(size, gfp);
+		return quarry_kmalloc_for(size, gfp, NUMA_NO_NODE, caller);
 	if (!size) {
 		kfree(p);
 		return ZERO_SIZE_PTR;
@@ -307,7 +318,7 @@ static QUARRY_NOINLINE void *realloc_other(const void *p, size_t size, gfp_t gfp
 			page->private_ = size;
 		return (void *)(uintptr_t)p;
 	}
-	void *moved = __kmalloc(size, gfp);
+	void *moved = quarry_kmalloc_for(size, gfp, NUMA_NO_NODE, caller);
 
 	if (moved) {
 		__builtin_memcpy(moved, p, used);

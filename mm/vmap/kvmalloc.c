@@ -66,7 +66,7 @@ static void *allocate(size_t size, gfp_t gfp, int node, const void *caller)
 			     (uintptr_t)caller);
 #endif
 	if (size <= KMALLOC_MAX_SIZE)
-		p = kmalloc_node(size, gentle(gfp, size), node);
+		p = quarry_kmalloc_for(size, gentle(gfp, size), node, (uintptr_t)caller);
 	return p ? p : fall_back(size, gfp, node, caller);
 }
 

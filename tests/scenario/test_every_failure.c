@@ -149,18 +149,19 @@ static int objects_by_size(void *arg)
 {
 	static volatile gfp_t kernel = GFP_KERNEL;
 	static volatile size_t size = 100;
-	void *p[8] = {kmalloc(100, GFP_KERNEL),
+	void *p[9] = {kmalloc(100, GFP_KERNEL),
 		      kmalloc(100, GFP_ATOMIC),
 		      kmalloc(100, GFP_NOFS),
 		      kmalloc(100, kernel),
 		      kmalloc(size, GFP_KERNEL),
 		      kmalloc_node(size, GFP_KERNEL, 0),
 		      kmalloc(size * 300, GFP_KERNEL),
-		      kcalloc(size, 8, GFP_KERNEL)};
+		      kcalloc(size, 8, GFP_KERNEL),
+		      kmalloc_track_caller(size, GFP_KERNEL)};
 	int error = 0;
 
 	(void)arg;
-	for (unsigned i = 0; i < 8; i++) {
+	for (unsigned i = 0; i < 9; i++) {
 		void *moved = p[i] ? krealloc(p[i], 9000, GFP_KERNEL) : NULL;
 
 		error = error ? error : got(moved);
@@ -425,8 +426,8 @@ static const struct {
 	{"page_frag_alloc_align", fragments, 2},
 	{"__alloc_percpu_gfp", objects_of_cpus, 4},
 	{"__kmalloc __kmalloc_node kmalloc_from kmalloc_kernel kmalloc_sleeping kmalloc_atomic "
-	 "krealloc",
-	 objects_by_size, 16},
+	 "kmalloc_for krealloc",
+	 objects_by_size, 18},
 	{"kmem_cache_create_args kmem_cache_alloc kmem_cache_alloc_kernel "
 	 "kmem_cache_alloc_sleeping kmem_cache_alloc_atomic "
 	 "kmem_cache_alloc_node kmem_cache_alloc_bulk",

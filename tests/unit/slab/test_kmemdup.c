@@ -2,6 +2,7 @@
 /* test_kmemdup.c: copies of memory and strings; checked sizes. */
 #include <quarry/string.h>
 
+#include "mm/slab/slab_debug.h"
 #include "slab_test.h"
 
 static void copies(void **state)
@@ -36,6 +37,72 @@ static void copies(void **state)
 	kfree(d);
 	kfree(e);
 	kfree(f);
+	mock_stop();
+}
+
+static uintptr_t blamed;
+__attribute__((noinline)) static void *helper(size_t size)
+{
+	blamed = (uintptr_t)__builtin_return_address(0);
+	return kmalloc_track_caller(size, GFP_KERNEL);
+}
+__attribute__((noinline)) static void *node_helper(size_t size)
+{
+	blamed = (uintptr_t)__builtin_return_address(0);
+	return kmalloc_node_track_caller(size, GFP_KERNEL, 0);
+}
+
+/* Who took an object last, if it is tracked. */
+static uintptr_t taker(const void *p)
+{
+	struct slab_track track[NR_TRACKS];
+
+	assert_true(slab_debug_tracks(slab_cache_of(virt_to_page(p)), p, track));
+	return track[TRACK_ALLOC].caller;
+}
+
+__attribute__((noinline)) static void take_all(void *p[10])
+{
+	p[0] = kmemdup("abc", 4, GFP_KERNEL);
+	p[1] = kmemdup_array("abc", 2, 2, GFP_KERNEL);
+	p[2] = kmemdup_nul("abc", 3, GFP_KERNEL);
+	p[3] = kstrdup("abc", GFP_KERNEL);
+	p[4] = kstrndup("abc", 2, GFP_KERNEL);
+	p[5] = (void *)(uintptr_t)kstrdup_const("abc", GFP_KERNEL);
+	p[6] = kasprintf(GFP_KERNEL, "%d", 1);
+	p[7] = krealloc(NULL, 20, GFP_KERNEL);
+	p[8] = krealloc(krealloc(NULL, 20, GFP_KERNEL), 2000, GFP_KERNEL);
+	p[9] = kvmalloc(20, GFP_KERNEL);
+}
+
+/* What a function takes for its caller is tracked as the caller's, not as its own. */
+static void api23_track_caller(void **state)
+{
+	void *p[10];
+
+	(void)state;
+	mock_start(&(struct mock_config){.extra = {.slab_debug = "U,kmalloc-*"}});
+	void *a = helper(run_time(30)), *b;
+
+	assert_int_equal(taker(a), blamed);
+	b = node_helper(run_time(30));
+	assert_int_equal(taker(b), blamed);
+	kfree(a);
+	kfree(b);
+	take_all(p);
+	for (unsigned i = 0; i < 10; i++) {
+		assert_in_range(taker(p[i]) - (uintptr_t)take_all, 1, 2000);
+		kfree(p[i]);
+	}
+	/* The same without tracks. */
+	assert_null(kmalloc_track_caller(run_time(SIZE_MAX), GFP_KERNEL | __GFP_NOWARN));
+	assert_ptr_equal(kmalloc_track_caller(0, GFP_KERNEL), ZERO_SIZE_PTR);
+	a = kmalloc_track_caller(20000, GFP_KERNEL | __GFP_ZERO);
+	assert_true(all_bytes(a, 0, 20000));
+	kfree(a);
+	a = kmalloc_track_caller(2000, GFP_KERNEL | __GFP_RECLAIMABLE);
+	assert_int_equal(active_of("kmalloc-rcl-2k"), 1);
+	kfree(a);
 	mock_stop();
 }
 
@@ -149,6 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copies),
+		cmocka_unit_test(api23_track_caller),
 		cmocka_unit_test(api23_constants),
 		cmocka_unit_test(g111_sizes_saturate),
 		cmocka_unit_test(g112_array_size),
