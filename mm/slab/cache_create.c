@@ -124,8 +124,8 @@ bool slab_alias(unsigned n, char *name, char *of)
 	list_for_each (link, &registry.aliases) {
 		if (n--)
 			continue;
-		cache_copy_name(name, alias_of_link(link)->name);
-		cache_copy_name(of, alias_of_link(link)->cache->name);
+		cache_show_name(name, alias_of_link(link)->name);
+		cache_show_name(of, alias_of_link(link)->cache->name);
 		found = true;
 		break;
 	}

@@ -35,10 +35,16 @@ void cache_copy_name(char *to, const char *name)
 {
 	unsigned i = 0;
 
-	/* A row of slabinfo is parted by blanks. */
 	for (; i < QUARRY_CACHE_NAME_MAX && name[i]; i++)
-		to[i] = (unsigned char)name[i] <= ' ' || name[i] == 0x7f ? '_' : name[i];
+		to[i] = name[i];
 	to[i] = '\0';
+}
+
+void cache_show_name(char *to, const char *name)
+{
+	cache_copy_name(to, name);
+	for (; *to; to++)
+		*to = (unsigned char)*to <= ' ' ? '_' : *to;
 }
 
 /* Choose the order in which slabs are handed out: one of 2048. */

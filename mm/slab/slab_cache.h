@@ -33,8 +33,10 @@ extern struct cache_registry registry QUARRY_INT(registry);
 extern struct kmem_cache cache_cache QUARRY_INT(cache_cache);
 extern struct kmem_cache alias_cache QUARRY_INT(alias_cache);
 
-/* A name, cut to what fits, without blanks. */
+/* A name, cut to what fits. */
 void cache_copy_name(char *to, const char *name) QUARRY_INT(cache_copy_name);
+/* The same for the rows of reports, in which blanks part the columns: here they become '_'. */
+void cache_show_name(char *to, const char *name) QUARRY_INT(cache_show_name);
 /* Give the pages of all empty slabs back. Return: slabs that remain. */
 unsigned long cache_shrink(struct kmem_cache *cache) QUARRY_INT(cache_shrink);
 /* Fill in a cache and list it. `size` and `align` are legal. */

@@ -40,7 +40,7 @@ bool slab_info_next(uint32_t *cursor, struct slab_info *info)
 		.fetched = __atomic_load_n(&cache->fetched, __ATOMIC_RELAXED),
 		.reclaimable = (cache->flags & SLAB_RECLAIM_ACCOUNT) != 0,
 	};
-	__builtin_memcpy(info->name, cache->name, sizeof(info->name));
+	cache_show_name(info->name, cache->name);
 	*cursor = cache->id;
 	for (unsigned i = 0; i < QUARRY_MAX_NODES; i++) {
 		struct slab_node *node = &cache->node[i];
