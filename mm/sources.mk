@@ -69,12 +69,14 @@ QUARRY_COMMON := \
 	mm/slab/cpu_cache.c \
 	mm/slab/idle.c \
 	mm/slab/debug_cache.c \
+	mm/slab/free_later.c \
 	mm/slab/slab.c \
 	mm/slab/slab_cache.c \
 	mm/slab/cache_create.c \
 	mm/slab/slab_check.c \
 	mm/slab/slab_sites.c \
 	mm/slab/kmalloc.c \
+	mm/slab/kmalloc_nolock.c \
 	mm/slab/bulk.c \
 	mm/slab/sheaf.c \
 	mm/vmap/pgtable.c \

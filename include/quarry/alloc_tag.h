@@ -61,6 +61,7 @@ void quarry_alloc_tag_set(const void *p, struct quarry_alloc_tag *tag) QUARRY_AP
 #define quarry_kmalloc_for(...) QUARRY_TAGGED(void, quarry_kmalloc_for(__VA_ARGS__))
 #define kzalloc(...) QUARRY_TAGGED(void, kzalloc(__VA_ARGS__))
 #define kmalloc_node(...) QUARRY_TAGGED(void, kmalloc_node(__VA_ARGS__))
+#define kmalloc_nolock(...) QUARRY_TAGGED(void, kmalloc_nolock(__VA_ARGS__))
 #define kzalloc_node(...) QUARRY_TAGGED(void, kzalloc_node(__VA_ARGS__))
 #define kmalloc_array(...) QUARRY_TAGGED(void, kmalloc_array(__VA_ARGS__))
 #define kcalloc(...) QUARRY_TAGGED(void, kcalloc(__VA_ARGS__))

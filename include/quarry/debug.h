@@ -46,6 +46,7 @@ QUARRY_BEGIN_DECLS
 	X(OBJECT_CACHE, "the object belongs to another cache")                                     \
 	X(OBJECT_INTERIOR, "the pointer is not the start of an object")                            \
 	X(OBJECT_TWICE, "the object is already free")                                              \
+	X(OBJECT_LEFT, "too many frees that could not wait: the object stays allocated")           \
 	X(OBJECT_POISON, "a freed object was written to")                                          \
 	X(OBJECT_ZONE, "memory before or after an object was written to")                          \
 	X(OBJECT_BOUNDS, "an access beyond an object")                                             \

@@ -4,7 +4,7 @@
  *
  * Rules common to all functions here:
  *   - Allocating with __GFP_DIRECT_RECLAIM may sleep: task context only. Every other mask, and
- *     every free, is allowed in interrupts too, but not in NMI.
+ *     every free, is allowed in interrupts too, but not in NMI: for that, kmalloc_nolock().
  *   - Failure is NULL. A size of 0 gives ZERO_SIZE_PTR, which may be freed but not touched.
  *   - Alignment: an object of n bytes is aligned to the largest power of two that divides n, and
  *     at least to ARCH_KMALLOC_MINALIGN. So powers of two are aligned to themselves, 96 to 32.
@@ -229,6 +229,24 @@ static inline void *krealloc_array(void *p, size_t n, size_t size, gfp_t gfp)
 	size_t bytes;
 	return __builtin_mul_overflow(n, size, &bytes) ? NULL : krealloc(p, bytes, gfp);
 }
+
+/*
+ * For any context, non-maskable interrupts and holders of any lock included: never waits. Takes
+ * what this CPU has at hand, or what a lock that is free just now gives, above the minimum mark;
+ * an object may be of the next larger class. Only __GFP_ZERO and __GFP_ACCOUNT mean anything;
+ * other bits are reported and ignored. (Linux 6.18; sizes above KMALLOC_MAX_CACHE_SIZE, which fail
+ * there, are blocks of pages here.)
+ * Return: the object; NULL: not now, never reported; or above KMALLOC_MAX_SIZE, reported.
+ */
+void *kmalloc_nolock(size_t size, gfp_t gfp, int node)
+	QUARRY_API_CHECK(kmalloc_nolock) QUARRY_MALLOC QUARRY_ALLOC_SIZE(1);
+/*
+ * As kfree(), in any context, whoever allocated the object; and kfree() frees those of
+ * kmalloc_nolock(). What can neither go to this CPU's stock nor to its slab at this moment is noted
+ * and goes there later; of more than 512 such notes at once the others are reported (OBJECT_LEFT)
+ * and stay allocated.
+ */
+void kfree_nolock(const void *p) QUARRY_API(kfree_nolock);
 
 /* Free any object: of kmalloc or of a cache (D4). */
 void kfree(const void *p) QUARRY_API(kfree);

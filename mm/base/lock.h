@@ -49,6 +49,15 @@ static inline unsigned long mm_lock(struct mm_lock *lock)
 	mm_lock_raw(lock);
 	return irq;
 }
+/* For callers that must not wait. Return: false: somebody holds it; nothing changed. */
+static inline bool mm_lock_if_free(struct mm_lock *lock, unsigned long *irq)
+{
+	*irq = arch_irq_save();
+	if (mm_trylock(lock))
+		return true;
+	arch_irq_restore(*irq);
+	return false;
+}
 static inline void mm_unlock(struct mm_lock *lock, unsigned long irq)
 {
 	mm_unlock_raw(lock);

@@ -17,13 +17,10 @@
 
 static bool zone_trylock(struct zone *zone, unsigned long *irq)
 {
-	*irq = arch_irq_save();
-	if (mm_trylock(&zone->lock)) {
-		zone->lock_count++;
-		return true;
-	}
-	arch_irq_restore(*irq);
-	return false;
+	if (!mm_lock_if_free(&zone->lock, irq))
+		return false;
+	zone->lock_count++;
+	return true;
 }
 
 static struct page *take_from_zone(struct zone *zone, const struct page_request *request)

@@ -10,6 +10,7 @@
  * Start at kmem_cache_create_args, kmem_cache_destroy.
  */
 #include "mm/base/log.h"
+#include "mm/slab/free_later.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_cache.h"
@@ -215,6 +216,7 @@ void kmem_cache_destroy(struct kmem_cache *cache)
 	}
 	if (unshare(cache))
 		return;
+	free_later_finish();
 	if (__atomic_load_n(&cache->stocked, __ATOMIC_RELAXED))
 		cache_drain(cache);
 

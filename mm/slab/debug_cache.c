@@ -190,28 +190,69 @@ static QUARRY_ALWAYS_INLINE void put(struct kmem_cache *cache, void *object)
 	idle_step(cache);
 }
 
-void debug_cache_free(struct kmem_cache *cache, struct page *page, void *object, const char *call,
-		      uintptr_t caller)
+static QUARRY_NOINLINE QUARRY_COLD enum debug_freed not_an_object(struct kmem_cache *cache,
+								  void *object, const char *call,
+								  uintptr_t caller)
 {
-	uint32_t *state = state_of(cache, page, object);
+	mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, call, object, (unsigned long)cache->name,
+		     cache->size, caller);
+	return DEBUG_REPORTED;
+}
 
-	if (unlikely(!state)) {
-		mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, call, object, (unsigned long)cache->name,
-			     cache->size, caller);
-		return;
-	}
-	uint32_t was = begin(state, USED);
-
+/* The object's word was `was`, and is CHANGING if that is USED. Make it free. */
+static QUARRY_ALWAYS_INLINE enum debug_freed free_slot(struct kmem_cache *cache, void *object,
+						       uint32_t *state, uint32_t was,
+						       const char *call, uintptr_t caller)
+{
 	if (unlikely(was != USED)) {
+		if (was == LOOKED_AT)
+			return DEBUG_NOT_NOW;
 		if (was == FREE || was == CHANGING) {
 			freed_twice(cache, object, state, call, caller);
-			return;
+			return DEBUG_REPORTED;
 		}
 		report_word(cache, object, state, call, caller);
 	}
 	slot_give(cache, object, call, caller);
 	end(state, FREE);
-	put(cache, object);
+	return DEBUG_FREED;
+}
+
+void debug_cache_free(struct kmem_cache *cache, struct page *page, void *object, const char *call,
+		      uintptr_t caller)
+{
+	uint32_t *state = state_of(cache, page, object);
+
+	if (unlikely(!state))
+		not_an_object(cache, object, call, caller);
+	else if (likely(free_slot(cache, object, state, begin(state, USED), call, caller) ==
+			DEBUG_FREED))
+		put(cache, object);
+}
+
+/* ---- without waiting for who looks ---- */
+
+bool debug_cache_try_take(struct kmem_cache *cache, void *object, uintptr_t caller)
+{
+	uint32_t *state = state_of(cache, virt_to_page(object), object);
+	uint32_t was = try_begin(state, FREE);
+
+	if (was == LOOKED_AT)
+		return false;
+	if (was != FREE)
+		report_word(cache, object, state, "kmalloc_nolock", caller);
+	slot_take(cache, object, caller);
+	end(state, USED);
+	return true;
+}
+
+enum debug_freed debug_cache_try_free(struct kmem_cache *cache, struct page *page, void *object,
+				      const char *call, uintptr_t caller)
+{
+	uint32_t *state = state_of(cache, page, object);
+
+	return state ? free_slot(cache, object, state, try_begin(state, USED), call, caller)
+		     : not_an_object(cache, object, call, caller);
 }
 
 /* ---- looking at all ---- */

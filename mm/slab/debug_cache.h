@@ -13,6 +13,18 @@ void *debug_cache_take(struct kmem_cache *cache, void *object, uintptr_t caller)
  * Context: any but NMI. */
 void debug_cache_free(struct kmem_cache *cache, struct page *page, void *object, const char *call,
 		      uintptr_t caller) QUARRY_INT(debug_cache_free);
+/* The same two for callers that cannot wait for who looks at the object. Context: any. */
+/* Return: false: somebody looks at it: it is free still. */
+bool debug_cache_try_take(struct kmem_cache *cache, void *object, uintptr_t caller)
+	QUARRY_INT(debug_cache_try_take);
+enum debug_freed {
+	DEBUG_FREED,	/* it is free, and the caller's to put somewhere */
+	DEBUG_NOT_NOW,	/* somebody looks at it: nothing was done */
+	DEBUG_REPORTED, /* it is not the caller's to free */
+};
+enum debug_freed debug_cache_try_free(struct kmem_cache *cache, struct page *page, void *object,
+				      const char *call, uintptr_t caller)
+	QUARRY_INT(debug_cache_try_free);
 /* Look at every object of a slab; its node is locked. Return: damages, each reported. */
 unsigned long debug_cache_check_slab(const struct kmem_cache *cache, struct page *head)
 	QUARRY_INT(debug_cache_check_slab);

@@ -15,6 +15,7 @@
 #include "mm/page/page_alloc.h"
 #include "mm/slab/alloc_tag.h"
 #include "mm/slab/class_hint.h"
+#include "mm/slab/free_later.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_debug.h"
 #include "mm/slab/slab_guard.h"
@@ -147,25 +148,23 @@ void *quarry_kmalloc_for(size_t size, gfp_t gfp, int node, uintptr_t caller)
 	return slab_alloc_rare(cache, gfp, node, "kmalloc", caller);
 }
 
-/* Free what is no caller's object and starts no large block: nothing, or a mistake, which is
- * reported. */
-static QUARRY_NOINLINE void free_other(const void *p, uintptr_t caller)
+void slab_free_other(const void *p, const char *call, uintptr_t caller)
 {
-	if (ZERO_OR_NULL_PTR(p) || slab_guard_free(NULL, p, "kfree", caller))
+	if (ZERO_OR_NULL_PTR(p) || slab_guard_free(NULL, p, call, caller))
 		return;
 	const struct page *head = block_of_address(p);
 	enum quarry_page_kind kind = head ? page_kind(head) : QUARRY_PAGE_INNER;
 
 	if (!head)
-		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, "kfree", p, 0, 0, caller);
+		mm_report_at(QUARRY_RULE_FREE_UNKNOWN, call, p, 0, 0, caller);
 	else if (kind == QUARRY_PAGE_LARGE)
-		mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, "kfree", p,
+		mm_report_at(QUARRY_RULE_OBJECT_INTERIOR, call, p,
 			     (unsigned long)page_address(head), 0, caller);
 	else
 		mm_report_at(kind == QUARRY_PAGE_FREE || kind == QUARRY_PAGE_PARKED
 				     ? QUARRY_RULE_FREE_TWICE
 				     : QUARRY_RULE_FREE_KIND,
-			     "kfree", p, (unsigned long)kind, 0, caller);
+			     call, p, (unsigned long)kind, 0, caller);
 }
 
 static QUARRY_ALWAYS_INLINE void free_large(const void *p, struct page *page, uintptr_t caller)
@@ -205,7 +204,7 @@ void slab_free_any(const void *p, uintptr_t caller)
 	if (likely(cache) && likely(!cache_is_internal(cache)))
 		slab_free_checked(cache, page, (void *)(uintptr_t)p, "kfree", caller);
 	else
-		free_other(p, caller);
+		slab_free_other(p, "kfree", caller);
 }
 
 void kfree(const void *p)
@@ -386,6 +385,7 @@ void slab_init(unsigned nr_cpus)
 	for (unsigned i = 0; i < KMALLOC_MAX_CACHE_SIZE / 256; i++)
 		cache_of.large[i] = quarry_kmalloc_cache(QUARRY_KMALLOC_NORMAL,
 							 quarry_kmalloc_class((i + 1) * 256));
+	free_later_init();
 	registry_init();
 	for (unsigned cls = 0; cls < QUARRY_KMALLOC_CLASSES; cls++)
 		for (unsigned type = 0; type < QUARRY_NR_KMALLOC_TYPES; type++)

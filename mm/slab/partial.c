@@ -158,16 +158,11 @@ void *partial_take_anywhere(struct kmem_cache *cache)
 	return NULL;
 }
 
-void *partial_grow(struct kmem_cache *cache, gfp_t gfp, int nid)
+/* List a new slab and take one object of it; the node is locked. */
+static void *list_new(struct kmem_cache *cache, struct slab_node *node, struct page *head)
 {
-	struct page *head = slab_new(cache, gfp, nid);
-	void *object;
-
-	if (!head)
-		return NULL;
-	struct slab_node *node = slab_node_of(cache, head);
 	uint32_t objects = slab_shape(cache, head)->objects;
-	unsigned long irq = mm_lock(&node->lock);
+	void *object;
 
 	MM_ASSERT(objects >= 1 && page_kind(head) == QUARRY_PAGE_USED);
 	slab_mark(cache, head);
@@ -178,6 +173,19 @@ void *partial_grow(struct kmem_cache *cache, gfp_t gfp, int nid)
 	node->objects += objects;
 	node->taken++;
 	MM_ASSERT(node->taken <= node->objects);
+	return object;
+}
+
+void *partial_grow(struct kmem_cache *cache, gfp_t gfp, int nid)
+{
+	struct page *head = slab_new(cache, gfp, nid);
+
+	if (!head)
+		return NULL;
+	struct slab_node *node = slab_node_of(cache, head);
+	unsigned long irq = mm_lock(&node->lock);
+	void *object = list_new(cache, node, head);
+
 	mm_unlock(&node->lock, irq);
 	return object;
 }
@@ -237,6 +245,68 @@ void partial_give(struct kmem_cache *cache, void *const *object, unsigned n)
 	if (locked)
 		mm_unlock(&locked->lock, irq);
 	partial_release(chain);
+}
+
+/* ---- without waiting ---- */
+
+static void *try_take(struct kmem_cache *cache, unsigned node)
+{
+	struct slab_node *from = &cache->node[node];
+	unsigned long irq;
+	void *object = NULL;
+
+	if (!mm_lock_if_free(&from->lock, &irq))
+		return NULL;
+	take_locked(cache, from, &object, 1);
+	mm_unlock(&from->lock, irq);
+	return object;
+}
+
+static void *try_grow(struct kmem_cache *cache, unsigned nid)
+{
+	struct page *head = slab_new_nolock(cache, (int)nid);
+	unsigned long irq;
+
+	if (!head)
+		return NULL;
+	struct slab_node *node = slab_node_of(cache, head);
+
+	if (!mm_lock_if_free(&node->lock, &irq)) {
+		slab_release_nolock(head);
+		return NULL;
+	}
+	void *object = list_new(cache, node, head);
+
+	mm_unlock(&node->lock, irq);
+	return object;
+}
+
+void *partial_try_take(struct kmem_cache *cache, unsigned first)
+{
+	void *object = try_take(cache, first);
+
+	if (!object)
+		object = try_grow(cache, first);
+	for (unsigned node = 0; !object && node < nodes.count; node++)
+		if (node != first)
+			object = try_take(cache, node);
+	return object;
+}
+
+bool partial_try_give(struct kmem_cache *cache, void *object)
+{
+	struct page *page = virt_to_page(object);
+	struct slab_node *node = slab_node_of(cache, page);
+	uint32_t chain = 0;
+	unsigned long irq;
+
+	if (!mm_lock_if_free(&node->lock, &irq))
+		return false;
+	give_locked(cache, node, page, &object, 1, &chain);
+	mm_unlock(&node->lock, irq);
+	if (chain) /* one slab */
+		slab_release_nolock(pfn_to_page(chain));
+	return true;
 }
 
 unsigned long partial_detach(struct kmem_cache *cache, uint32_t *chain)

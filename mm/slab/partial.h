@@ -2,7 +2,7 @@
 /*
  * partial.h: a cache's slabs on each node, and moving objects between them and arrays of pointers.
  *
- * Context of all functions: any but NMI. They take the node's lock.
+ * Context, where none is said: any but NMI. They take the node's lock.
  */
 #ifndef QUARRY_MM_SLAB_PARTIAL_H
 #define QUARRY_MM_SLAB_PARTIAL_H
@@ -21,6 +21,11 @@ void *partial_grow(struct kmem_cache *cache, gfp_t gfp, int node) QUARRY_INT(par
  * alone. */
 void partial_give(struct kmem_cache *cache, void *const *object, unsigned n)
 	QUARRY_INT(partial_give);
+/* Take one object, of slabs on `node`, a new one, or slabs on other nodes, without waiting for a
+ * lock. Context: any. Return: an object; NULL: not now. */
+void *partial_try_take(struct kmem_cache *cache, unsigned node) QUARRY_INT(partial_try_take);
+/* Give one object of the cache back without waiting. Context: any. Return: false: not now. */
+bool partial_try_give(struct kmem_cache *cache, void *object) QUARRY_INT(partial_try_give);
 /* Unlist some empty slabs and chain them to `chain` for partial_release(); none are left if it
  * stays as it was. Return: slabs that remain. */
 unsigned long partial_detach(struct kmem_cache *cache, uint32_t *chain) QUARRY_INT(partial_detach);

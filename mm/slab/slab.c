@@ -21,6 +21,7 @@
 #include "mm/slab/class_hint.h"
 #include "mm/slab/debug_cache.h"
 #include "mm/slab/depot.h"
+#include "mm/slab/free_later.h"
 #include "mm/slab/idle.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_debug.h"
@@ -59,6 +60,7 @@ static QUARRY_ALWAYS_INLINE void *refill(struct kmem_cache *cache, gfp_t gfp, bo
 
 	object = cpu_cache_refill(cache, cpu, node);
 	cpu_unpin();
+	free_later_step();
 	idle_step(cache);
 	depot_open(cache, node);
 	if (!object)
@@ -221,6 +223,7 @@ void slab_free_slow(struct kmem_cache *cache, void *object)
 	object_poison(cache, object);
 	cpu_cache_put(cache, (unsigned)cpu_pin(), object);
 	cpu_unpin();
+	free_later_step();
 	idle_step(cache);
 }
 

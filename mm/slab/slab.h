@@ -87,6 +87,11 @@ static inline void slab_free(struct kmem_cache *cache, void *object)
 /* kfree() for those who know that it is no small object, mostly. */
 void slab_free_any(const void *p, uintptr_t caller) QUARRY_INT(slab_free_any) QUARRY_NOINLINE;
 
+/* Free what is no caller's object and starts no large block: a guarded object, nothing, or a
+ * mistake, which is reported for `call`. */
+void slab_free_other(const void *p, const char *call, uintptr_t caller)
+	QUARRY_INT(slab_free_other) QUARRY_NOINLINE;
+
 /* Say what is wrong with freeing `object` of `page` (NULL: not ours) to `cache`; the object
  * stays out of use. */
 void slab_report_free(struct kmem_cache *cache, const void *object, struct page *page,

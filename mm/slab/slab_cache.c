@@ -20,6 +20,7 @@
 
 #include "mm/base/log.h"
 #include "mm/slab/depot.h"
+#include "mm/slab/free_later.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/rcu_slab.h"
 #include "mm/slab/slab.h"
@@ -187,6 +188,7 @@ void cache_drain(struct kmem_cache *cache)
 {
 	struct drain_request request = {.only = cache};
 
+	free_later_step();
 	drain_everywhere(&request);
 	depot_drain(cache);
 }
@@ -239,6 +241,7 @@ void slab_drain(void)
 	uint32_t id = 0;
 	unsigned long irq;
 
+	free_later_step();
 	while ((request.id = next_with_stocks(request.id)) != 0)
 		drain_everywhere(&request);
 	for (struct kmem_cache *cache; (cache = cache_lock_next(&id, &irq)) != NULL;) {

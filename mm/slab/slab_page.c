@@ -137,6 +137,27 @@ static void fill_bitmap(const struct kmem_cache *cache, struct page *head,
 	skip_first(cache, head, shape);
 }
 
+/* Make the pages a slab of that shape, all of its objects free and constructed. */
+static struct page *cut_up(const struct kmem_cache *cache, struct page *head,
+			   const struct slab_shape *shape)
+{
+	char *base = page_address(head);
+
+	MM_ASSERT(shape->objects >= 1 && slab_shape(cache, head) == shape);
+	fill_bitmap(cache, head, shape);
+	MM_ASSERT_SLOW(slab_count_free(cache, head) == shape->objects);
+	if (cache->ctor)
+		for (uint32_t i = shape->slots - shape->objects; i < shape->slots; i++)
+			cache->ctor(base + (size_t)i * cache->size);
+	if (slab_has_tags(cache->size))
+		__builtin_memset(slab_tags(head, shape), 0, shape->slots * SLAB_TAG_BYTES);
+	if (slab_debugged(cache))
+		slab_debug_fill(cache, base, slab_states(head, shape), shape->slots);
+	if (!(cache->flags & SLAB_TYPESAFE_BY_RCU))
+		arch_mem_poison(base, (size_t)shape->slots * cache->size);
+	return head;
+}
+
 struct page *slab_new(struct kmem_cache *cache, gfp_t gfp, int node)
 {
 	const struct slab_shape *shape = &cache->shape[0];
@@ -159,24 +180,22 @@ struct page *slab_new(struct kmem_cache *cache, gfp_t gfp, int node)
 	}
 	if (!head)
 		head = alloc_pages_node(node, gfp, shape->order);
-	if (!head)
+	return head ? cut_up(cache, head, shape) : NULL;
+}
+
+struct page *slab_new_nolock(struct kmem_cache *cache, int node)
+{
+	const struct slab_shape *shape = &cache->shape[0];
+
+	if (fault_here(FAULT_SLAB_GROW))
 		return NULL;
+	struct page *head = alloc_pages_nolock(node, shape->order);
 
-	char *base = page_address(head);
-
-	MM_ASSERT(shape->objects >= 1 && slab_shape(cache, head) == shape);
-	fill_bitmap(cache, head, shape);
-	MM_ASSERT_SLOW(slab_count_free(cache, head) == shape->objects);
-	if (cache->ctor)
-		for (uint32_t i = shape->slots - shape->objects; i < shape->slots; i++)
-			cache->ctor(base + (size_t)i * cache->size);
-	if (slab_has_tags(cache->size))
-		__builtin_memset(slab_tags(head, shape), 0, shape->slots * SLAB_TAG_BYTES);
-	if (slab_debugged(cache))
-		slab_debug_fill(cache, base, slab_states(head, shape), shape->slots);
-	if (!(cache->flags & SLAB_TYPESAFE_BY_RCU))
-		arch_mem_poison(base, (size_t)shape->slots * cache->size);
-	return head;
+	if (!head && shape->order > cache->shape[1].order) {
+		shape = &cache->shape[1];
+		head = alloc_pages_nolock(node, shape->order);
+	}
+	return head ? cut_up(cache, head, shape) : NULL;
 }
 
 void slab_release(struct page *head)
@@ -187,6 +206,14 @@ void slab_release(struct page *head)
 	MM_ASSERT(head->refcount == 1 && !head->mapping);
 	arch_mem_unpoison(page_address(head), PAGE_SIZE << order);
 	__free_pages(head, order);
+}
+
+void slab_release_nolock(struct page *head)
+{
+	unsigned order = page_order(head);
+
+	arch_mem_unpoison(page_address(head), PAGE_SIZE << order);
+	free_pages_nolock(head, order);
 }
 
 void slab_mark(struct kmem_cache *cache, struct page *head)

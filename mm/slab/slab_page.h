@@ -263,8 +263,12 @@ unsigned slab_preferred_order(uint32_t size) QUARRY_INT(slab_preferred_order);
  * Return: the head, or NULL.
  */
 struct page *slab_new(struct kmem_cache *cache, gfp_t gfp, int node) QUARRY_INT(slab_new);
+/* The same without waiting for anything. Context: any. */
+struct page *slab_new_nolock(struct kmem_cache *cache, int node) QUARRY_INT(slab_new_nolock);
 /* Give the pages of an unmarked slab back. No lock held. */
 void slab_release(struct page *head) QUARRY_INT(slab_release);
+/* The same without waiting for anything. Context: any. */
+void slab_release_nolock(struct page *head) QUARRY_INT(slab_release_nolock);
 
 /* Let addresses in the slab lead to its cache, and end that. Under the node's lock. */
 void slab_mark(struct kmem_cache *cache, struct page *head) QUARRY_INT(slab_mark);

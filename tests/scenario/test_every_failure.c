@@ -149,6 +149,8 @@ static int objects_by_size(void *arg)
 {
 	static volatile gfp_t kernel = GFP_KERNEL;
 	static volatile size_t size = 100;
+	void *now[3] = {kmalloc_nolock(100, (gfp_t)0, NUMA_NO_NODE), /* may fail at any time */
+			kmalloc_nolock(100, __GFP_ZERO, 0), kmalloc_nolock(20000, (gfp_t)0, 0)};
 	void *p[9] = {kmalloc(100, GFP_KERNEL),
 		      kmalloc(100, GFP_ATOMIC),
 		      kmalloc(100, GFP_NOFS),
@@ -167,6 +169,8 @@ static int objects_by_size(void *arg)
 		error = error ? error : got(moved);
 		kfree(moved ? moved : p[i]);
 	}
+	for (unsigned i = 0; i < 3; i++)
+		kfree_nolock(now[i]);
 	return error;
 }
 
@@ -426,7 +430,7 @@ static const struct {
 	{"page_frag_alloc_align", fragments, 2},
 	{"__alloc_percpu_gfp", objects_of_cpus, 4},
 	{"__kmalloc __kmalloc_node kmalloc_from kmalloc_kernel kmalloc_sleeping kmalloc_atomic "
-	 "kmalloc_for krealloc",
+	 "kmalloc_for kmalloc_nolock krealloc",
 	 objects_by_size, 18},
 	{"kmem_cache_create_args kmem_cache_alloc kmem_cache_alloc_kernel "
 	 "kmem_cache_alloc_sleeping kmem_cache_alloc_atomic "

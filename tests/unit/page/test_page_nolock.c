@@ -1,78 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * test_page_nolock.c: pages for any context.
- *
- * A non-maskable interrupt is made of the host's single-step trap: it comes in between any two
- * instructions of an operation, whatever is masked or locked, and uses the library there.
- */
+/* test_page_nolock.c: pages for any context. */
 #define _GNU_SOURCE
-#include <signal.h>
-#include <ucontext.h>
-
 #include "mm/base/fault.h"
 #include "mm/phys/deferred.h"
+#include "tests/unit/nmi.h"
 #include "tests/unit/phys/page_test.h"
-
-/* ---- interrupts that nothing holds off ---- */
-
-static void in_nmi(void (*fn)(void))
-{
-	struct mock_state before = mock_self.now;
-
-	mock_self.now.handler++;
-	mock_self.now.masked = 1;
-	mock_self.now.context = QUARRY_CTX_NMI | QUARRY_CTX_IRQ | QUARRY_CTX_ATOMIC;
-	fn();
-	mock_self.now = before;
-}
-
-#if defined(__x86_64__) && !defined(MOCK_TSAN)
-#define HAVE_STEPS 1
-
-#define TRAP_FLAG 0x100ul
-
-static struct {
-	unsigned long steps; /* instructions that were executed */
-	unsigned long at;    /* the interrupt comes after this many, and then after each `every` */
-	unsigned long every;
-	void (*fn)(void);
-} trap;
-
-static void on_trap(int signal, siginfo_t *info, void *context)
-{
-	ucontext_t *machine = context;
-
-	(void)signal;
-	(void)info;
-	trap.steps++;
-	if (trap.steps < trap.at || mock_self.in_mock)
-		return; /* the mock's own state is no part of the machine */
-	trap.at = trap.every ? trap.steps + trap.every : ~0ul;
-	in_nmi(trap.fn);
-	if (!trap.every)
-		machine->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
-}
-
-/* Run op with an interrupt by fn after `at` instructions. Return: false if op was over before. */
-static bool interrupted_at(unsigned long at, unsigned long every, void (*op)(void),
-			   void (*fn)(void))
-{
-	struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO}, old;
-
-	sigaction(SIGTRAP, &action, &old);
-	trap.steps = 0;
-	trap.at = at;
-	trap.every = every;
-	trap.fn = fn;
-	__asm__ volatile("" : : : "memory"); /* all of it is written before the first step */
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | TRAP_FLAG);
-	op();
-	__asm__ volatile("" : : : "memory");
-	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~TRAP_FLAG);
-	sigaction(SIGTRAP, &old, NULL);
-	return trap.at != at;
-}
-#endif
 
 /* ---- what is interrupted, and what interrupts ---- */
 
