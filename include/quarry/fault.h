@@ -19,6 +19,7 @@ enum quarry_fault_site {
 	QUARRY_FAULT_PAGE_BULK,	 /* one page of a bulk request */
 	QUARRY_FAULT_SLAB_GROW,	 /* a new slab page */
 	QUARRY_FAULT_OBJECT,	 /* kmalloc, kmem_cache_alloc */
+	QUARRY_FAULT_FAILSLAB,	 /* an object of a cache with SLAB_FAILSLAB; after FAULT_OBJECT */
 	QUARRY_FAULT_CACHE,	 /* kmem_cache_create; has no mask */
 	QUARRY_FAULT_VMAP_AREA,	 /* a virtual range; has no mask */
 	QUARRY_FAULT_PAGE_TABLE, /* a page-table page */

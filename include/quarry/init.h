@@ -93,8 +93,9 @@ struct quarry_params {
 
 	/* Caches to debug, or NULL: blocks parted by ';', each letters and then names parted by
 	 * ',' in which '*' stands for any characters. F: consistency checks; Z: red zones; P:
-	 * poison; U: tracks of users (quarry/slab.h: SLAB_CONSISTENCY_CHECKS and so on); no
-	 * letters: all; '-': none. A block without names is for every cache that none names; of
+	 * poison; U: tracks of users; T: a line of the log for each request and free; A: takes
+	 * part in failure injection (quarry/slab.h: SLAB_CONSISTENCY_CHECKS and so on); no
+	 * letters: FZPU; '-': none. A block without names is for every cache that none names; of
 	 * several the last counts. "FZPU,dentry,ext2_*;U,kmalloc-*". At most 255 characters; read
 	 * during quarry_init only. Objects above
 	 * half a MiB with what guards them are not debugged. */

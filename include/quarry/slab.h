@@ -311,11 +311,19 @@ typedef unsigned int slab_flags_t;
 #define SLAB_POISON (1u << 10)
 /* Who took and who freed each object last, when, on which CPU. */
 #define SLAB_STORE_USER (1u << 11)
-#define QUARRY_SLAB_DEBUG_FLAGS                                                                    \
+/* Each request and each free is logged: "quarry: alloc dentry ffff888001234560, 3 of 21 in use, by
+ * d_alloc+0x1c". In use are objects of the same slab, after the step. */
+#define SLAB_TRACE (1u << 13)
+/* In builds with QUARRY_FAULT_INJECTION: requests pass QUARRY_FAULT_FAILSLAB (quarry/fault.h), so
+ * that a rule can fail those of marked caches alone. */
+#define SLAB_FAILSLAB (1u << 14)
+/* The first four are what boot wants where it names no letters. */
+#define QUARRY_SLAB_CHECK_FLAGS                                                                    \
 	(SLAB_CONSISTENCY_CHECKS | SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER)
-/* This cache is not debugged, whatever boot says. */
+#define QUARRY_SLAB_DEBUG_FLAGS (QUARRY_SLAB_CHECK_FLAGS | SLAB_TRACE | SLAB_FAILSLAB)
+/* What boot wants for names is not for this cache; its creator's debug flags are. */
 #define SLAB_NO_USER_FLAGS (1u << 12)
-#define QUARRY_SLAB_FLAGS ((1u << 13) - 1)
+#define QUARRY_SLAB_FLAGS ((1u << 15) - 1)
 
 /* Longer names are cut. slabinfo shows blanks in them as '_'. */
 #define QUARRY_CACHE_NAME_MAX 31

@@ -90,6 +90,32 @@ static void report_word(const struct kmem_cache *cache, const void *object, cons
 		     (uintptr_t)state - (uintptr_t)object, (unsigned long)cache->name, caller);
 }
 
+/* ---- tracing ---- */
+
+/* An object of `page` was handed out, or is about to be given back: its slab stays. */
+static QUARRY_NOINLINE QUARRY_COLD void log_step(const struct kmem_cache *cache,
+						 struct page *page, const void *object,
+						 const char *step, uintptr_t caller)
+{
+	struct page *head = slab_head(page);
+	const struct slab_shape *shape = slab_shape(cache, head);
+	const uint32_t *state = slab_states(head, shape);
+	unsigned in_use = 0;
+	char site[64];
+
+	for (uint32_t i = shape->slots - shape->objects; i < shape->slots; i++)
+		in_use += __atomic_load_n(&state[i], __ATOMIC_RELAXED) == USED;
+	mm_name_of(caller, site, sizeof(site));
+	mm_log(QUARRY_LOG_INFO, "quarry: %s %s %p, %u of %u in use, by %s", step, cache->name,
+	       object, in_use, shape->objects, site);
+}
+static QUARRY_ALWAYS_INLINE void trace(const struct kmem_cache *cache, const void *object,
+				       const char *step, uintptr_t caller)
+{
+	if (unlikely(cache->flags & SLAB_TRACE))
+		log_step(cache, virt_to_page(object), object, step, caller);
+}
+
 /* ---- handing out and freeing ---- */
 
 /* The word of the slot that starts at `object`, which is in a slab of the cache; or NULL. */
@@ -132,6 +158,7 @@ void *debug_cache_take(struct kmem_cache *cache, void *object, uintptr_t caller)
 		report_word(cache, object, state, "kmem_cache_alloc", caller);
 	slot_take(cache, object, caller);
 	end(state, USED);
+	trace(cache, object, "alloc", caller);
 	return object;
 }
 
@@ -215,6 +242,7 @@ static QUARRY_ALWAYS_INLINE enum debug_freed free_slot(struct kmem_cache *cache,
 	}
 	slot_give(cache, object, call, caller);
 	end(state, FREE);
+	trace(cache, object, "free", caller);
 	return DEBUG_FREED;
 }
 
@@ -243,6 +271,7 @@ bool debug_cache_try_take(struct kmem_cache *cache, void *object, uintptr_t call
 		report_word(cache, object, state, "kmalloc_nolock", caller);
 	slot_take(cache, object, caller);
 	end(state, USED);
+	trace(cache, object, "alloc", caller);
 	return true;
 }
 

@@ -81,6 +81,8 @@ static void give(struct kmem_cache *cache, void *object, uintptr_t caller)
 
 static void *alloc_object(struct kmem_cache *cache, int node, uintptr_t caller)
 {
+	if (slab_fails_marked(cache, (gfp_t)0))
+		return NULL;
 	cpu_pin();
 	void *object = take(cache, node);
 

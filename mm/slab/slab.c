@@ -84,6 +84,8 @@ static QUARRY_NOINLINE QUARRY_COLD void *refill_debugged(struct kmem_cache *cach
 }
 static QUARRY_NOINLINE void *alloc_debugged(struct kmem_cache *cache, gfp_t gfp, uintptr_t caller)
 {
+	if (slab_fails_marked(cache, gfp))
+		return NULL;
 	void *object = object_pop(stock_of(cache, cpu_pin()));
 
 	cpu_unpin();
@@ -105,6 +107,8 @@ static void *alloc_on_node(struct kmem_cache *cache, gfp_t gfp, int node, uintpt
 	unsigned nid = node_or_local(node);
 	void *object = NULL;
 
+	if (slab_fails_marked(cache, gfp))
+		return NULL;
 	if (!partial_take(cache, nid, &object, 1))
 		object = partial_grow(cache, gfp, node);
 	/* Who asked for pages in vain may have emptied the stocks. */

@@ -39,6 +39,13 @@ static QUARRY_ALWAYS_INLINE void *slab_alloc_judged(struct kmem_cache *cache, gf
 	return object;
 }
 
+/* Is a request to a debugged cache to fail? */
+static inline bool slab_fails_marked(const struct kmem_cache *cache, gfp_t gfp)
+{
+	return QUARRY_FAULT_INJECTION && (cache->flags & SLAB_FAILSLAB) &&
+	       fault_asked(FAULT_FAILSLAB, gfp, 0);
+}
+
 /* The mask may sleep and has no rare bits. The caller is read where it is needed, not before. */
 static QUARRY_ALWAYS_INLINE void *slab_alloc_sleeping(struct kmem_cache *cache, gfp_t gfp,
 						      const char *call)

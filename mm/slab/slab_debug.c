@@ -43,6 +43,12 @@ static slab_flags_t flag_of(char letter)
 	case 'U':
 	case 'u':
 		return SLAB_STORE_USER;
+	case 'T':
+	case 't':
+		return SLAB_TRACE;
+	case 'A':
+	case 'a':
+		return SLAB_FAILSLAB;
 	default:
 		return 0;
 	}
@@ -77,7 +83,7 @@ static bool matches(const char *pattern, const char *name)
 	return ends(*pattern);
 }
 
-/* One block's letters; *text moves past them. No letters: all. */
+/* One block's letters; *text moves past them. No letters: all checks. */
 static slab_flags_t block_flags(const char **text)
 {
 	slab_flags_t flags = 0;
@@ -87,7 +93,7 @@ static slab_flags_t block_flags(const char **text)
 		flags |= flag_of(**text);
 		any = true;
 	}
-	return any ? flags : QUARRY_SLAB_DEBUG_FLAGS;
+	return any ? flags : QUARRY_SLAB_CHECK_FLAGS;
 }
 
 void slab_debug_init(const char *text)

@@ -203,6 +203,17 @@ static int objects_of_a_cache(void *arg)
 	return error;
 }
 
+static int objects_of_a_marked_cache(void *arg)
+{
+	struct kmem_cache *cache = kmem_cache_create("t", 200, NULL, SLAB_FAILSLAB);
+	void *p = cache ? kmem_cache_alloc(cache, GFP_KERNEL) : NULL;
+
+	(void)arg;
+	kfree(p);
+	kmem_cache_destroy(cache);
+	return got(p);
+}
+
 static int sheaves(void *arg)
 {
 	struct kmem_cache *cache = kmem_cache_create("t", 48, NULL, 0);
@@ -436,6 +447,7 @@ static const struct {
 	 "kmem_cache_alloc_sleeping kmem_cache_alloc_atomic "
 	 "kmem_cache_alloc_node kmem_cache_alloc_bulk",
 	 objects_of_a_cache, N},
+	{"", objects_of_a_marked_cache, 4},
 	{"kmem_cache_prefill_sheaf kmem_cache_alloc_from_sheaf kmem_cache_refill_sheaf", sheaves,
 	 4},
 	{"kmem_buckets_create kmem_buckets_alloc kmem_buckets_valloc", buckets, 30},

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* test_debug_cache.c: damage that debugged caches find, and who is debugged. */
+#include <stdio.h>
+
 #include "slab_test.h"
 
+#include "mm/base/fault.h"
 #include "mm/base/log.h"
 #include "mm/slab/debug_cache.h"
 #include "mm/slab/slab_sites.h"
 #include "mm/slab/slab_wipe.h"
 
-#define ALL QUARRY_SLAB_DEBUG_FLAGS
+#define ALL QUARRY_SLAB_CHECK_FLAGS
 
 /* Write where a caller must not, past the memory checker. */
 __attribute__((no_sanitize_address, no_sanitize("undefined"), noinline)) static void
@@ -277,6 +280,89 @@ static slab_flags_t flags_of(const char *name, slab_flags_t flags)
 	return flags & ALL;
 }
 
+/* T: a line for each request and free, of marked caches alone. */
+static void api23_traced_caches(void **state)
+{
+	(void)state;
+	start("T,traced*");
+	struct kmem_cache *cache = new_cache("traced", 100, 0), *other = new_cache("o", 100, 0);
+	void *p[3], *q[2];
+
+	for (unsigned i = 0; i < 3; i++)
+		p[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+	kmem_cache_free(other, kmem_cache_alloc(other, GFP_KERNEL));
+	assert_int_equal(mock_log_lines("quarry: alloc"), 3);
+	assert_int_equal(mock_log_lines("quarry: alloc traced 0"), 3);
+	for (unsigned i = 0; i < 3; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "alloc traced %016lx, %u of ", (unsigned long)p[i],
+			 i + 1);
+		assert_int_equal(mock_log_lines(line), 1);
+	}
+	kfree(p[1]);
+	assert_int_equal(mock_log_lines("quarry: free traced"), 1);
+	char line[64];
+
+	snprintf(line, sizeof(line), "free traced %016lx, 2 of ", (unsigned long)p[1]);
+	assert_int_equal(mock_log_lines(line), 1);
+	mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 1);
+	kfree(p[1]); /* is reported, and is no free */
+	assert_int_equal(kmem_cache_alloc_bulk(cache, GFP_KERNEL, 2, q), 2);
+	kmem_cache_free_bulk(cache, 2, q);
+	kfree(p[0]);
+	kmem_cache_free(cache, p[2]);
+	assert_int_equal(mock_log_lines("quarry: alloc traced"), 5);
+	assert_int_equal(mock_log_lines("quarry: free traced"), 5);
+	assert_int_equal(mock_log_lines(", 0 of "), 1);
+	kmem_cache_destroy(cache);
+	kmem_cache_destroy(other);
+	mock_stop();
+}
+
+/* A: a rule fails requests of marked caches alone, by any call. */
+static void api23_failing_caches(void **state)
+{
+	struct quarry_fault_rule rule = {
+		.sites = 1u << QUARRY_FAULT_FAILSLAB, .none = __GFP_HIGH, .after = 1, .times = 4};
+	void *p[2];
+
+	(void)state;
+	start("A,fail*");
+	struct kmem_cache *cache = new_cache("failing", 64, 0), *other = new_cache("o", 64, 0);
+
+	quarry_fault_set(&rule);
+	kmem_cache_free(other, kmem_cache_alloc(other, GFP_KERNEL));
+	kfree(kmalloc(64, GFP_KERNEL));
+	assert_int_equal(quarry_fault_passes(), 0);
+	void *first = kmem_cache_alloc(cache, GFP_KERNEL);
+
+	assert_non_null(first);
+	assert_null(kmem_cache_alloc(cache, GFP_KERNEL));
+	assert_null(kmem_cache_zalloc(cache, GFP_KERNEL));
+	assert_null(kmem_cache_alloc_node(cache, GFP_KERNEL, 0));
+	kfree(kmem_cache_alloc(cache, GFP_ATOMIC)); /* the mask is not the rule's */
+	kfree(kmem_cache_alloc(cache, GFP_KERNEL | __GFP_NOFAIL));
+	assert_int_equal(kmem_cache_alloc_bulk(cache, GFP_KERNEL, 2, p), 0);
+	assert_int_equal(quarry_fault_failures(), 4);
+	kfree(first);
+	kfree(kmem_cache_alloc(cache, GFP_KERNEL));
+	quarry_fault_set(NULL);
+	kmem_cache_destroy(cache);
+	kmem_cache_destroy(other);
+	mock_stop();
+
+	start("A,kmalloc-64");
+	mock_fail_site(FAULT_FAILSLAB, 1, true);
+	assert_null(kmalloc(64, GFP_ATOMIC));
+	assert_null(kmalloc_node(64, GFP_ATOMIC, 0));
+	void *larger = kmalloc_nolock(64, (gfp_t)0, 0);
+
+	assert_int_equal(ksize(larger), 80);
+	kfree(larger);
+	mock_stop();
+}
+
 /* Chosen at boot by name. */
 static void api23_chosen_by_name(void **state)
 {
@@ -305,6 +391,12 @@ static void api23_chosen_by_name(void **state)
 	assert_int_equal(flags_of("any", 0), SLAB_POISON);
 	assert_int_equal(flags_of("mine", 0), ALL);
 	mock_stop();
+	start("T;A,a,b;,c");
+	assert_int_equal(new_cache("any", 8, 0)->flags & QUARRY_SLAB_DEBUG_FLAGS, SLAB_TRACE);
+	assert_int_equal(new_cache("b", 8, 0)->flags & QUARRY_SLAB_DEBUG_FLAGS, SLAB_FAILSLAB);
+	assert_int_equal(new_cache("c", 8, 0)->flags & QUARRY_SLAB_DEBUG_FLAGS, ALL);
+	assert_int_equal(new_cache("d", 8, SLAB_NO_USER_FLAGS)->flags & QUARRY_SLAB_DEBUG_FLAGS, 0);
+	mock_abandon();
 	start("");
 	assert_int_equal(flags_of("any", 0), 0);
 	mock_stop();
@@ -479,6 +571,8 @@ int main(void)
 		cmocka_unit_test(g149_second_frees_anywhere),
 		cmocka_unit_test(api23_words),
 		cmocka_unit_test(api23_tracks),
+		cmocka_unit_test(api23_traced_caches),
+		cmocka_unit_test(api23_failing_caches),
 		cmocka_unit_test(api23_chosen_by_name),
 		cmocka_unit_test(g118_alignment_with_everything_on),
 		cmocka_unit_test(g138_contents_are_kept),
