@@ -217,7 +217,9 @@ void kmem_cache_destroy(struct kmem_cache *cache)
 	if (unshare(cache))
 		return;
 	free_later_finish();
-	if (__atomic_load_n(&cache->stocked, __ATOMIC_RELAXED))
+	bool stocked = __atomic_load_n(&cache->stocked, __ATOMIC_RELAXED);
+
+	if (stocked)
 		cache_drain(cache);
 
 	unsigned long live = partial_taken(cache) + slab_guard_count(cache);
@@ -228,7 +230,7 @@ void kmem_cache_destroy(struct kmem_cache *cache)
 	}
 	cache_delist(cache);
 	cache_shrink(cache);
-	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
+	for (unsigned cpu = 0; stocked && cpu < QUARRY_MAX_CPUS; cpu++)
 		cpu_cache_stop(cache, cpu);
 	kmem_cache_free(&cache_cache, cache);
 }
