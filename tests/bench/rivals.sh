@@ -15,19 +15,11 @@ rounds=${1:-3}
 out=${QUARRY_BUILD:-$PWD/build}/bench/rivals
 mkdir -p "$out"
 sh tests/packages.sh build rivals
-host="gcc -std=gnu11 -O2 -g -pthread -fno-pie -ftls-model=local-exec -I$PWD -I$PWD/include"
-host="$host -I$PWD/arch/x86_64/include -DQUARRY_OS_HEADER=\"tests/bench/host_os.h\""
+. tests/bench/host_build.sh
 for level in 1 0; do
-	rm -rf "${out:?}/$level"
-	for part in mm arch/x86_64; do
-		mkdir -p "$out/$level/$part"
-		# shellcheck disable=SC2086
-		find "$PWD/$part" -name '*.c' -print0 | (cd "$out/$level/$part" &&
-			xargs -0 -n 8 -P 2 $host -DQUARRY_HARDENING=$level -c)
-	done
-	# shellcheck disable=SC2086
-	$host -DQUARRY_HARDENING=$level -no-pie -o "$out/rivals$level" tests/bench/rivals.c \
-		tests/bench/host_os.c "$out/$level"/mm/*.o "$out/$level"/arch/x86_64/*.o
+	host_library "$out/$level" -DQUARRY_HARDENING=$level
+	host_program "$out/rivals$level" "$out/$level" -DQUARRY_HARDENING=$level \
+		tests/bench/rivals.c
 done
 
 libraries=/usr/lib/x86_64-linux-gnu

@@ -56,20 +56,11 @@ done
 [ "$(uname -m)" = x86_64 ] || exit 0
 
 # On this host: the library once, then each program with it.
-host="gcc -std=gnu11 -O2 -g -pthread -I$PWD -I$PWD/include -I$PWD/arch/x86_64/include"
-host="$host -DQUARRY_OS_HEADER=\"tests/bench/host_os.h\""
-for part in mm arch/x86_64; do
-	objects=$out/bench/$part
-	mkdir -p "$objects"
-	rm -f "$objects"/*.o
-	# shellcheck disable=SC2086
-	find "$PWD/$part" -name '*.c' -print0 | (cd "$objects" && xargs -0 -n 8 -P 2 $host -c)
-done
-for program in host fragmentation threads boot_cost; do
-	sources="tests/bench/$program.c tests/bench/host_os.c"
-	[ $program != host ] || sources="$sources tests/bench/cases.c"
-	# shellcheck disable=SC2086
-	$host -o "$out/bench/$program" $sources "$out"/bench/mm/*.o "$out"/bench/arch/x86_64/*.o
+. tests/bench/host_build.sh
+host_library "$out/bench/host.objects"
+host_program "$out/bench/host" "$out/bench/host.objects" tests/bench/host.c tests/bench/cases.c
+for program in fragmentation threads boot_cost; do
+	host_program "$out/bench/$program" "$out/bench/host.objects" "tests/bench/$program.c"
 done
 missed= # what fell short; all the rest is printed first
 for program in host fragmentation threads; do
