@@ -411,7 +411,8 @@ QUARRY_BEGIN_DECLS
 
 /*
  * Give everything back and remove the cache. Live objects: reported (CACHE_BUSY) and nothing is
- * removed: objects stay readable and can still be freed. NULL is ignored. (G151-G153)
+ * removed: objects stay readable and can still be freed. What was given to kfree_rcu() lives until
+ * readers are done: kvfree_rcu_barrier() first. NULL is ignored. (G151-G153)
  * Context: task, irqs on.
  */
 void kmem_cache_destroy(struct kmem_cache *cache) QUARRY_API(kmem_cache_destroy);

@@ -5,6 +5,8 @@
  *   MemTotal       what the page allocator manages
  *   MemFree        in the zones; what CPUs park is not in it, as on Linux
  *   MemAvailable   what new requests can have without using reserves (sysinfo.c)
+ *   Slab           pages of caches, those that wait for readers too. On Linux kmalloc's large
+ *                  blocks are in SUnreclaim; here in none of these
  *   PageTables     tables of the vmalloc range
  *   Percpu         arrays of the CPUs for parked pages, and objects of alloc_percpu
  *   VmallocUsed    pages behind vmalloc areas; VmallocChunk is 0, as on Linux since 4.3

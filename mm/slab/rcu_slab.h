@@ -14,7 +14,9 @@ static inline bool rcu_slab_on(void)
 }
 /* Give the pages of unlisted slabs (partial_detach) back after a grace period. Context: any but
  * NMI, no lock held. */
-void rcu_slab_release(uint32_t chain) QUARRY_INT(rcu_slab_release);
+void rcu_slab_release(uint32_t chain, bool reclaimable) QUARRY_INT(rcu_slab_release);
+/* Pages that wait for that. Context: any but NMI. */
+unsigned long rcu_slab_pages(bool reclaimable) QUARRY_INT(rcu_slab_pages);
 void rcu_slab_init(void) QUARRY_INT(rcu_slab_init);
 
 #endif

@@ -128,7 +128,8 @@ void slab_cpu_offline(unsigned cpu) QUARRY_INT(slab_cpu_offline);
 /* Empty the stocks of all CPUs and give all empty slabs back. Context: task, irqs on; else only
  * this CPU's stocks. */
 void slab_drain(void) QUARRY_INT(slab_drain);
-/* Pages of slabs whose objects can (not) be freed by a shrinker. */
+/* Pages of slabs whose objects can (not) be freed by a shrinker, and of those that are given back
+ * when readers are done. */
 unsigned long slab_pages(bool reclaimable) QUARRY_INT(slab_pages);
 
 /* One cache, for slabinfo. */

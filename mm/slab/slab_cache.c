@@ -194,10 +194,10 @@ void cache_drain(struct kmem_cache *cache)
 }
 
 /* Give the pages of unlisted slabs back: those of a type-stable cache when readers are done. */
-static void release(bool type_stable, uint32_t chain)
+static void release(slab_flags_t flags, uint32_t chain)
 {
-	if (type_stable && rcu_slab_on())
-		rcu_slab_release(chain);
+	if ((flags & SLAB_TYPESAFE_BY_RCU) && rcu_slab_on())
+		rcu_slab_release(chain, flags & SLAB_RECLAIM_ACCOUNT);
 	else
 		partial_release(chain);
 }
@@ -216,7 +216,7 @@ unsigned long cache_shrink(struct kmem_cache *cache)
 
 		if (!chain)
 			return left;
-		release(cache->flags & SLAB_TYPESAFE_BY_RCU, chain);
+		release(cache->flags, chain);
 	}
 }
 
@@ -245,7 +245,7 @@ void slab_drain(void)
 	while ((request.id = next_with_stocks(request.id)) != 0)
 		drain_everywhere(&request);
 	for (struct kmem_cache *cache; (cache = cache_lock_next(&id, &irq)) != NULL;) {
-		bool type_stable = cache->flags & SLAB_TYPESAFE_BY_RCU;
+		slab_flags_t flags = cache->flags;
 		uint32_t chain = 0;
 
 		depot_drain(cache);
@@ -254,7 +254,7 @@ void slab_drain(void)
 		if (chain)
 			id--; /* there may be more */
 		mm_unlock(&registry.lock, irq);
-		release(type_stable, chain);
+		release(flags, chain);
 	}
 }
 
@@ -334,5 +334,5 @@ unsigned long slab_pages(bool reclaimable)
 		}
 	}
 	mm_unlock(&registry.lock, irq);
-	return pages;
+	return pages + rcu_slab_pages(reclaimable);
 }

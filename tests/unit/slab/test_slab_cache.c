@@ -411,6 +411,36 @@ static void g140_typesafe_pages_wait_for_readers(void **state)
 	mock_stop();
 }
 
+/* Until then they are counted as what they were: nobody can have them. (G20) */
+static void g140_waiting_pages_are_counted(void **state)
+{
+	static const slab_flags_t flags[] = {0, SLAB_RECLAIM_ACCOUNT};
+
+	(void)state;
+	mock_start(NULL);
+	for (unsigned i = 0; i < 2; i++) {
+		struct kmem_cache *cache =
+			new_cache("stable", 5000, flags[i] | SLAB_TYPESAFE_BY_RCU);
+		unsigned long before;
+		void *p[60];
+
+		for (unsigned j = 0; j < 60; j++)
+			p[j] = kmem_cache_alloc(cache, GFP_KERNEL);
+		before = slab_pages(i);
+		for (unsigned j = 0; j < 60; j++) {
+			kmem_cache_free(cache, p[j]);
+			if (j % 20 == 19) /* some fly, the others wait */
+				kmem_cache_shrink(cache);
+		}
+		assert_int_equal(slab_pages(i), before);
+		mock_grace();
+		assert_in_range(slab_pages(i), 0, before - 60);
+		kmem_cache_destroy(cache);
+		assert_int_equal(slab_pages(true), 0);
+	}
+	mock_stop();
+}
+
 /* Look-alikes share a cache where that is wanted; who must not or does not want to is alone. (G140,
  * API 2.3) */
 static void g140_look_alikes_share(void **state)
@@ -846,6 +876,7 @@ int main(void)
 		cmocka_unit_test(g140_typesafe),
 		cmocka_unit_test(g140_look_alikes_share),
 		cmocka_unit_test(g140_typesafe_pages_wait_for_readers),
+		cmocka_unit_test(g140_waiting_pages_are_counted),
 		cmocka_unit_test(g136_window_is_not_shared),
 		cmocka_unit_test(g147_wrong_cache),
 		cmocka_unit_test(g149_cache_is_no_object),
