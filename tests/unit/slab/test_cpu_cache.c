@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_cpu_cache.c: the CPUs' stocks: interrupts, other CPUs, CPUs that come and go. */
+#define _GNU_SOURCE
+#include "tests/unit/nmi.h"
+
 #include "slab_test.h"
 
 static struct kmem_cache *cache;
@@ -129,6 +132,101 @@ static void h030_interrupt_at_every_point(void **state)
 	}
 	fail_msg("the sequence did not end");
 }
+
+#ifdef HAVE_STEPS
+/* An object that an interrupt took or is to free, and whether there is one. */
+static void *theirs;
+static bool theirs_taken;
+
+static void take_theirs(void)
+{
+	mock_self.now.context = QUARRY_CTX_IRQ;
+	theirs = kmem_cache_alloc(cache, GFP_ATOMIC);
+	theirs_taken = true;
+}
+static void free_theirs(void)
+{
+	mock_self.now.context = QUARRY_CTX_IRQ;
+	kmem_cache_free(cache, theirs);
+	theirs_taken = false;
+}
+
+static void *stepped;
+static bool pushed;
+static void op_pop(void)
+{
+	stepped = object_pop(stock_fast(cache, 0));
+}
+static void op_push(void)
+{
+	pushed = object_push(cache, stock_fast(cache, 0), NULL, stepped);
+}
+
+/* Pop an object and push it, with an interrupt after `at` instructions of each. `between`: another
+ * one is popped in between. Return: false if both were over before. */
+static bool pair_interrupted_at(unsigned long at, bool between, void (*before)(void),
+				void (*fn)(void))
+{
+	bool during = false;
+
+	for (unsigned push = 0; push < 2; push++) {
+		void *other = between && push ? kmem_cache_alloc(cache, GFP_ATOMIC) : NULL;
+		void *some[4];
+
+		before();
+		/* What the interrupt finds busy it takes from the slab, or gives back there. */
+		for (unsigned i = 0; i < 4 && !push; i++)
+			some[i] = kmem_cache_alloc(cache, GFP_ATOMIC);
+		for (unsigned i = 0; i < 4 && !push; i++)
+			kmem_cache_free(cache, some[i]);
+		cpu_pin();
+		during |= interrupted_at(at, 0, push ? op_push : op_pop, fn);
+		cpu_unpin();
+		assert_non_null(stepped);
+		if (theirs_taken) {
+			assert_true(push || stepped != theirs);
+			kmem_cache_free(cache, theirs);
+			theirs_taken = false;
+		}
+		if (push && !pushed)
+			kmem_cache_free(cache, stepped);
+		kmem_cache_free(cache, other);
+		assert_int_equal(active_of("t"), 1 + !push);
+		assert_int_equal(slab_check(), 0);
+	}
+	return during;
+}
+
+static void nothing(void)
+{
+}
+
+/* The same between any two instructions of a request that the stock answers, and of a free.
+ * (H30) */
+static void h030_interrupt_between_instructions(void **state)
+{
+	void *object[20];
+
+	(void)state;
+	setup(NULL);
+	for (unsigned i = 0; i < 20; i++)
+		object[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+	for (unsigned i = 1; i < 20; i++) /* the first keeps the slab */
+		kmem_cache_free(cache, object[i]);
+	for (unsigned way = 0; way < 4; way++) {
+		bool gives = way % 2;
+		unsigned long at = 1;
+
+		theirs_taken = false;
+		while (pair_interrupted_at(at, way / 2, gives ? take_theirs : nothing,
+					   gives ? free_theirs : take_theirs))
+			at++;
+		assert_true(at > 15);
+	}
+	kmem_cache_free(cache, object[0]);
+	teardown();
+}
+#endif
 
 /* An interrupt that finds the stock in use goes past it; nothing waits. */
 static void busy_stock_is_left_alone(void **state)
@@ -300,6 +398,9 @@ int main(void)
 		cmocka_unit_test(newest_first),
 		cmocka_unit_test(counters_are_exact),
 		cmocka_unit_test(h030_interrupt_at_every_point),
+#ifdef HAVE_STEPS
+		cmocka_unit_test(h030_interrupt_between_instructions),
+#endif
 		cmocka_unit_test(busy_stock_is_left_alone),
 		cmocka_unit_test(other_cpu_frees),
 		cmocka_unit_test(h033_cpu_offline_and_back),
