@@ -106,6 +106,7 @@ set(QUARRY_COMMON
   mm/ext/cma.c
   mm/ext/percpu.c
   mm/ext/shrinker_alloc.c
+  mm/ext/list_lru.c
   mm/report/sysinfo.c
   mm/report/buddyinfo.c
   mm/report/pagetypeinfo.c

@@ -70,6 +70,7 @@ void quarry_alloc_tag_set(const void *p, struct quarry_alloc_tag *tag) QUARRY_AP
 #define krealloc(...) QUARRY_TAGGED(void, krealloc(__VA_ARGS__))
 #define krealloc_array(...) QUARRY_TAGGED(void, krealloc_array(__VA_ARGS__))
 #define kmem_cache_alloc(...) QUARRY_TAGGED(void, kmem_cache_alloc(__VA_ARGS__))
+#define kmem_cache_alloc_lru(...) QUARRY_TAGGED(void, kmem_cache_alloc_lru(__VA_ARGS__))
 #define kmem_cache_zalloc(...) QUARRY_TAGGED(void, kmem_cache_zalloc(__VA_ARGS__))
 #define kmem_cache_alloc_node(...) QUARRY_TAGGED(void, kmem_cache_alloc_node(__VA_ARGS__))
 #define kvmalloc(...) QUARRY_TAGGED(void, kvmalloc(__VA_ARGS__))

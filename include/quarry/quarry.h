@@ -36,6 +36,7 @@
 #include <quarry/cma.h>
 #include <quarry/oom.h>
 #include <quarry/shrinker.h>
+#include <quarry/list_lru.h>
 
 /* Objects, virtual ranges, reports. */
 #include <quarry/slab.h>

@@ -447,6 +447,15 @@ static QUARRY_ALWAYS_INLINE void *kmem_cache_alloc(struct kmem_cache *cache, gfp
 }
 void *kmem_cache_alloc_node(struct kmem_cache *cache, gfp_t gfp, int node)
 	QUARRY_API_CHECK(kmem_cache_alloc_node) QUARRY_MALLOC;
+/* For an object that will be on this list (quarry/list_lru.h). Linux gets the list of the object's
+ * memory group ready; there are no groups, so `lru` is not looked at. */
+struct list_lru;
+static QUARRY_ALWAYS_INLINE void *kmem_cache_alloc_lru(struct kmem_cache *cache,
+						       struct list_lru *lru, gfp_t gfp)
+{
+	(void)lru;
+	return kmem_cache_alloc(cache, gfp);
+}
 static inline void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t gfp)
 {
 	return kmem_cache_alloc(cache, gfp | __GFP_ZERO);

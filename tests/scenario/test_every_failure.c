@@ -413,6 +413,16 @@ static int shrinkers(void *arg)
 	return got(shrinker);
 }
 
+static int lists(void *arg)
+{
+	struct list_lru lru;
+	int error = list_lru_init(&lru);
+
+	(void)arg;
+	list_lru_destroy(&lru);
+	return error;
+}
+
 static struct cma *area;
 
 static int lent_pages(void *arg)
@@ -467,6 +477,7 @@ static const struct {
 	 "execmem_make_temp_rw execmem_restore_rox",
 	 rights, 5},
 	{"shrinker_alloc", shrinkers, 1},
+	{"list_lru_init", lists, 1},
 	{"cma_declare_contiguous_nid cma_alloc cma_init_reserved_mem", lent_pages, 0},
 	/* Need no memory, or not ours any more. */
 	{"find_vm_area usercopy_ok current_gfp_context memalloc_flags_save memalloc_nofs_save "
