@@ -14,6 +14,8 @@
 #include "mm/base/log.h"
 #include "mm/gfp/gfp.h"
 
+#define SIZE_CHARS 5u /* of "-8192" */
+
 struct kmem_buckets {
 	struct kmem_cache *cache[QUARRY_KMALLOC_CLASSES]; /* NULL: no size is rounded to it */
 };
@@ -40,7 +42,10 @@ struct kmem_buckets *kmem_buckets_create(const char *name, slab_flags_t flags, u
 {
 	struct kmem_buckets *buckets = kzalloc(sizeof(*buckets), GFP_KERNEL);
 	bool all = buckets;
+	char first[QUARRY_CACHE_NAME_MAX + 1 - SIZE_CHARS];
 
+	/* A name that is too long keeps its size. */
+	mm_format(first, sizeof(first), "%s", name);
 	for (unsigned cls = 0; cls < QUARRY_KMALLOC_CLASSES && all; cls++) {
 		unsigned size = (unsigned)quarry_kmalloc_class_size(cls);
 		struct kmem_cache_args args = {.align = size & -size, .ctor = ctor};
@@ -48,7 +53,7 @@ struct kmem_buckets *kmem_buckets_create(const char *name, slab_flags_t flags, u
 
 		if (size < KMALLOC_MIN_SIZE || size % ARCH_KMALLOC_MINALIGN)
 			continue;
-		mm_format(full, sizeof(full), "%s-%u", name, size);
+		mm_format(full, sizeof(full), "%s-%u", first, size);
 		clip_window(&args, size, useroffset, usersize);
 		buckets->cache[cls] = kmem_cache_create_args(full, size, &args,
 							     (flags & ~SLAB_PANIC) | SLAB_NO_MERGE);

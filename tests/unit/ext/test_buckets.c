@@ -48,6 +48,23 @@ static void api23_buckets_lie_apart(void **state)
 	mock_stop();
 }
 
+/* A name that is too long is cut so that each class has a name of its own. */
+static void api23_long_names(void **state)
+{
+	struct slab_info info;
+
+	(void)state;
+	mock_start(NULL);
+	struct kmem_buckets *buckets =
+		kmem_buckets_create("copies-of-what-strangers-sent", 0, 0, 0, NULL);
+
+	assert_true(find_info("copies-of-what-strangers-s-8192", &info));
+	assert_int_equal(info.object_size, 8192);
+	assert_true(find_info("copies-of-what-strangers-s-64", &info));
+	kmem_buckets_destroy(buckets);
+	mock_stop();
+}
+
 static int use(void *arg)
 {
 	struct kmem_buckets *buckets = kmem_buckets_create("t", 0, 0, 0, NULL);
@@ -74,6 +91,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(api23_buckets_lie_apart),
+		cmocka_unit_test(api23_long_names),
 		cmocka_unit_test(failure_sweep),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
