@@ -219,6 +219,20 @@ void depot_drain(struct kmem_cache *cache)
 		} while (!close(&cache->node[nid]));
 }
 
+void *depot_take_anywhere(struct kmem_cache *cache)
+{
+	void *object[BATCH_MAX];
+	uint32_t n = 0;
+
+	for (unsigned nid = 0; nid < nodes.count && !n; nid++)
+		if (__atomic_load_n(&cache->node[nid].batches, __ATOMIC_RELAXED))
+			n = depot_take(cache, nid, object);
+	if (!n)
+		return NULL;
+	partial_give(cache, object, n - 1);
+	return object[n - 1];
+}
+
 unsigned long depot_count(struct kmem_cache *cache)
 {
 	unsigned long batches = 0;

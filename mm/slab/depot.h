@@ -41,6 +41,9 @@ uint32_t depot_take(struct kmem_cache *cache, unsigned node, void **out) QUARRY_
 /* The same, if there is more than there should be. */
 uint32_t depot_take_excess(struct kmem_cache *cache, unsigned node, void **out)
 	QUARRY_INT(depot_take_excess);
+/* One object of any node's depot; the rest of its batch goes to the slabs. Context: any but NMI.
+ * Return: NULL: there is none. */
+void *depot_take_anywhere(struct kmem_cache *cache) QUARRY_INT(depot_take_anywhere);
 /* Give what lay untouched since the last such call or spill back; close what is not needed.
  * Context: any but NMI. */
 void depot_age(struct kmem_cache *cache, unsigned node) QUARRY_INT(depot_age);

@@ -42,6 +42,14 @@ static QUARRY_ALWAYS_INLINE void hand_out(struct kmem_cache *cache, void *object
 	slab_wipe_new(cache, object);
 }
 
+/* No page is to be had: any object there is, but for those of other CPUs' stocks. */
+static QUARRY_NOINLINE QUARRY_COLD void *take_scarce(struct kmem_cache *cache)
+{
+	void *object = partial_take_anywhere(cache);
+
+	return object ? object : depot_take_anywhere(cache);
+}
+
 /* The caller of it knows if the cache is debugged. */
 static QUARRY_ALWAYS_INLINE void *refill(struct kmem_cache *cache, gfp_t gfp, bool debugged,
 					 uintptr_t caller)
@@ -66,7 +74,7 @@ static QUARRY_ALWAYS_INLINE void *refill(struct kmem_cache *cache, gfp_t gfp, bo
 	if (!object)
 		object = partial_grow(cache, gfp, NUMA_NO_NODE);
 	if (!object)
-		object = partial_take_anywhere(cache);
+		object = take_scarce(cache);
 	if (object)
 		hand_out(cache, object, debugged, caller);
 	return object;
@@ -113,7 +121,7 @@ static void *alloc_on_node(struct kmem_cache *cache, gfp_t gfp, int node, uintpt
 		object = partial_grow(cache, gfp, node);
 	/* Who asked for pages in vain may have emptied the stocks. */
 	if (!object && !partial_take(cache, nid, &object, 1) && !gfp_has(gfp, __GFP_THISNODE))
-		object = partial_take_anywhere(cache);
+		object = take_scarce(cache);
 	if (object)
 		hand_out(cache, object, slab_debugged(cache), caller);
 	return object;

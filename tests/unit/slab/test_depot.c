@@ -189,6 +189,45 @@ static void none_without_memory(void **state)
 	stop();
 }
 
+static unsigned node_of_cpu(unsigned cpu)
+{
+	return cpu;
+}
+
+/* Before a request that cannot wait for pages fails, it gets what lies in depots, of other nodes
+ * too. */
+static void emptied_before_a_request_fails(void **state)
+{
+	static const struct quarry_mem_range map[] = {
+		{16 * MOCK_MIB, 240 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+		{256 * MOCK_MIB, 256 * MOCK_MIB, QUARRY_MEM_USABLE, 1},
+	};
+	struct slab_info info;
+	unsigned n = 0;
+
+	(void)state;
+	start(&(struct mock_config){
+		      .map = map, .nr_map = 2, .cpus = 2, .cpu_node = node_of_cpu}, 64);
+	for (unsigned round = 0; round < 2; round++) {
+		take_all(MANY);
+		give_all(MANY);
+	}
+	assert_true(depot_count(cache) > 0);
+	assert_true(find_info("t", &info));
+	unsigned long out_of_reach = stock_count(stock_of(cache, 0));
+
+	mock_set_cpu(1);
+	mock_fail_site(FAULT_PAGE, 1, true);
+	while (n < MANY && (object[n] = kmem_cache_alloc(cache, GFP_ATOMIC | __GFP_NOWARN)))
+		memset(object[n++], 1, 64);
+	assert_int_equal(depot_count(cache), 0);
+	assert_int_equal(n, info.total - out_of_reach);
+	mock_fail_site(FAULT_PAGE, 0, false);
+	give_all(n);
+	mock_set_cpu(0);
+	stop();
+}
+
 static void work(void *arg, unsigned cpu)
 {
 	void *mine[300];
@@ -224,6 +263,7 @@ int main(void)
 		cmocka_unit_test(small_machines_have_none),
 		cmocka_unit_test(second_free_is_found_at_the_drain),
 		cmocka_unit_test(none_without_memory),
+		cmocka_unit_test(emptied_before_a_request_fails),
 		cmocka_unit_test(from_four_cpus),
 	};
 
