@@ -186,6 +186,10 @@ struct kmem_cache *kmem_cache_create_args(const char *name, unsigned size,
 
 unsigned kmem_cache_size(const struct kmem_cache *cache)
 {
+	if (!cache) {
+		mm_report(BAD_ARGUMENT, "kmem_cache_size", NULL, 0, 0);
+		return 0;
+	}
 	return cache->object_size;
 }
 

@@ -260,6 +260,10 @@ void slab_drain(void)
 
 int kmem_cache_shrink(struct kmem_cache *cache)
 {
+	if (!cache) {
+		mm_report(BAD_ARGUMENT, "kmem_cache_shrink", NULL, 0, 0);
+		return 0;
+	}
 	if (__atomic_load_n(&cache->stocked, __ATOMIC_RELAXED))
 		cache_drain(cache);
 	return !may_shrink(cache) || cache_shrink(cache) != 0;

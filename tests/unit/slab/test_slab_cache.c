@@ -74,8 +74,10 @@ static void g135_bad_arguments(void **state)
 	}
 	reports = (unsigned)mock_reports(QUARRY_RULE_CACHE_ARGUMENT);
 	assert_int_equal(reports, 10);
-	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 1);
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 3);
 	assert_null(kmem_cache_alloc(NULL, GFP_KERNEL));
+	assert_int_equal(kmem_cache_shrink(NULL), 0);
+	assert_int_equal(kmem_cache_size(NULL), 0);
 	mock_stop();
 }
 
