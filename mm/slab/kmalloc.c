@@ -263,18 +263,9 @@ size_t kmalloc_size_roundup(size_t size)
 	return size <= KMALLOC_MAX_SIZE ? PAGE_SIZE << get_order(size) : size;
 }
 
-/* Wipe so that no compiler drops it as stores to memory that is freed next. */
-static void wipe(void *p, size_t bytes)
-{
-	volatile unsigned char *byte = p;
-
-	for (; bytes; bytes--)
-		*byte++ = 0;
-}
-
 void kfree_sensitive(const void *p)
 {
-	wipe((void *)(uintptr_t)p, ksize(p));
+	wipe_for_good((void *)(uintptr_t)p, ksize(p));
 	kfree(p);
 }
 

@@ -15,6 +15,7 @@
 #ifndef QUARRY_MM_SLAB_SLAB_WIPE_H
 #define QUARRY_MM_SLAB_SLAB_WIPE_H
 
+#include "mm/base/lock.h"
 #include "mm/gfp/gfp.h"
 #include "mm/slab/kmem_cache.h"
 
@@ -39,6 +40,13 @@ static inline bool cache_is_closed(const struct kmem_cache *cache)
 	return (cache->flags & (SLAB_WIPE_NEW | SLAB_WIPE_FREED | QUARRY_SLAB_DEBUG_FLAGS)) != 0;
 }
 
+/* Wipe what is freed next: no compiler may drop the stores because nobody reads them again. */
+static inline void wipe_for_good(void *p, size_t n)
+{
+	if (n)
+		__builtin_memset(p, 0, n);
+	irq_order();
+}
 /* An object is handed out. */
 static inline void slab_wipe_new(const struct kmem_cache *cache, void *object)
 {

@@ -20,6 +20,7 @@
 #include "mm/base/log.h"
 #include "mm/gfp/gfp.h"
 #include "mm/slab/slab.h"
+#include "mm/slab/slab_wipe.h"
 #include "mm/vmap/vmap.h"
 #include "mm/vmap/vmap_dir.h"
 
@@ -85,13 +86,9 @@ void kvfree(const void *p)
 
 void kvfree_sensitive(const void *p, size_t size)
 {
-	volatile unsigned char *byte = (volatile unsigned char *)(uintptr_t)p;
-
 	if (ZERO_OR_NULL_PTR(p))
 		return;
-	/* Volatile: nobody reads these bytes again, and that must not count. */
-	for (size_t i = 0; i < size; i++)
-		byte[i] = 0;
+	wipe_for_good((void *)(uintptr_t)p, size);
 	kvfree(p);
 }
 
