@@ -108,14 +108,24 @@ static void enqueue(struct entry *entry, uintptr_t object)
 		mm_ops.call_rcu(&batch->head);
 }
 
-void quarry_free_later(const void *p, void *field)
+/* Is it something that can wait for readers? */
+static bool can_wait(const void *p, const char *call)
 {
 	if (ZERO_OR_NULL_PTR(p))
+		return false;
+	if (!mm_ops.call_rcu)
+		mm_report(NO_GRACE, call, p, 0, 0);
+	else if ((uintptr_t)p & OWN_ENTRY)
+		mm_report(OBJECT_INTERIOR, call, p, 0, 0);
+	else
+		return true;
+	return false;
+}
+
+void quarry_free_later(const void *p, void *field)
+{
+	if (!can_wait(p, "kfree_rcu"))
 		return;
-	if (!mm_ops.call_rcu) {
-		mm_report(NO_GRACE, "kfree_rcu", p, 0, 0);
-		return;
-	}
 	if (unlikely(((struct entry *)field)->mark == mark_of((uintptr_t)p))) {
 		mm_report(OBJECT_TWICE, "kfree_rcu", p, 0, 0);
 		return;
@@ -127,12 +137,8 @@ void kfree_rcu_mightsleep(const void *p)
 {
 	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
 
-	if (ZERO_OR_NULL_PTR(p))
+	if (!can_wait(p, "kfree_rcu_mightsleep"))
 		return;
-	if (!mm_ops.call_rcu) {
-		mm_report(NO_GRACE, "kfree_rcu_mightsleep", p, 0, 0);
-		return;
-	}
 	struct entry *entry = kmalloc(sizeof(*entry),
 				      mm_ops.synchronize_rcu ? gfp : gfp | __GFP_NOFAIL);
 

@@ -107,6 +107,26 @@ static void h022_without_the_hook(void **state)
 	mock_stop();
 }
 
+/* A pointer into an object is not taken for its even neighbour. (G149) */
+static void g149_interior_pointer(void **state)
+{
+	struct quarry_rcu_field field = {0};
+
+	(void)state;
+	mock_start(NULL);
+	char *p = kmalloc(64, GFP_KERNEL);
+
+	mock_expect_report(QUARRY_RULE_OBJECT_INTERIOR, 4);
+	kfree_rcu_mightsleep(p + 1);
+	quarry_free_later(p + 1, &field);
+	kfree_rcu_mightsleep(p + 8);
+	quarry_free_later(p + 8, &field);
+	mock_grace();
+	assert_int_equal(active_of("kmalloc-64"), 1);
+	kfree(p);
+	mock_stop();
+}
+
 static struct node *pair[2];
 static unsigned asked;
 static struct node *next_node(void)
@@ -182,6 +202,7 @@ int main(void)
 		cmocka_unit_test(h022_batches),
 		cmocka_unit_test(h022_any_memory),
 		cmocka_unit_test(h022_without_the_hook),
+		cmocka_unit_test(g149_interior_pointer),
 		cmocka_unit_test(h022_twice),
 		cmocka_unit_test(h022_on_three_cpus),
 	};
