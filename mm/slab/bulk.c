@@ -58,7 +58,10 @@ int kmem_cache_alloc_bulk(struct kmem_cache *cache, gfp_t gfp, size_t n, void **
 	}
 	/* The rest one by one, from new slabs; with rare bits, all of them. */
 	for (; got < n; got++) {
-		p[got] = slab_alloc(cache, gfp, "kmem_cache_alloc_bulk", CALLER);
+		p[got] = slab_debugged(cache)
+				 ? slab_alloc_rare(cache, gfp, NUMA_NO_NODE,
+						   "kmem_cache_alloc_bulk", CALLER)
+				 : slab_alloc(cache, gfp, "kmem_cache_alloc_bulk", CALLER);
 		if (unlikely(!p[got])) {
 			kmem_cache_free_bulk(cache, got, p);
 			return 0;

@@ -207,13 +207,18 @@ void slab_free_any(const void *p, uintptr_t caller)
 		slab_free_other(p, "kfree", caller);
 }
 
-void kfree(const void *p)
+static QUARRY_ALWAYS_INLINE void free_for(const void *p, uintptr_t caller)
 {
 	const struct class_hint *hint = class_hint_at(p);
 
 	alloc_tag_drop(p);
 	if (unlikely(!slab_try_free(class_hint(hint), &hint->slab, (void *)(uintptr_t)p)))
-		slab_free_any(p, CALLER);
+		slab_free_any(p, caller);
+}
+
+void kfree(const void *p)
+{
+	free_for(p, CALLER);
 }
 
 static bool starts_object(const struct kmem_cache *cache, struct page *page, const void *p)
@@ -266,31 +271,30 @@ size_t kmalloc_size_roundup(size_t size)
 void kfree_sensitive(const void *p)
 {
 	wipe_for_good((void *)(uintptr_t)p, ksize(p));
-	kfree(p);
+	free_for(p, CALLER);
 }
 
 void kfree_sized(const void *p, size_t size)
 {
 	if (unlikely(!ZERO_OR_NULL_PTR(p) && size > ksize(p)))
 		mm_report(BAD_ARGUMENT, "kfree_sized", p, size, ksize(p));
-	kfree(p);
+	free_for(p, CALLER);
 }
 
 void kfree_bulk(size_t n, void **p)
 {
 	for (size_t i = 0; i < n; i++)
-		kfree(p[i]);
+		free_for(p[i], CALLER);
 }
 
-/* What does not stay in its slab's object, or is to be zeroed. */
-static QUARRY_NOINLINE void *realloc_other(const void *p, size_t size, gfp_t gfp, uintptr_t caller)
+void *slab_realloc(const void *p, size_t size, gfp_t gfp, uintptr_t caller)
 {
 	size_t used, have;
 
 	if (ZERO_OR_NULL_PTR(p))
 		return quarry_kmalloc_for(size, gfp, NUMA_NO_NODE, caller);
 	if (!size) {
-		kfree(p);
+		slab_free_any(p, caller);
 		return ZERO_SIZE_PTR;
 	}
 	have = object_bytes(p, &used);
@@ -312,7 +316,7 @@ static QUARRY_NOINLINE void *realloc_other(const void *p, size_t size, gfp_t gfp
 
 	if (moved) {
 		__builtin_memcpy(moved, p, used);
-		kfree(p);
+		free_for(p, caller);
 	}
 	return moved;
 }
@@ -323,7 +327,8 @@ void *krealloc(const void *p, size_t size, gfp_t gfp)
 
 	if (likely(cache) && likely(size - 1 < cache->object_room))
 		return (void *)(uintptr_t)p;
-	return realloc_other(p, size, gfp, CALLER);
+	/* It does not stay in its slab's object, or is to be zeroed. */
+	return slab_realloc(p, size, gfp, CALLER);
 }
 
 /* ---- start ---- */

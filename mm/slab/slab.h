@@ -99,6 +99,10 @@ void slab_free_any(const void *p, uintptr_t caller) QUARRY_INT(slab_free_any) QU
 void slab_free_other(const void *p, const char *call, uintptr_t caller)
 	QUARRY_INT(slab_free_other) QUARRY_NOINLINE;
 
+/* krealloc() for who called from `caller`. */
+void *slab_realloc(const void *p, size_t size, gfp_t gfp, uintptr_t caller)
+	QUARRY_INT(slab_realloc) QUARRY_NOINLINE;
+
 /* Say what is wrong with freeing `object` of `page` (NULL: not ours) to `cache`; the object
  * stays out of use. */
 void slab_report_free(struct kmem_cache *cache, const void *object, struct page *page,

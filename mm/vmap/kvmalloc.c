@@ -135,6 +135,6 @@ void *kvrealloc(const void *p, size_t size, gfp_t gfp)
 	if (too_large(size, gfp, caller))
 		return NULL;
 	if (size <= KMALLOC_MAX_SIZE)
-		q = krealloc(p, size, gentle(gfp, size));
+		q = slab_realloc(p, size, gentle(gfp, size), (uintptr_t)caller);
 	return q ? q : move_to(fall_back(size, gfp, NUMA_NO_NODE, caller), p, ksize(p), size);
 }

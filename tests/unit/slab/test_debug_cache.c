@@ -5,6 +5,8 @@
 #include "slab_test.h"
 
 #include "mm/base/fault.h"
+#include <quarry/string.h>
+
 #include "mm/base/log.h"
 #include "mm/slab/debug_cache.h"
 #include "mm/slab/slab_sites.h"
@@ -262,6 +264,61 @@ static void api23_tracks(void **state)
 	assert_false(slab_debug_tracks(plain, p, track));
 	kmem_cache_free(plain, p);
 	kmem_cache_destroy(plain);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
+static __attribute__((noinline)) void *helper_of_the_kernel(void)
+{
+	return kmalloc_track_caller(run_time(40), GFP_KERNEL);
+}
+/* By functions that allocate and free for their callers. */
+static __attribute__((noinline)) unsigned take_by_helpers(struct kmem_cache *cache, void **p)
+{
+	unsigned n = 0;
+
+	p[n++] = helper_of_the_kernel();
+	p[n++] = kmemdup("abcdef", 7, GFP_KERNEL);
+	p[n++] = kmemdup_array("abcdef", 3, 2, GFP_KERNEL);
+	p[n++] = kmemdup_nul("abcdef", 4, GFP_KERNEL);
+	p[n++] = kstrdup("abcdef", GFP_KERNEL);
+	p[n++] = kstrndup("abcdef", 3, GFP_KERNEL);
+	p[n++] = kasprintf(GFP_KERNEL, "%d", 5);
+	p[n++] = kvmalloc(run_time(40), GFP_KERNEL);
+	p[n++] = krealloc(NULL, 40, GFP_KERNEL);
+	p[n++] = krealloc(kmalloc(8, GFP_KERNEL), 1000, GFP_KERNEL);
+	p[n++] = kvrealloc(kmalloc(8, GFP_KERNEL), 1000, GFP_KERNEL);
+	assert_int_equal(kmem_cache_alloc_bulk(cache, GFP_KERNEL, 2, p + n), 2);
+	return n + 2;
+}
+static __attribute__((noinline)) void free_by_helpers(unsigned n, void **p)
+{
+	kfree_bulk(n - 3, p);
+	kfree_sensitive(p[n - 3]);
+	kfree_sized(p[n - 2], 8);
+	kvfree(p[n - 1]);
+	irq_order(); /* the last call is no jump */
+}
+
+/* The place is that of the function's caller. */
+static void g141_places_of_helpers(void **state)
+{
+	struct slab_track track[NR_TRACKS];
+	void *p[20];
+
+	(void)state;
+	start("U");
+	struct kmem_cache *cache = new_cache("t", 40, 0);
+	unsigned n = take_by_helpers(cache, p);
+
+	free_by_helpers(n, p);
+	for (unsigned i = 0; i < n; i++) {
+		assert_true(slab_debug_tracks(slab_cache_of(virt_to_page(p[i])), p[i], track));
+		assert_in_range(track[TRACK_ALLOC].caller, (uintptr_t)take_by_helpers,
+				(uintptr_t)take_by_helpers + 4096);
+		assert_in_range(track[TRACK_FREE].caller, (uintptr_t)free_by_helpers,
+				(uintptr_t)free_by_helpers + 4096);
+	}
 	kmem_cache_destroy(cache);
 	mock_stop();
 }
@@ -573,6 +630,7 @@ int main(void)
 		cmocka_unit_test(api23_tracks),
 		cmocka_unit_test(api23_traced_caches),
 		cmocka_unit_test(api23_failing_caches),
+		cmocka_unit_test(g141_places_of_helpers),
 		cmocka_unit_test(api23_chosen_by_name),
 		cmocka_unit_test(g118_alignment_with_everything_on),
 		cmocka_unit_test(g138_contents_are_kept),
