@@ -207,18 +207,26 @@ void slab_free_any(const void *p, uintptr_t caller)
 		slab_free_other(p, "kfree", caller);
 }
 
-static QUARRY_ALWAYS_INLINE void free_for(const void *p, uintptr_t caller)
+/* To the stock of the cache that it is guessed to be of. Return: false: not done. */
+static QUARRY_ALWAYS_INLINE bool free_guessed(const void *p)
 {
 	const struct class_hint *hint = class_hint_at(p);
 
 	alloc_tag_drop(p);
-	if (unlikely(!slab_try_free(class_hint(hint), &hint->slab, (void *)(uintptr_t)p)))
-		slab_free_any(p, caller);
+	return likely(slab_try_free(class_hint(hint), &hint->slab, (void *)(uintptr_t)p));
 }
 
 void kfree(const void *p)
 {
-	free_for(p, CALLER);
+	if (!free_guessed(p))
+		slab_free_any(p, CALLER);
+}
+
+/* For others than kfree(): it reads its caller where it is needed, not before. */
+static inline void free_for(const void *p, uintptr_t caller)
+{
+	if (!free_guessed(p))
+		slab_free_any(p, caller);
 }
 
 static bool starts_object(const struct kmem_cache *cache, struct page *page, const void *p)
