@@ -341,6 +341,32 @@ static void g140_flags(void **state)
 	mock_stop();
 }
 
+/* A cache for memory below 4 GiB has no other, whether the mask says so again or not. (G140) */
+static void g140_below_4_gib(void **state)
+{
+	static const struct quarry_mem_range map[] = {
+		{4 * MOCK_GIB - 16 * MOCK_MIB, 48 * MOCK_MIB, QUARRY_MEM_USABLE, 0},
+	};
+
+	(void)state;
+	mock_start(&(struct mock_config){.map = map, .nr_map = 1});
+	struct kmem_cache *low = new_cache("low", 500, SLAB_CACHE_DMA32),
+			  *any = new_cache("any", 500, 0);
+	void *p = kmem_cache_alloc(any, GFP_KERNEL), *q[40];
+
+	assert_true(virt_to_phys(p) >= 4 * MOCK_GIB);
+	for (unsigned i = 0; i < 40; i++) {
+		q[i] = kmem_cache_alloc(low, i % 2 ? GFP_KERNEL : GFP_KERNEL | GFP_DMA32);
+		assert_non_null(q[i]);
+		assert_true(virt_to_phys(q[i]) + 500 <= 4 * MOCK_GIB);
+	}
+	kmem_cache_free_bulk(low, 40, q);
+	kmem_cache_free(any, p);
+	kmem_cache_destroy(low);
+	kmem_cache_destroy(any);
+	mock_stop();
+}
+
 /* Reclaimable caches are counted apart and use RECLAIMABLE pageblocks. (G20) */
 static void g020_reclaimable(void **state)
 {
@@ -874,6 +900,7 @@ int main(void)
 		cmocka_unit_test(g139_no_such_node),
 		cmocka_unit_test(g139_node_without_pages),
 		cmocka_unit_test(g140_flags),
+		cmocka_unit_test(g140_below_4_gib),
 		cmocka_unit_test(g020_reclaimable),
 		cmocka_unit_test(g140_typesafe),
 		cmocka_unit_test(g140_look_alikes_share),
