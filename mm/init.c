@@ -30,6 +30,7 @@
 #include "mm/page/failure.h"
 #include "mm/page/slowpath.h"
 #include "mm/phys/buddy.h"
+#include "mm/phys/page_tag.h"
 #include "mm/phys/pcp.h"
 #include "mm/phys/retire.h"
 #include "mm/phys/watermark.h"
@@ -388,7 +389,9 @@ static int plan_tables(const struct quarry_params *params, struct memblock_plan 
 	if (error)
 		return error;
 	*nr_zones = zone_limit(params, plan->hi_pfn);
-	return memblock_plan(params, pcp_rows_size(*nr_zones), plan);
+	return memblock_plan(params,
+			     pcp_rows_size(*nr_zones) + page_tags_size(plan->hi_pfn - plan->lo_pfn),
+			     plan);
 }
 
 /* The caller's parameters; what an older kernel does not know of is zero. */
@@ -526,6 +529,9 @@ int quarry_init_checked(const struct quarry_params *params, size_t page_struct_s
 	lint_forget();
 	memblock_commit(&own, &plan);
 	place_tables(&own, &plan);
+	if (QUARRY_ALLOCINFO)
+		page_tags_init((char *)phys_to_virt(plan.extra) + pcp_rows_size(nr_zones),
+			       plan.lo_pfn, plan.hi_pfn);
 	pcp_init(!own.no_parking, own.parking_limit, boot.nr_cpus, phys_to_virt(plan.extra),
 		 nr_zones);
 	feed_zones(&own);

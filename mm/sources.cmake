@@ -22,6 +22,7 @@ set(QUARRY_COMMON
   mm/phys/page_array.c
   mm/phys/pageblock.c
   mm/phys/page.c
+  mm/phys/page_tag.c
   mm/phys/extent.c
   mm/phys/free_list.c
   mm/phys/buddy.c
@@ -90,6 +91,7 @@ set(QUARRY_COMMON
   mm/vmap/vmap_map.c
   mm/vmap/vmap_protect.c
   mm/vmap/vmap.c
+  mm/vmap/area_tag.c
   mm/vmap/vmap_start.c
   mm/vmap/ioremap.c
   mm/vmap/vm_area.c

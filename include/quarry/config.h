@@ -114,8 +114,9 @@
 
 /*
  * Count bytes and calls by the place that asked: each call of kmalloc and its like in a file that
- * includes quarry/alloc_tag.h has two counters a CPU, each object a word beside it in its slab that
- * says whose it is, and quarry_report_allocinfo() shows the places. 0: nothing of that is there.
+ * includes quarry/alloc_tag.h has two counters a CPU, each object a word beside it in its slab, and
+ * each page a word, that says whose it is, and quarry_report_allocinfo() shows the places. 0:
+ * nothing of that is there.
  */
 #ifndef QUARRY_ALLOCINFO
 #define QUARRY_ALLOCINFO 0

@@ -77,8 +77,8 @@ void quarry_report_vmallocinfo(quarry_write_fn write, void *ctx) QUARRY_API(repo
  */
 unsigned long quarry_report_leaks(quarry_write_fn write, void *ctx) QUARRY_API(report_leaks);
 /* The same for known places only, in the layout of Linux's allocinfo: bytes, count, site. With
- * QUARRY_ALLOCINFO the sites of objects are "file:line func:name" of quarry/alloc_tag.h, of all
- * caches. */
+ * QUARRY_ALLOCINFO the sites are "file:line func:name" of quarry/alloc_tag.h, of objects of all
+ * caches, pages, areas and objects for each CPU. */
 void quarry_report_allocinfo(quarry_write_fn write, void *ctx) QUARRY_API(report_allocinfo);
 
 /* All that is known about an address, any at all: object, block, area, state, users. */

@@ -29,6 +29,7 @@
 #include "mm/base/lock.h"
 #include "mm/base/log.h"
 #include "mm/base/state.h"
+#include "mm/base/tag_count.h"
 
 #define GRANULE 8u
 #define GRANULES (unsigned)(QUARRY_PERCPU_UNIT / GRANULE)
@@ -38,6 +39,9 @@ struct chunk {
 	char *base;	    /* the unit of CPU 0 */
 	unsigned long live; /* granules in use */
 	uint64_t used[GRANULES / 64], begin[GRANULES / 64];
+#if QUARRY_ALLOCINFO
+	void *tag[GRANULES]; /* whose the object is that begins there (quarry/alloc_tag.h) */
+#endif
 };
 
 static QUARRY_STATE struct {
@@ -142,6 +146,30 @@ static unsigned long length(const struct chunk *chunk, unsigned long at)
 	return bitmap_next_set(chunk->begin, at + 1, free) - at;
 }
 
+/* An object is `tag`'s, or nobody's. */
+#if QUARRY_ALLOCINFO
+static void tag_object(struct chunk *chunk, unsigned long at, struct quarry_alloc_tag *tag)
+{
+	tag_change(&chunk->tag[at], length(chunk, at) * GRANULE * percpu.nr_cpus, tag);
+}
+
+void quarry_alloc_tag_set_percpu(const void *object, struct quarry_alloc_tag *tag)
+{
+	unsigned long irq = mm_lock(&percpu.lock);
+	struct chunk *chunk = object ? chunk_of(object) : NULL;
+
+	if (chunk)
+		tag_object(chunk, (unsigned long)((const char *)object - chunk->base) / GRANULE,
+			   tag);
+	mm_unlock(&percpu.lock, irq);
+}
+#else
+static void tag_object(const struct chunk *chunk, unsigned long at, const void *tag)
+{
+	(void)chunk, (void)at, (void)tag;
+}
+#endif
+
 /* ---- public ---- */
 
 void *__alloc_percpu_gfp(size_t size, size_t align, gfp_t gfp)
@@ -188,6 +216,8 @@ void free_percpu(void *object)
 	bool begins = used && !(offset % GRANULE) && bitmap_test(chunk->begin, at);
 	if (begins) {
 		unsigned long granules = length(chunk, at);
+
+		tag_object(chunk, at, NULL);
 		poison(object, granules * GRANULE);
 		bitmap_clear(chunk->used, at, granules);
 		bitmap_clear_bit(chunk->begin, at);

@@ -118,6 +118,7 @@ static unsigned park_first(struct page_stock *stock, uint32_t place, struct page
 		if ((page_word(head) & mask) != wanted)
 			break;
 		pfn = head->lru.next;
+		page_tag_drop(head, place);
 		arch_mem_poison(page_address(head), PAGE_SIZE << flags_order(place));
 		page_set_word(head, place | QUARRY_PAGE_PARKED, 0);
 		parked_link(head, newest);
@@ -195,6 +196,8 @@ void split_page(struct page *page, unsigned order)
 	}
 	unsigned references = (unsigned)page_ref_count(page);
 	uint32_t single = flags & ~(0xfu << QUARRY_PG_ORDER_SHIFT);
+
+	page_tag_split(page, order);
 	page_set_word(page, single, references);
 	/* What the owner wrote to the first page stays there; the others are as new. */
 	single &= ~(0xffu << QUARRY_PG_OWNER_SHIFT);
@@ -234,6 +237,8 @@ void free_pages_partial(struct page *page, unsigned order, unsigned long first, 
 	for (; first < end; first += 1ul << part) {
 		part = (unsigned)min_u64(first ? lowest_bit(first) : order,
 					 highest_bit(end - first));
+		for (unsigned i = 0; QUARRY_ALLOCINFO && i < 1u << part; i++)
+			page_tag_drop(page + first + i, 0);
 		join_pages(page + first, part);
 		__free_pages(page + first, part);
 	}

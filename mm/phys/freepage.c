@@ -175,6 +175,9 @@ void freepage_give_home(struct page *head)
 {
 	struct zone *zone = head_zone(head);
 	unsigned order = page_order(head);
+
+	if (QUARRY_ALLOCINFO)
+		page_tag_drop(head, page_flags(head));
 	unsigned long irq = zone_lock(zone);
 
 	buddy_give(zone, head, order);

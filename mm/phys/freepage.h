@@ -5,6 +5,7 @@
 #ifndef QUARRY_MM_PHYS_FREEPAGE_H
 #define QUARRY_MM_PHYS_FREEPAGE_H
 
+#include "mm/phys/page_tag.h"
 #include "mm/phys/pcp.h"
 #include "mm/phys/watermark.h"
 
@@ -106,6 +107,7 @@ void freepage_give_home(struct page *head) QUARRY_INT(freepage_give_home);
 static QUARRY_ALWAYS_INLINE bool freepage_park(const struct page_cpu *pages,
 					       struct page *head, uint32_t flags)
 {
+	page_tag_drop(head, flags);
 	page_set_word(head, (flags & PAGE_PLACE_MASK) | QUARRY_PAGE_PARKED, 0);
 	return stock_push(stock_of_flags(pages, flags), head);
 }

@@ -184,6 +184,8 @@ enum migrate_result migrate_block(struct page *src, struct migrate_target *targe
 			move(ops, dst, src, mode);
 		if (put_page_testzero(dst)) /* the owner did not take it */
 			target->give(target, dst);
+		else
+			page_tag_move(dst, src);
 	}
 	if (let_go(src))
 		result = MIGRATE_MOVED;

@@ -17,6 +17,7 @@
 #include "mm/slab/alloc_tag.h"
 #include "mm/slab/slab_guard.h"
 #include "mm/slab/slab_sites.h"
+#include "mm/vmap/area_tag.h"
 #include "mm/vmap/vmap.h"
 #include "mm/vmap/vmap_dir.h"
 
@@ -124,6 +125,8 @@ void quarry_report_allocinfo(quarry_write_fn write, void *ctx)
 			 site.name);
 	}
 	for (uintptr_t cursor = 0; vmap_info_next(&cursor, &area);) {
+		if (area_is_tagged((void *)area.start)) /* it is in a row above */
+			continue;
 		mm_name_of(area.caller, name, sizeof(name));
 		mm_print(write, ctx, "%12lu %8u %s [vmalloc]\n", area.pages << PAGE_SHIFT, 1u,
 			 name);

@@ -18,7 +18,8 @@
 
 #if QUARRY_ALLOCINFO
 
-#include "mm/base/cpu.h"
+#include "mm/phys/page_tag.h"
+#include "mm/slab/slab_guard.h"
 #include "mm/slab/slab_page.h"
 
 /* The linker makes these where there is a tag: pointers to all of them. */
@@ -37,6 +38,8 @@ static void **word_of(const void *p, size_t *bytes)
 		*bytes = page_size(page);
 		return &page->mapping;
 	}
+	if (slab_guard_covers(p))
+		return slab_guard_tag(p, bytes);
 	if (kind != QUARRY_PAGE_SLAB)
 		return NULL;
 	const struct kmem_cache *cache = page->mapping;
@@ -45,16 +48,10 @@ static void **word_of(const void *p, size_t *bytes)
 	uint32_t index = slab_index(cache, head, shape, p);
 
 	*bytes = cache->object_size;
-	return index == NO_OBJECT || !slab_has_tags(cache->size) ? NULL
-								  : slab_tags(head, shape) + index;
-}
-
-static void count(struct quarry_alloc_tag *tag, long bytes, long calls)
-{
-	struct quarry_alloc_count *own = &tag->cpu[cpu_number()];
-
-	__atomic_fetch_add(&own->bytes, bytes, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&own->calls, calls, __ATOMIC_RELAXED);
+	if (index == NO_OBJECT)
+		return NULL;
+	/* The largest object leaves no room in its slab, and is alone there. */
+	return slab_has_tags(cache->size) ? slab_tags(head, shape) + index : page_tag_word(head);
 }
 
 static void change(const void *p, struct quarry_alloc_tag *tag)
@@ -62,19 +59,19 @@ static void change(const void *p, struct quarry_alloc_tag *tag)
 	size_t bytes;
 	void **word = word_of(p, &bytes);
 
-	if (!word)
-		return;
-	struct quarry_alloc_tag *old = __atomic_exchange_n(word, (void *)tag, __ATOMIC_RELAXED);
-
-	if (old)
-		count(old, -(long)bytes, -1);
-	if (tag)
-		count(tag, (long)bytes, 1);
+	if (word)
+		tag_change(word, bytes, tag);
 }
 
 void quarry_alloc_tag_set(const void *p, struct quarry_alloc_tag *tag)
 {
 	change(p, tag);
+}
+
+void quarry_alloc_tag_set_objects(void *const *p, size_t n, struct quarry_alloc_tag *tag)
+{
+	for (size_t i = 0; i < n; i++)
+		change(p[i], tag);
 }
 
 void alloc_tag_drop(const void *p)

@@ -3,8 +3,7 @@
 #ifndef QUARRY_MM_SLAB_ALLOC_TAG_H
 #define QUARRY_MM_SLAB_ALLOC_TAG_H
 
-#define QUARRY_ALLOC_TAG_TYPES /* our own calls are functions */
-#include <quarry/alloc_tag.h>
+#include "mm/base/tag_count.h"
 
 /* What one place has. */
 struct alloc_site {

@@ -353,6 +353,18 @@ size_t slab_guard_size(const void *p)
 	return slab_guard_view(p, &view) && view.live && view.start == p ? view.size : 0;
 }
 
+#if QUARRY_ALLOCINFO
+void **slab_guard_tag(const void *p, size_t *bytes)
+{
+	struct guard_slot *slot = slot_of((uintptr_t)p);
+
+	if (!slot || slot->object != p || slot->state != GUARD_USED)
+		return NULL;
+	*bytes = slot->size;
+	return &slot->tag;
+}
+#endif
+
 unsigned long slab_guard_count(const struct kmem_cache *cache)
 {
 	unsigned long n = 0;

@@ -46,6 +46,9 @@ struct guard_slot {
 	uint32_t size;
 	uint8_t state, next; /* next in the queue of free slots */
 	char name[QUARRY_CACHE_NAME_MAX + 1];
+#if QUARRY_ALLOCINFO
+	void *tag; /* whose it is (alloc_tag.h) */
+#endif
 };
 QUARRY_STATIC_ASSERT(sizeof(struct guard_slot) * GUARD_SLOTS <= GUARD_HEAD_PAGES << PAGE_SHIFT,
 		     "the slots fit");
@@ -105,6 +108,10 @@ struct guard_view {
 bool slab_guard_view(const void *p, struct guard_view *view) QUARRY_INT(slab_guard_view);
 /* Bytes of the live object that starts at p; 0: none does. */
 size_t slab_guard_size(const void *p) QUARRY_INT(slab_guard_size);
+#if QUARRY_ALLOCINFO
+/* The word that says whose the live object at p is, and its bytes; NULL: none is. */
+void **slab_guard_tag(const void *p, size_t *bytes) QUARRY_INT(slab_guard_tag);
+#endif
 /* Live objects of the cache in the pool. */
 unsigned long slab_guard_count(const struct kmem_cache *cache) QUARRY_INT(slab_guard_count);
 

@@ -21,6 +21,7 @@
 #include "mm/gfp/gfp.h"
 #include "mm/slab/slab.h"
 #include "mm/slab/slab_wipe.h"
+#include "mm/vmap/area_tag.h"
 #include "mm/vmap/vmap.h"
 #include "mm/vmap/vmap_dir.h"
 
@@ -78,6 +79,7 @@ void *kvmalloc_node(size_t size, gfp_t gfp, int node)
 
 void kvfree(const void *p)
 {
+	area_tag_drop(p);
 	if (vmap_dir_covers((uintptr_t)p))
 		vmap_free(p, VMAP_ALLOC, "kvfree", (uintptr_t)CALLER());
 	else

@@ -19,6 +19,7 @@
 #include "mm/gfp/gfp.h"
 #include "mm/gfp/scope.h"
 #include "mm/phys/freepage.h"
+#include "mm/vmap/area_tag.h"
 #include "mm/vmap/vmap.h"
 #include "mm/vmap/vmap_protect.h"
 
@@ -342,6 +343,7 @@ void *vrealloc(const void *p, size_t size, gfp_t gfp)
 	if (!p)
 		return __vmalloc_node(size, 1, gfp, NUMA_NO_NODE, CALLER());
 	if (!size) {
+		area_tag_drop(p);
 		vmap_free(p, VMAP_ALLOC, "vrealloc", (uintptr_t)CALLER());
 		return NULL;
 	}
@@ -359,6 +361,7 @@ void *vrealloc(const void *p, size_t size, gfp_t gfp)
 	q = __vmalloc_node(size, 1, gfp, NUMA_NO_NODE, CALLER());
 	if (q) {
 		__builtin_memcpy(q, old, old_size);
+		area_tag_drop(p);
 		vmap_free(p, VMAP_ALLOC, "vrealloc", (uintptr_t)CALLER());
 	}
 	return q;
@@ -366,6 +369,7 @@ void *vrealloc(const void *p, size_t size, gfp_t gfp)
 
 void vfree(const void *address)
 {
+	area_tag_drop(address);
 	if (address)
 		vmap_free(address, VMAP_ALLOC, "vfree", (uintptr_t)CALLER());
 }

@@ -287,6 +287,202 @@ static void bytes_and_calls_by_place(void **state)
 	mock_stop();
 }
 
+/* Objects that came many at once, from a sheaf, guarded, or are as large as there are. */
+static void objects_of_all_kinds_by_place(void **state)
+{
+	void *p[40];
+	unsigned line;
+
+	(void)state;
+	mock_start(&(struct mock_config){
+		.cpus = 2, .guard_pages = true, .extra.guard_every = 1});
+	struct kmem_cache *cache = kmem_cache_create("c", 100, NULL, SLAB_NO_MERGE);
+	struct kmem_cache *huge = kmem_cache_create("h", QUARRY_CACHE_MAX_SIZE, NULL, 0);
+
+	line = __LINE__, assert_int_equal(kmem_cache_alloc_bulk(cache, GFP_KERNEL, 40, p), 40);
+	HAS(line, 4000, 40);
+	kfree(p[0]);
+	kmem_cache_free_bulk(cache, 39, p + 1);
+	HAS(line, 0, 0);
+
+	struct slab_sheaf *sheaf = kmem_cache_prefill_sheaf(cache, GFP_KERNEL, 4);
+	line = __LINE__, p[0] = kmem_cache_alloc_from_sheaf(cache, GFP_KERNEL, sheaf);
+	HAS(line, 100, 1);
+	kmem_cache_return_sheaf(cache, GFP_KERNEL, sheaf);
+	HAS(line, 100, 1);
+	kmem_cache_free(cache, p[0]);
+	HAS(line, 0, 0);
+
+	unsigned guarded = 0;
+	for (unsigned i = 0; i < 40; i++) {
+		line = __LINE__, p[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+		guarded += virt_to_page(p[i])->mapping != cache;
+	}
+	assert_true(guarded > 0);
+	HAS(line, 4000, 40);
+	for (unsigned i = 0; i < 40; i++)
+		kmem_cache_free(cache, p[i]);
+	HAS(line, 0, 0);
+
+	line = __LINE__, p[0] = kmem_cache_alloc(huge, GFP_KERNEL);
+	HAS(line, QUARRY_CACHE_MAX_SIZE, 1);
+	kfree(p[0]);
+	HAS(line, 0, 0);
+	line = __LINE__, p[0] = kmalloc_nolock(64, (gfp_t)0, NUMA_NO_NODE);
+	HAS(line, 64, 1);
+	kfree_nolock(p[0]);
+	HAS(line, 0, 0);
+	kmem_cache_destroy(huge);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
+/* Blocks of pages, by any call and any free; split ones page by page. */
+static void pages_by_place(void **state)
+{
+	struct page *p[8] = {NULL};
+	unsigned line;
+
+	(void)state;
+	mock_start(&(struct mock_config){.cpus = 2});
+	line = __LINE__, p[0] = alloc_pages(GFP_KERNEL, 3);
+	HAS(line, 8 * PAGE_SIZE, 1);
+	get_page(p[0]);
+	__free_pages(p[0], 3);
+	HAS(line, 8 * PAGE_SIZE, 1);
+	__free_pages(p[0], 3);
+	HAS(line, 0, 0);
+
+	line = __LINE__, p[0] = alloc_pages(GFP_KERNEL, 3);
+	split_page(p[0], 3);
+	HAS(line, 8 * PAGE_SIZE, 8);
+	__free_page(p[0] + 5);
+	HAS(line, 7 * PAGE_SIZE, 7);
+	for (unsigned i = 0; i < 8; i++)
+		if (i != 5)
+			free_pages_nolock(p[0] + i, 0);
+	HAS(line, 0, 0);
+	line = __LINE__, p[0] = alloc_pages_node(0, GFP_KERNEL, 3);
+	free_pages_partial(p[0], 3, 2, 6);
+	HAS(line, 2 * PAGE_SIZE, 2);
+	free_pages_bulk(2, (struct page *[]){p[0], p[0] + 1});
+	HAS(line, 0, 0);
+
+	line = __LINE__, p[0] = NULL, assert_int_equal(alloc_pages_bulk(GFP_KERNEL, 8, p), 8);
+	HAS(line, 8 * PAGE_SIZE, 8);
+	free_pages_bulk(8, p);
+	HAS(line, 0, 0);
+	line = __LINE__;
+	void *exact = alloc_pages_exact(5 * PAGE_SIZE, GFP_KERNEL);
+	HAS(line + 1, 5 * PAGE_SIZE, 5);
+	free_pages_exact(exact, 5 * PAGE_SIZE);
+	HAS(line + 1, 0, 0);
+
+	line = __LINE__;
+	unsigned long address = __get_free_pages(GFP_KERNEL, 1);
+	HAS(line + 1, 2 * PAGE_SIZE, 1);
+	free_pages(address, 1);
+	HAS(line + 1, 0, 0);
+	address = get_zeroed_page(GFP_KERNEL);
+	HAS(__LINE__ - 1, PAGE_SIZE, 1);
+	free_page(address);
+	struct folio *folio = folio_alloc(GFP_KERNEL, 2);
+	HAS(__LINE__ - 1, 4 * PAGE_SIZE, 1);
+	folio_put(folio);
+	line = __LINE__, p[0] = alloc_pages_nolock(NUMA_NO_NODE, 0);
+	HAS(line, PAGE_SIZE, 1);
+	mock_expect_report(QUARRY_RULE_FREE_ORDER, 1);
+	__free_pages(p[0], 2); /* refused */
+	HAS(line, PAGE_SIZE, 1);
+	__free_page(p[0]);
+	mock_expect_report(QUARRY_RULE_FREE_TWICE, 1);
+	__free_page(p[0]);
+	HAS(line, 0, 0);
+	drain_all_pages();
+	mock_stop();
+}
+
+/* A block that is moved takes its count along. */
+static struct page *movable;
+static bool let_move(struct page *page, isolate_mode_t mode)
+{
+	(void)mode;
+	return page == movable;
+}
+static int move_to(struct page *dst, struct page *src, enum migrate_mode mode)
+{
+	(void)mode;
+	memcpy(page_address(dst), page_address(src), PAGE_SIZE);
+	get_page(dst);
+	put_page(src);
+	movable = dst;
+	return 0;
+}
+static void stay(struct page *page)
+{
+	(void)page;
+}
+static void moved_pages_by_place(void **state)
+{
+	static const struct movable_operations owner = {let_move, move_to, stay};
+	unsigned line;
+
+	(void)state;
+	mock_start(&(struct mock_config){.cpus = 2});
+	line = __LINE__, movable = alloc_pages(GFP_HIGHUSER_MOVABLE, 0);
+	__SetPageMovable(movable, &owner);
+	struct page *was = movable;
+	unsigned long pfn = page_to_pfn(was);
+
+	assert_int_equal(alloc_contig_range(pfn, pfn + 1, MIGRATE_MOVABLE, GFP_KERNEL), 0);
+	assert_ptr_not_equal(movable, was);
+	HAS(line, PAGE_SIZE, 1);
+	free_contig_range(pfn, 1);
+	HAS(line, PAGE_SIZE, 1);
+	__free_page(movable);
+	HAS(line, 0, 0);
+	mock_stop();
+}
+
+/* Areas by their pages, and in no other row; objects for each CPU by the bytes of all. */
+static void areas_and_percpu_by_place(void **state)
+{
+	unsigned line;
+
+	(void)state;
+	mock_start(&(struct mock_config){.cpus = 2});
+	line = __LINE__;
+	char *p = vmalloc(3 * PAGE_SIZE - 100);
+	HAS(line + 1, 3 * PAGE_SIZE, 1);
+	assert_null(strstr(text, "[vmalloc]"));
+	char *same = vrealloc(p, 2 * PAGE_SIZE, GFP_KERNEL); /* hands it on */
+	assert_ptr_equal(same, p);
+	HAS(line + 1, 0, 0);
+	HAS(__LINE__ - 3, 3 * PAGE_SIZE, 1);
+	p = vrealloc(same, 50 * PAGE_SIZE, GFP_KERNEL);
+	HAS(__LINE__ - 1, 50 * PAGE_SIZE, 1);
+	vfree(p);
+	assert_int_equal(row_of(__func__, __LINE__ - 3).calls, 0);
+	p = vmalloc(3 * PAGE_SIZE); /* parked by now, used again */
+	HAS(__LINE__ - 1, 3 * PAGE_SIZE, 1);
+	kvfree(p);
+	HAS(__LINE__ - 3, 0, 0);
+	p = kvmalloc(100, GFP_KERNEL);
+	char *q = kvmalloc(8 * MOCK_MIB, GFP_KERNEL);
+	HAS(__LINE__ - 2, 112, 1);
+	HAS(__LINE__ - 2, 8 * MOCK_MIB, 1);
+	kvfree(p);
+	kvfree(q);
+	HAS(__LINE__ - 6, 0, 0);
+	HAS(__LINE__ - 6, 0, 0);
+
+	unsigned long *counter = alloc_percpu(unsigned long);
+	HAS(__LINE__ - 1, 2 * sizeof(long), 1);
+	free_percpu(counter);
+	HAS(__LINE__ - 3, 0, 0);
+	mock_stop();
+}
+
 static void *typed(void)
 {
 	struct pair {
@@ -334,6 +530,10 @@ int main(void)
 		cmocka_unit_test(what_is_refused_changes_nothing),
 #if QUARRY_ALLOCINFO
 		cmocka_unit_test(bytes_and_calls_by_place),
+		cmocka_unit_test(objects_of_all_kinds_by_place),
+		cmocka_unit_test(pages_by_place),
+		cmocka_unit_test(moved_pages_by_place),
+		cmocka_unit_test(areas_and_percpu_by_place),
 		cmocka_unit_test(counted_and_debugged),
 #endif
 	};
