@@ -42,7 +42,10 @@ static void **word_of(const void *p, size_t *bytes)
 		return slab_guard_tag(p, bytes);
 	if (kind != QUARRY_PAGE_SLAB)
 		return NULL;
-	const struct kmem_cache *cache = page->mapping;
+	const struct kmem_cache *cache = __atomic_load_n(&page->mapping, __ATOMIC_RELAXED);
+
+	if (unlikely(!cache)) /* a second free, while the slab ends on another CPU */
+		return NULL;
 	struct page *head = slab_head(page);
 	const struct slab_shape *shape = slab_shape(cache, head);
 	uint32_t index = slab_index(cache, head, shape, p);

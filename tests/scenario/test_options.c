@@ -267,6 +267,11 @@ static void bytes_and_calls_by_place(void **state)
 	mock_expect_report(QUARRY_RULE_OBJECT_TWICE, 1);
 	kmem_cache_free(cache, p[0]);
 	HAS(small, 0, 0);
+	/* And again, while the slab ends on another CPU: its pages lead nowhere. */
+	virt_to_page(p[0])->mapping = NULL;
+	mock_expect_report(QUARRY_RULE_FREE_KIND, 1);
+	kfree(p[0]);
+	virt_to_page(p[0])->mapping = cache;
 
 	/* Arguments have calls, too; failures and nothing count as nothing. */
 	inner = outer = __LINE__ + 1;

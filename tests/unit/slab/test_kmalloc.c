@@ -446,6 +446,25 @@ static void g149_internal_objects(void **state)
 	mock_stop();
 }
 
+/* A second free that comes while the slab ends on another CPU: its pages lead nowhere. (G149) */
+static void g149_while_the_slab_ends(void **state)
+{
+	(void)state;
+	mock_start(NULL);
+	struct kmem_cache *cache = kmem_cache_create("t", 64, NULL, 0);
+	void *p = kmem_cache_alloc(cache, GFP_KERNEL);
+	struct page *page = virt_to_page(p);
+
+	page->mapping = NULL;
+	mock_expect_report(QUARRY_RULE_FREE_KIND, 2);
+	kfree(p);
+	kvfree(p);
+	page->mapping = cache;
+	kfree(p);
+	kmem_cache_destroy(cache);
+	mock_stop();
+}
+
 /* A second free is seen at the free itself, with another one in between too. (G149, H42) */
 static void g149_double_free(void **state)
 {
@@ -685,6 +704,7 @@ int main(void)
 		cmocka_unit_test(g149_foreign_pointers),
 		cmocka_unit_test(g149_interior_pointers_of_the_largest),
 		cmocka_unit_test(g149_internal_objects),
+		cmocka_unit_test(g149_while_the_slab_ends),
 		cmocka_unit_test(g149_double_free),
 		cmocka_unit_test(g149_interior_pointer),
 		cmocka_unit_test(g149_interior_pointers_have_no_size),
