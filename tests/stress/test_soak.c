@@ -304,7 +304,7 @@ static void soak_under_pressure(void **state)
 		      reclaim_counted(RECLAIM_DIRECT).rounds, kswapd_runs(), soak.scans, soak.ooms,
 		      soak.kills, compact_stat().stall, owner.migrated);
 	assert_true(soak.scans && soak.irqs && compact_stat().stall);
-	if (soak.ops * WORKERS >= 30000) /* fewer may move none */
+	if (soak.ops * WORKERS > OPS) /* fewer may move none, where other load holds workers up */
 		assert_true(owner.migrated > 0);
 	assert_true(reclaim_counted(RECLAIM_DIRECT).rounds > 0 && kswapd_runs() > 0);
 	soak_stop();
