@@ -532,6 +532,7 @@ void *kvrealloc(const void *p, size_t size, gfp_t gfp) QUARRY_API_CHECK(kvreallo
 	QUARRY_ALLOC_SIZE(2);
 /* Free memory of kmalloc, vmalloc or kvmalloc. Context: any but NMI. */
 void kvfree(const void *p) QUARRY_API(kvfree);
+/* The same, `size` bytes of it wiped before; more than it has are reported and left alone. */
 void kvfree_sensitive(const void *p, size_t size) QUARRY_API(kvfree_sensitive);
 /* kvfree() may be called in interrupts anyway. */
 static inline void kvfree_atomic(const void *p)

@@ -8,7 +8,8 @@
  * Terms
  *   unit      QUARRY_PERCPU_UNIT bytes, a CPU's part of a chunk
  *   granule   8 bytes of a unit; an object is a run of granules, the same ones in each unit
- *   chunk     the units of all CPUs, one kvmalloc; freed with its last object
+ *   chunk     the units of all CPUs: pages, or an area of vmalloc where none lie together; no
+ *             object of kmalloc, which a wrong kfree() would take. Freed with its last object
  *
  * Invariants  P1  begin is a subset of used: an object is a run of used granules from one that
  *                 begins it to before the next that begins, or that is not used
@@ -30,6 +31,7 @@
 #include "mm/base/log.h"
 #include "mm/base/state.h"
 #include "mm/base/tag_count.h"
+#include "mm/gfp/gfp.h"
 
 #define GRANULE 8u
 #define GRANULES (unsigned)(QUARRY_PERCPU_UNIT / GRANULE)
@@ -77,13 +79,30 @@ static void hand_out(char *object, size_t bytes)
 	}
 }
 
+static char *new_units(gfp_t gfp)
+{
+	bool else_area = gfpflags_allow_blocking(gfp) && !gfp_has(gfp, __GFP_NOFAIL);
+	char *base = alloc_pages_exact(chunk_bytes(),
+				       else_area ? gfp | __GFP_NOWARN | __GFP_NORETRY : gfp);
+
+	return base || !else_area ? base : __vmalloc(chunk_bytes(), gfp);
+}
+
+static void free_units(char *base)
+{
+	if (is_vmalloc_addr(base))
+		vfree(base);
+	else
+		free_pages_exact(base, chunk_bytes());
+}
+
 static struct chunk *new_chunk(gfp_t gfp)
 {
 	struct chunk *chunk = kzalloc(sizeof(*chunk), gfp);
 
 	if (!chunk)
 		return NULL;
-	chunk->base = kvmalloc(chunk_bytes(), gfp);
+	chunk->base = new_units(gfp);
 	if (!chunk->base) {
 		kfree(chunk);
 		return NULL;
@@ -98,7 +117,7 @@ static void end_chunk(struct chunk *chunk)
 		return;
 	if (!is_vmalloc_addr(chunk->base))
 		arch_mem_unpoison(chunk->base, chunk_bytes());
-	kvfree(chunk->base);
+	free_units(chunk->base);
 	kfree(chunk);
 }
 

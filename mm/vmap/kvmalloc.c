@@ -86,12 +86,24 @@ void kvfree(const void *p)
 		slab_free_any(p, (uintptr_t)CALLER());
 }
 
+/* Bytes of the object or area that starts at `p`; 0: none does. */
+static size_t bytes_at(const void *p)
+{
+	struct vmap_info area;
+
+	if (!is_vmalloc_addr(p))
+		return ksize(p);
+	return vmap_info_at(p, &area) && area.start == (uintptr_t)p ? area.pages << PAGE_SHIFT : 0;
+}
+
 void kvfree_sensitive(const void *p, size_t size)
 {
-	if (ZERO_OR_NULL_PTR(p))
-		return;
-	wipe_for_good((void *)(uintptr_t)p, size);
-	kvfree(p);
+	size_t most = bytes_at(p);
+
+	if (unlikely(size > most && most))
+		mm_report(BAD_ARGUMENT, "kvfree_sensitive", p, size, most);
+	wipe_for_good((void *)(uintptr_t)p, (size_t)min_u64(size, most));
+	kvfree(p); /* reports what is neither */
 }
 
 static void *move_to(void *to, const void *p, size_t old, size_t size)

@@ -176,6 +176,15 @@ static void api23_percpu_bad_input_is_reported(void **state)
 	free_percpu(q);
 	mock_expect_report(QUARRY_RULE_FREE_UNKNOWN, 1);
 	free_percpu(q); /* its chunk is gone */
+
+	/* The first object of a chunk starts its memory, which is nobody else's to free. */
+	p = __alloc_percpu(40, 8);
+	mock_expect_report(QUARRY_RULE_FREE_KIND, 2);
+	kfree(p);
+	kvfree(p);
+	assert_int_equal(ksize(p), 0);
+	*(int *)(void *)per_cpu_ptr(p, CPUS - 1) = 5;
+	free_percpu(p);
 	mock_stop();
 }
 

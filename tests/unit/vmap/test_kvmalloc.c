@@ -254,6 +254,15 @@ static void g154_sensitive_memory_is_wiped(void **state)
 			0);
 	kvfree_sensitive(NULL, 10);
 	kvfree_sensitive(kmalloc(100, GFP_KERNEL), 100);
+	/* More than there is: what is there is wiped, and nothing behind it. */
+	char *pair[2] = {kmalloc(4096, GFP_KERNEL), vmalloc(3 * PAGE_SIZE)};
+
+	mock_expect_report(QUARRY_RULE_BAD_ARGUMENT, 2);
+	kvfree_sensitive(pair[0], 4097);
+	kvfree_sensitive(pair[1], 3 * PAGE_SIZE + 1);
+	mock_expect_report(QUARRY_RULE_FREE_UNKNOWN, 1);
+	kvfree_sensitive(&pair, sizeof(pair));
+	assert_true(pair[0] && pair[1]);
 	mock_stop();
 }
 
