@@ -3,7 +3,8 @@
  * nmi.h: interrupts that nothing holds off, for tests of calls that any context may make.
  *
  * A non-maskable interrupt is made of the host's single-step trap: it comes in between any two
- * instructions of an operation, whatever is masked or locked, and uses the library there.
+ * instructions of an operation, whatever is masked or locked, and uses the library there. A test
+ * may enter an ordinary interrupt in its place (trap.enter).
  */
 #ifndef NMI_H
 #define NMI_H
@@ -40,7 +41,8 @@ static struct {
 	unsigned long at;    /* the interrupt comes after this many, and then after each `every` */
 	unsigned long every;
 	void (*fn)(void);
-} trap;
+	void (*enter)(void (*fn)(void));
+} trap = {.enter = in_nmi};
 
 static void on_trap(int signal, siginfo_t *info, void *context)
 {
@@ -52,7 +54,7 @@ static void on_trap(int signal, siginfo_t *info, void *context)
 	if (trap.steps < trap.at || mock_self.in_mock)
 		return; /* the mock's own state is no part of the machine */
 	trap.at = trap.every ? trap.steps + trap.every : ~0ul;
-	in_nmi(trap.fn);
+	trap.enter(trap.fn);
 	if (!trap.every)
 		machine->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
 }

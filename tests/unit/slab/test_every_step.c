@@ -3,28 +3,21 @@
  * test_every_step.c: interrupts after every other machine instruction of whole requests and frees:
  * by size, in bulk, of debugged objects. (H30; one interrupt alone: test_cpu_cache.c)
  *
- * The CPU's trap flag stops the host after every instruction; the handler of that trap is the
- * pretend machine's interrupt. A step takes the host 30 us.
+ * A step takes the host 30 us.
  */
 #define _GNU_SOURCE
 #include "slab_test.h"
 
-#include "tests/mock/world.h"
+#include "tests/unit/nmi.h"
 
-#if defined(__x86_64__) && !defined(MOCK_TSAN) && !defined(MOCK_ASAN)
-#include <signal.h>
-
+#if defined(HAVE_STEPS) && !defined(MOCK_ASAN)
 #define APART 2u /* instructions; each is hit, by either kind of interrupt */
-
-static struct {
-	unsigned left; /* instructions until the next interrupt */
-	unsigned interrupts;
-} trap;
 
 static struct kmem_cache *cache;
 static struct {
 	unsigned char *held[2];
 	bool holds, by_size;
+	unsigned count;
 } irq;
 
 /* Takes two objects, or gives them back. */
@@ -48,31 +41,11 @@ static void handler(void *arg)
 	irq.holds = !irq.holds;
 }
 
-static void on_trap(int number)
+static void enter(void (*fn)(void))
 {
-	(void)number;
-	if (--trap.left)
-		return;
-	trap.left = APART;
-	trap.interrupts++;
+	(void)fn;
+	irq.count++;
 	mock_interrupt(handler, NULL);
-}
-
-static inline void step_on(void)
-{
-	__asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\torl $0x100, (%%rsp)\n\tpopfq\n\t"
-			 "lea 128(%%rsp), %%rsp"
-			 :
-			 :
-			 : "memory", "cc");
-}
-static inline void step_off(void)
-{
-	__asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\tandl $~0x100, (%%rsp)\n\tpopfq\n\t"
-			 "lea 128(%%rsp), %%rsp"
-			 :
-			 :
-			 : "memory", "cc");
 }
 
 /* ---- what is interrupted ---- */
@@ -124,27 +97,21 @@ static void use_stock(void)
 
 static void interrupted(void (*what)(void), bool by_size, const char *slab_debug)
 {
-	struct sigaction action = {.sa_handler = on_trap, .sa_flags = SA_NODEFER}, before;
-
 	mock_start(&(struct mock_config){.extra.slab_debug = slab_debug});
 	irq.holds = false;
 	irq.by_size = by_size;
 	cache = kmem_cache_create("t", 64, NULL, 0);
 	use_stock();
-	sigaction(SIGTRAP, &action, &before);
+	trap.enter = enter;
 	for (unsigned i = 0; i < 2 * APART; i++) {
 		if (irq.holds != (i >= APART))
 			handler(NULL);
-		trap.left = 1 + i % APART;
-		trap.interrupts = 0;
-		step_on();
-		what();
-		step_off();
+		irq.count = 0;
+		interrupted_at(1 + i % APART, APART, what, NULL);
 		use_stock();
-		assert_true(trap.interrupts > 50);
+		assert_true(irq.count > 50);
 		assert_int_equal(slab_check(), 0);
 	}
-	sigaction(SIGTRAP, &before, NULL);
 	if (irq.holds)
 		handler(NULL);
 	assert_int_equal(active_of("t"), 0);
