@@ -6,8 +6,9 @@
  *        spilled before, and shrinks by what lay at the bottom untouched since the last spill,
  *        or since idle.c looked. So a burst that comes again finds its objects, one that was the
  *        last does not keep memory.
- * Limit  at most DEPOT_BYTES of objects, and 1/DEPOT_SHARE of memory, for a cache on a node;
- *        at most a block of order DEPOT_ORDER of pointers. Fewer than two batches: no depot.
+ * Limit  at most DEPOT_BYTES of objects, and 1/DEPOT_SHARE of memory, for a cache on a node; at
+ *        most DEPOT_POINTERS objects for each CPU, DEPOT_CPUS at most. Fewer than two batches: no
+ *        depot. (Two CPUs with bursts of 1000 objects took twice as long with room for one burst.)
  * Cost   a batch is one lock and a copy: two instructions an object, where a slab costs about 50.
  */
 #include "mm/slab/depot.h"
@@ -19,7 +20,8 @@
 /* A burst of 1000 objects of up to 4 KiB, if memory is 2 GiB. */
 #define DEPOT_BYTES (4ul << 20)
 #define DEPOT_SHARE 512u
-#define DEPOT_ORDER 1u
+#define DEPOT_POINTERS (2 * PAGE_SIZE / sizeof(void *))
+#define DEPOT_CPUS 8u
 /* Largest batch: half of the largest stock (cpu_cache.c). */
 #define BATCH_MAX 64u
 /* Batches that depot_age() gives back at once. */
@@ -31,13 +33,14 @@
 
 static uint32_t depot_limit(const struct kmem_cache *cache)
 {
-	uint64_t memory = 0;
+	uint64_t memory = 0, cpus = 0;
 
+	for_each_online_cpu (cpu)
+		cpus += cpus < DEPOT_CPUS;
 	for_every_populated_zone (zone)
 		memory += (uint64_t)zone_managed(zone) << PAGE_SHIFT;
 	uint64_t bytes = min_u64(memory / DEPOT_SHARE, DEPOT_BYTES);
-	uint64_t limit = min_u64(bytes / cache->size, (PAGE_SIZE << DEPOT_ORDER) / sizeof(void *)) /
-			 cache_batch(cache);
+	uint64_t limit = min_u64(bytes / cache->size, cpus * DEPOT_POINTERS) / cache_batch(cache);
 
 	return limit < 2 ? 0 : (uint32_t)limit;
 }
@@ -137,6 +140,20 @@ uint32_t depot_take_excess(struct kmem_cache *cache, unsigned nid, void **out)
 	return any ? batch : 0;
 }
 
+/* A block of pointers for *limit batches, or for as many of them as there is one for. Return: NULL:
+ * not even for two. */
+static struct page *new_array(const struct kmem_cache *cache, uint32_t *limit)
+{
+	for (; *limit >= 2; *limit /= 2) {
+		size_t bytes = (size_t)*limit * cache_batch(cache) * sizeof(void *);
+		struct page *block = alloc_pages(GFP_NOWAIT | __GFP_NOWARN, get_order(bytes));
+
+		if (block)
+			return block;
+	}
+	return NULL;
+}
+
 void depot_open(struct kmem_cache *cache, unsigned nid)
 {
 	struct slab_node *node = &cache->node[nid];
@@ -148,8 +165,7 @@ void depot_open(struct kmem_cache *cache, unsigned nid)
 	__atomic_store_n(&node->spilled, 0, __ATOMIC_RELAXED);
 
 	uint32_t limit = depot_limit(cache);
-	unsigned order = get_order((size_t)limit * cache_batch(cache) * sizeof(void *));
-	struct page *block = limit ? alloc_pages(GFP_NOWAIT | __GFP_NOWARN, order) : NULL;
+	struct page *block = new_array(cache, &limit);
 
 	if (!block)
 		return;
@@ -164,7 +180,7 @@ void depot_open(struct kmem_cache *cache, unsigned nid)
 	}
 	mm_unlock(&node->lock, irq);
 	if (!mine)
-		__free_pages(block, order);
+		__free_pages(block, page_order(block));
 }
 
 /* Close an empty depot. Return: false: it is not empty. */

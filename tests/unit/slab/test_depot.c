@@ -65,6 +65,28 @@ static void bursts_leave_the_slabs_alone(void **state)
 	stop();
 }
 
+/* Bursts on two CPUs at once have room for both. */
+static void room_for_each_cpu(void **state)
+{
+	void *other[MANY];
+
+	(void)state;
+	start(&(struct mock_config){.bytes = 512 * MOCK_MIB, .cpus = 2}, 64);
+	for (unsigned round = 0; round < 5; round++) {
+		mock_set_cpu(0);
+		take_all(MANY);
+		mock_set_cpu(1);
+		for (unsigned i = 0; i < MANY; i++)
+			assert_non_null(other[i] = kmem_cache_alloc(cache, GFP_KERNEL));
+		for (unsigned i = 0; i < MANY; i++)
+			kmem_cache_free(cache, other[i]);
+		mock_set_cpu(0);
+		give_all(MANY);
+	}
+	assert_true(depot_count(cache) > MANY * 3 / 2);
+	stop();
+}
+
 /* A burst that came again has room; when only a part of it is used, the rest of the room goes, and
  * what lay there comes back to its slabs. */
 static void room_follows_use(void **state)
@@ -189,6 +211,22 @@ static void none_without_memory(void **state)
 	stop();
 }
 
+/* Where there is no block for all of it, a smaller one serves. */
+static void less_with_less_memory(void **state)
+{
+	(void)state;
+	start(&(struct mock_config){.bytes = 512 * MOCK_MIB}, 64);
+	take_all(MANY);
+	give_all(MANY);
+	mock_fail_site(FAULT_PAGE, 1, false);
+	take_all(cache->stock_cap + 1);
+	mock_fail_site(FAULT_PAGE, 0, false);
+	assert_non_null(cache->node[0].depot);
+	assert_int_equal(cache->node[0].limit, 1024 / cache_batch(cache) / 2);
+	give_all(cache->stock_cap + 1);
+	stop();
+}
+
 static unsigned node_of_cpu(unsigned cpu)
 {
 	return cpu;
@@ -258,11 +296,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bursts_leave_the_slabs_alone),
+		cmocka_unit_test(room_for_each_cpu),
 		cmocka_unit_test(room_follows_use),
 		cmocka_unit_test(drained),
 		cmocka_unit_test(small_machines_have_none),
 		cmocka_unit_test(second_free_is_found_at_the_drain),
 		cmocka_unit_test(none_without_memory),
+		cmocka_unit_test(less_with_less_memory),
 		cmocka_unit_test(emptied_before_a_request_fails),
 		cmocka_unit_test(from_four_cpus),
 	};
