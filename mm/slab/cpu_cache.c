@@ -65,7 +65,8 @@ struct object_stock *stock_new(uint32_t cap)
 	stock->mark = 0;
 	stock->apart = STOCK_BUSY;
 	stock->pace = 1;
-	stock->cap = cap;
+	stock->cap = (uint16_t)cap;
+	stock->misses = stock->fetched = 0;
 	stock_close(stock, 0);
 #if QUARRY_HARDENING >= 1
 	__builtin_memset(stock->place, 0, sizeof(stock->place));
@@ -113,6 +114,29 @@ void cpu_cache_start(struct kmem_cache *cache)
 	}
 }
 
+/* Add to what the cache counts for all CPUs. */
+static void count_missed(struct kmem_cache *cache, uint32_t misses, uint32_t fetched)
+{
+	misses = __atomic_add_fetch(&cache->misses, misses, __ATOMIC_RELAXED);
+	fetched = __atomic_add_fetch(&cache->fetched, fetched, __ATOMIC_RELAXED);
+	if (unlikely(fetched >> 31)) {
+		__atomic_store_n(&cache->misses, misses / 2, __ATOMIC_RELAXED);
+		__atomic_store_n(&cache->fetched, fetched / 2, __ATOMIC_RELAXED);
+	}
+}
+
+void cpu_cache_misses(const struct kmem_cache *cache, unsigned long *misses, unsigned long *fetched)
+{
+	*misses = __atomic_load_n(&cache->misses, __ATOMIC_RELAXED);
+	*fetched = __atomic_load_n(&cache->fetched, __ATOMIC_RELAXED);
+	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++) {
+		const struct object_stock *stock = stock_of(cache, cpu);
+
+		*misses += __atomic_load_n(&stock->misses, __ATOMIC_RELAXED);
+		*fetched += __atomic_load_n(&stock->fetched, __ATOMIC_RELAXED);
+	}
+}
+
 void cpu_cache_stop(struct kmem_cache *cache, unsigned cpu)
 {
 	struct object_stock *stock = stock_of(cache, cpu);
@@ -120,6 +144,7 @@ void cpu_cache_stop(struct kmem_cache *cache, unsigned cpu)
 	if (stock == STOCK_NONE)
 		return;
 	__atomic_store_n(&cache->stock[cpu], STOCK_NONE, __ATOMIC_RELAXED);
+	count_missed(cache, stock->misses, stock->fetched);
 	partial_give(cache, stock->object, (unsigned)stock->n);
 	MM_ASSERT(!stock->mark);
 	stock_free(stock);
@@ -182,15 +207,18 @@ static size_t fill(struct kmem_cache *cache, unsigned node, struct object_stock 
 	return n;
 }
 
-static void count_miss(struct kmem_cache *cache, size_t fetched)
+/* The marked stock fetched so many. */
+static void count_miss(struct kmem_cache *cache, struct object_stock *stock, size_t fetched)
 {
-	uint32_t misses = __atomic_add_fetch(&cache->misses, 1u, __ATOMIC_RELAXED);
-	uint32_t sum = __atomic_add_fetch(&cache->fetched, (uint32_t)fetched, __ATOMIC_RELAXED);
+	uint16_t misses = (uint16_t)(stock->misses + 1);
+	uint16_t sum = (uint16_t)(stock->fetched + fetched);
 
-	if (unlikely(sum >> 31)) {
-		__atomic_store_n(&cache->misses, misses / 2, __ATOMIC_RELAXED);
-		__atomic_store_n(&cache->fetched, sum / 2, __ATOMIC_RELAXED);
+	if (unlikely(sum >> 15)) {
+		count_missed(cache, misses, sum);
+		misses = sum = 0;
 	}
+	__atomic_store_n(&stock->misses, misses, __ATOMIC_RELAXED);
+	__atomic_store_n(&stock->fetched, sum, __ATOMIC_RELAXED);
 }
 
 void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
@@ -200,7 +228,7 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 
 	if (!stock_begin(stock)) {
 		partial_take(cache, node, &object, 1);
-		count_miss(cache, 1);
+		count_missed(cache, 1, 1);
 		return object;
 	}
 	join(cache, cpu, stock);
@@ -210,7 +238,7 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 	 * have objects. */
 	if (!n) {
 		n = fill(cache, node, stock);
-		count_miss(cache, n ? n : 1); /* a new slab's first object */
+		count_miss(cache, stock, n ? n : 1); /* a new slab's first object */
 	}
 	if (n) {
 		object = stock->object[n - 1];

@@ -65,10 +65,12 @@ struct object_stock {
 		};
 		uint64_t n_unmarked; /* both, for storing: n, and not marked */
 	};
-	uint32_t cap;
+	uint16_t cap;
+	uint16_t fetched; /* and misses: not yet added to the cache's */
 	uint8_t apart;
 	uint8_t pace; /* objects that its last refill might have of slabs; 0: none, nor was room
 		       * made, since idle.c looked at it */
+	uint16_t misses;
 #if QUARRY_HARDENING >= 1
 	/* By a hash of an object's address: where in object[] one of that hash was put last. Only
 	 * a hint: nothing is cleared when an object leaves. */
@@ -150,7 +152,8 @@ struct kmem_cache {
 
 	/* Requests that the CPU's stock had nothing for, and objects that were fetched then. Every
 	 * other object of these was a hit: nothing is counted where there was one. Both are halved
-	 * before they wrap. */
+	 * before they wrap. Beside them each stock has some of its own, so that CPUs seldom meet
+	 * here. */
 	uint32_t misses, fetched;
 };
 QUARRY_STATIC_ASSERT(sizeof(struct kmem_cache) <= QUARRY_KMEM_CACHE_SIZE,

@@ -36,10 +36,9 @@ bool slab_info_next(uint32_t *cursor, struct slab_info *info)
 		.stock_batch = (cache->stock_cap + 1) / 2,
 		.in_stocks = cpu_cache_count(cache) + depot_count(cache),
 		.guarded = slab_guard_count(cache),
-		.misses = __atomic_load_n(&cache->misses, __ATOMIC_RELAXED),
-		.fetched = __atomic_load_n(&cache->fetched, __ATOMIC_RELAXED),
 		.reclaimable = (cache->flags & SLAB_RECLAIM_ACCOUNT) != 0,
 	};
+	cpu_cache_misses(cache, &info->misses, &info->fetched);
 	cache_show_name(info->name, cache->name);
 	*cursor = cache->id;
 	for (unsigned i = 0; i < QUARRY_MAX_NODES; i++) {
