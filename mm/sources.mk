@@ -67,6 +67,7 @@ QUARRY_COMMON := \
 	mm/slab/partial.c \
 	mm/slab/rcu_slab.c \
 	mm/slab/depot.c \
+	mm/slab/cellar.c \
 	mm/slab/cpu_cache.c \
 	mm/slab/idle.c \
 	mm/slab/debug_cache.c \

@@ -20,12 +20,16 @@
 
 #include "mm/base/log.h"
 #include "mm/phys/zone.h"
+#include "mm/slab/cellar.h"
 #include "mm/slab/depot.h"
 #include "mm/slab/partial.h"
 #include "mm/slab/slab_page.h"
 #include "mm/slab/slab_wipe.h"
 
 struct kmem_cache stock_caches[STOCK_SIZES] QUARRY_STATE;
+
+/* Batches of a cellar that cpu_cache_age() gives back at once. */
+#define AGE_BATCHES 4u
 
 static uint32_t cap_of_bytes(uint32_t bytes)
 {
@@ -65,8 +69,9 @@ struct object_stock *stock_new(uint32_t cap)
 	stock->mark = 0;
 	stock->apart = STOCK_BUSY;
 	stock->pace = 1;
-	stock->cap = (uint16_t)cap;
-	stock->misses = stock->fetched = 0;
+	stock->cap = (uint8_t)cap;
+	stock->stored = 0;
+	stock->cellar = 0;
 	stock_close(stock, 0);
 #if QUARRY_HARDENING >= 1
 	__builtin_memset(stock->place, 0, sizeof(stock->place));
@@ -114,29 +119,6 @@ void cpu_cache_start(struct kmem_cache *cache)
 	}
 }
 
-/* Add to what the cache counts for all CPUs. */
-static void count_missed(struct kmem_cache *cache, uint32_t misses, uint32_t fetched)
-{
-	misses = __atomic_add_fetch(&cache->misses, misses, __ATOMIC_RELAXED);
-	fetched = __atomic_add_fetch(&cache->fetched, fetched, __ATOMIC_RELAXED);
-	if (unlikely(fetched >> 31)) {
-		__atomic_store_n(&cache->misses, misses / 2, __ATOMIC_RELAXED);
-		__atomic_store_n(&cache->fetched, fetched / 2, __ATOMIC_RELAXED);
-	}
-}
-
-void cpu_cache_misses(const struct kmem_cache *cache, unsigned long *misses, unsigned long *fetched)
-{
-	*misses = __atomic_load_n(&cache->misses, __ATOMIC_RELAXED);
-	*fetched = __atomic_load_n(&cache->fetched, __ATOMIC_RELAXED);
-	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++) {
-		const struct object_stock *stock = stock_of(cache, cpu);
-
-		*misses += __atomic_load_n(&stock->misses, __ATOMIC_RELAXED);
-		*fetched += __atomic_load_n(&stock->fetched, __ATOMIC_RELAXED);
-	}
-}
-
 void cpu_cache_stop(struct kmem_cache *cache, unsigned cpu)
 {
 	struct object_stock *stock = stock_of(cache, cpu);
@@ -144,8 +126,8 @@ void cpu_cache_stop(struct kmem_cache *cache, unsigned cpu)
 	if (stock == STOCK_NONE)
 		return;
 	__atomic_store_n(&cache->stock[cpu], STOCK_NONE, __ATOMIC_RELAXED);
-	count_missed(cache, stock->misses, stock->fetched);
 	partial_give(cache, stock->object, (unsigned)stock->n);
+	cellar_empty(cache, stock, CELLAR_ALL);
 	MM_ASSERT(!stock->mark);
 	stock_free(stock);
 }
@@ -171,7 +153,8 @@ static size_t give_batch(struct kmem_cache *cache, struct object_stock *stock)
 	unsigned node = node_or_local(NUMA_NO_NODE);
 
 	stock->pace = stock->pace ? stock->pace : 1;
-	if (!depot_give(cache, node, &stock->object[left])) {
+	if (!cellar_give(cache, stock, &stock->object[left]) &&
+	    !depot_give(cache, node, &stock->object[left])) {
 		give_oldest(cache, stock, cache_batch(cache));
 		/* The slots above are free for a batch that the depot should not have. */
 		partial_give(cache, &stock->object[left],
@@ -195,7 +178,10 @@ static void join(struct kmem_cache *cache, unsigned cpu, struct object_stock *st
 static size_t fill(struct kmem_cache *cache, unsigned node, struct object_stock *stock)
 {
 	uint32_t pace = stock->pace * 2u + 1, batch = cache_batch(cache);
-	size_t n = depot_take(cache, node, stock->object);
+	size_t n = cellar_take(cache, stock, stock->object);
+
+	if (!n)
+		n = depot_take(cache, node, stock->object);
 
 	stock->pace = (uint8_t)(pace < batch ? pace : batch);
 	if (!n)
@@ -207,20 +193,6 @@ static size_t fill(struct kmem_cache *cache, unsigned node, struct object_stock 
 	return n;
 }
 
-/* The marked stock fetched so many. */
-static void count_miss(struct kmem_cache *cache, struct object_stock *stock, size_t fetched)
-{
-	uint16_t misses = (uint16_t)(stock->misses + 1);
-	uint16_t sum = (uint16_t)(stock->fetched + fetched);
-
-	if (unlikely(sum >> 15)) {
-		count_missed(cache, misses, sum);
-		misses = sum = 0;
-	}
-	__atomic_store_n(&stock->misses, misses, __ATOMIC_RELAXED);
-	__atomic_store_n(&stock->fetched, sum, __ATOMIC_RELAXED);
-}
-
 void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 {
 	struct object_stock *stock = stock_of(cache, cpu);
@@ -228,7 +200,7 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 
 	if (!stock_begin(stock)) {
 		partial_take(cache, node, &object, 1);
-		count_missed(cache, 1, 1);
+		cache_count_missed(cache, 1, 1);
 		return object;
 	}
 	join(cache, cpu, stock);
@@ -238,7 +210,7 @@ void *cpu_cache_refill(struct kmem_cache *cache, unsigned cpu, unsigned node)
 	 * have objects. */
 	if (!n) {
 		n = fill(cache, node, stock);
-		count_miss(cache, stock, n ? n : 1); /* a new slab's first object */
+		cellar_count_miss(cache, stock, n ? n : 1); /* a new slab's first object */
 	}
 	if (n) {
 		object = stock->object[n - 1];
@@ -285,8 +257,11 @@ void cpu_cache_age(struct kmem_cache *cache, unsigned cpu)
 		return;
 	size_t n = stock_count(stock);
 
-	if (n && !stock->pace)
-		give_oldest(cache, stock, n);
+	if (!stock->pace) {
+		if (n)
+			give_oldest(cache, stock, n);
+		cellar_empty(cache, stock, AGE_BATCHES);
+	}
 	stock->pace = 0;
 	stock_end(stock);
 }
@@ -364,6 +339,7 @@ bool cpu_cache_drain(struct kmem_cache *cache, unsigned cpu)
 	if (!stock_begin(stock))
 		return false;
 	give_oldest(cache, stock, stock_count(stock));
+	cellar_empty(cache, stock, CELLAR_ALL);
 	stock_end(stock);
 	return true;
 }
@@ -372,7 +348,11 @@ unsigned long cpu_cache_count(const struct kmem_cache *cache)
 {
 	unsigned long n = 0;
 
-	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++)
-		n += stock_count(stock_of(cache, cpu));
+	for (unsigned cpu = 0; cpu < QUARRY_MAX_CPUS; cpu++) {
+		const struct object_stock *stock = stock_of(cache, cpu);
+
+		n += stock_count(stock);
+		n += __atomic_load_n(&stock->stored, __ATOMIC_RELAXED) * cache_batch(cache);
+	}
 	return n;
 }

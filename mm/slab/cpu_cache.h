@@ -150,7 +150,7 @@ static QUARRY_ALWAYS_INLINE bool object_push(struct kmem_cache *cache, struct ob
 	}
 	if (likely(slab_named_has(cache, hint, object)) || likely(slab_has(cache, object))) {
 		n = stock_count(stock); /* kept from above it would cost a move there */
-		if (likely((uint16_t)n < stock->cap) && likely(!stock_holds(stock, n, object))) {
+		if (likely((uint8_t)n < stock->cap) && likely(!stock_holds(stock, n, object))) {
 			object_poison(cache, object);
 			stock_put(stock, n, object);
 			stock_end_records(stock, n + 1);
@@ -199,9 +199,6 @@ void stock_install(struct kmem_cache *cache, unsigned cpu, struct object_stock *
 /* Give the stock of a CPU that does not use the cache now, and its objects, back. */
 void cpu_cache_stop(struct kmem_cache *cache, unsigned cpu) QUARRY_INT(cpu_cache_stop);
 
-/* Requests that stocks had nothing for, and objects fetched then. */
-void cpu_cache_misses(const struct kmem_cache *cache, unsigned long *misses, unsigned long *fetched)
-	QUARRY_INT(cpu_cache_misses);
 /* Objects in the stocks of all CPUs. Exact while nothing is allocated or freed. */
 unsigned long cpu_cache_count(const struct kmem_cache *cache) QUARRY_INT(cpu_cache_count);
 

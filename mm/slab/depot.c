@@ -31,18 +31,38 @@
 /* Batches that a new depot has room for. */
 #define ROOM_FIRST 2u
 
-static uint32_t depot_limit(const struct kmem_cache *cache)
+/* Batches for `cpus` of all CPUs. */
+static uint32_t limit_for(const struct kmem_cache *cache, unsigned cpus, unsigned all)
 {
-	uint64_t memory = 0, cpus = 0;
+	uint64_t memory = 0;
 
-	for_each_online_cpu (cpu)
-		cpus += cpus < DEPOT_CPUS;
 	for_every_populated_zone (zone)
 		memory += (uint64_t)zone_managed(zone) << PAGE_SHIFT;
-	uint64_t bytes = min_u64(memory / DEPOT_SHARE, DEPOT_BYTES);
-	uint64_t limit = min_u64(bytes / cache->size, cpus * DEPOT_POINTERS) / cache_batch(cache);
+	uint64_t bytes = min_u64(memory / DEPOT_SHARE, DEPOT_BYTES) * cpus / all;
 
-	return limit < 2 ? 0 : (uint32_t)limit;
+	return (uint32_t)(min_u64(bytes / cache->size, cpus * DEPOT_POINTERS) / cache_batch(cache));
+}
+
+static unsigned count_cpus(void)
+{
+	unsigned cpus = 0;
+
+	for_each_online_cpu (cpu)
+		cpus++;
+	return cpus ? cpus : 1;
+}
+
+static uint32_t depot_limit(const struct kmem_cache *cache)
+{
+	unsigned cpus = (unsigned)min_u64(count_cpus(), DEPOT_CPUS);
+	uint32_t limit = limit_for(cache, cpus, cpus);
+
+	return limit < 2 ? 0 : limit;
+}
+
+uint32_t depot_share(const struct kmem_cache *cache)
+{
+	return limit_for(cache, 1, count_cpus());
 }
 
 /* One batch more or less. Return: where that batch is. Readers may look on without the lock. */

@@ -33,6 +33,8 @@ static inline uint32_t cache_batch(const struct kmem_cache *cache)
 	return (cache->stock_cap + 1) / 2;
 }
 
+/* Batches of which one CPU may keep so many. */
+uint32_t depot_share(const struct kmem_cache *cache) QUARRY_INT(depot_share);
 /* Leave object[0 .. cache_batch) here. Context: any but NMI. Return: false: no room. */
 bool depot_give(struct kmem_cache *cache, unsigned node, void *const *object)
 	QUARRY_INT(depot_give);

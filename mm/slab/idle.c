@@ -35,7 +35,9 @@
 
 static bool keeps_any(struct kmem_cache *cache, unsigned cpu, unsigned node)
 {
-	return stock_count(stock_of(cache, cpu)) ||
+	const struct object_stock *stock = stock_of(cache, cpu);
+
+	return stock_count(stock) || stock->cellar ||
 	       __atomic_load_n(&cache->node[node].depot, __ATOMIC_RELAXED);
 }
 

@@ -56,21 +56,23 @@
  *   I2  object[0 .. n) are free objects of the cache, taken from their slabs
  *   I3  object[0 .. first STOCK_END at or above n) are different
  *   I4  mark == 0, but for the one who marks it and who interrupts him;  apart == STOCK_BUSY
+ *   I5  the cellar's first `stored` batches are as I2
  */
 struct object_stock {
 	union {
 		struct {
 			uint32_t n;
+			uint8_t zero[3];
 			uint8_t mark; /* 0; its owner works: STOCK_BUSY */
 		};
 		uint64_t n_unmarked; /* both, for storing: n, and not marked */
 	};
-	uint16_t cap;
-	uint16_t fetched; /* and misses: not yet added to the cache's */
+	uint32_t cellar; /* frame of its cellar (cellar.h); 0: none */
+	uint8_t cap;
+	uint8_t pace;	/* objects that its last refill might have of slabs; 0: none, nor was room
+			 * made, since idle.c looked at it */
+	uint8_t stored; /* batches in the cellar */
 	uint8_t apart;
-	uint8_t pace; /* objects that its last refill might have of slabs; 0: none, nor was room
-		       * made, since idle.c looked at it */
-	uint16_t misses;
 #if QUARRY_HARDENING >= 1
 	/* By a hash of an object's address: where in object[] one of that hash was put last. Only
 	 * a hint: nothing is cleared when an object leaves. */
@@ -152,7 +154,7 @@ struct kmem_cache {
 
 	/* Requests that the CPU's stock had nothing for, and objects that were fetched then. Every
 	 * other object of these was a hit: nothing is counted where there was one. Both are halved
-	 * before they wrap. Beside them each stock has some of its own, so that CPUs seldom meet
+	 * before they wrap. Cellars have some of their own, added now and then: CPUs seldom meet
 	 * here. */
 	uint32_t misses, fetched;
 };

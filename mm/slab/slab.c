@@ -18,6 +18,7 @@
 #include "mm/base/log.h"
 #include "mm/phys/zone.h"
 #include "mm/slab/alloc_tag.h"
+#include "mm/slab/cellar.h"
 #include "mm/slab/class_hint.h"
 #include "mm/slab/debug_cache.h"
 #include "mm/slab/depot.h"
@@ -71,6 +72,7 @@ static QUARRY_ALWAYS_INLINE void *refill(struct kmem_cache *cache, gfp_t gfp, bo
 	free_later_step();
 	idle_step(cache);
 	depot_open(cache, node);
+	cellar_open(cache, node);
 	if (!object)
 		object = partial_grow(cache, gfp, NUMA_NO_NODE);
 	if (!object)

@@ -9,6 +9,7 @@
  * Start at slab_check.
  */
 #include "mm/base/log.h"
+#include "mm/slab/cellar.h"
 #include "mm/slab/class_hint.h"
 #include "mm/slab/debug_cache.h"
 #include "mm/slab/depot.h"
@@ -36,9 +37,10 @@ bool slab_info_next(uint32_t *cursor, struct slab_info *info)
 		.stock_batch = (cache->stock_cap + 1) / 2,
 		.in_stocks = cpu_cache_count(cache) + depot_count(cache),
 		.guarded = slab_guard_count(cache),
+		.misses = __atomic_load_n(&cache->misses, __ATOMIC_RELAXED),
+		.fetched = __atomic_load_n(&cache->fetched, __ATOMIC_RELAXED),
 		.reclaimable = (cache->flags & SLAB_RECLAIM_ACCOUNT) != 0,
 	};
-	cpu_cache_misses(cache, &info->misses, &info->fetched);
 	cache_show_name(info->name, cache->name);
 	*cursor = cache->id;
 	for (unsigned i = 0; i < QUARRY_MAX_NODES; i++) {
@@ -186,6 +188,12 @@ static unsigned long check_stock(struct kmem_cache *cache, unsigned cpu)
 	CHECK(end <= stock->cap, "stock I1: an end", stock, end, stock->cap);
 	if (n > stock->cap)
 		return errors;
+	if (stock->stored) {
+		CHECK(stock->stored <= cellar_of(stock)->limit, "stock I5: stored <= limit", stock,
+		      stock->stored, cellar_of(stock)->limit);
+		errors += check_parked(cache, cellar_of(stock)->object,
+				       stock->stored * cache_batch(cache));
+	}
 	return errors + check_parked(cache, stock->object, n);
 }
 
