@@ -41,13 +41,15 @@ static inline void slot_open(const struct kmem_cache *cache, const void *object)
 {
 	arch_mem_unpoison((char *)(uintptr_t)object - cache->zone, cache->size);
 }
+/* End that. An object in use stays open all the time: its user may be at it while we look. */
 static inline void slot_close(const struct kmem_cache *cache, const void *object, bool is_free)
 {
-	char *start = (char *)(uintptr_t)object;
+	char *start = (char *)(uintptr_t)object, *past = start + cache->object_size;
 
-	arch_mem_poison(start - cache->zone, cache->size);
-	if (!is_free || (cache->flags & SLAB_TYPESAFE_BY_RCU))
-		arch_mem_unpoison(start, cache->object_size);
+	if (is_free && !(cache->flags & SLAB_TYPESAFE_BY_RCU))
+		past = start;
+	arch_mem_poison(start - cache->zone, cache->zone);
+	arch_mem_poison(past, (size_t)(start - cache->zone + cache->size - past));
 }
 
 /* ---- comparing ---- */
