@@ -85,7 +85,7 @@ void cellar_empty(struct kmem_cache *cache, struct object_stock *stock, unsigned
 	if (stock->stored)
 		return;
 	cache_count_missed(cache, cellar->misses, cellar->fetched);
-	stock->cellar = 0;
+	__atomic_store_n(&stock->cellar, 0u, __ATOMIC_RELAXED);
 	__free_pages(virt_to_page(cellar), page_order(virt_to_page(cellar)));
 }
 
@@ -97,7 +97,9 @@ static bool install(struct kmem_cache *cache, struct stock_cellar *cellar)
 
 	if (stock_begin(stock)) {
 		if (!stock->cellar) {
-			stock->cellar = (uint32_t)page_to_pfn(virt_to_page(cellar));
+			__atomic_store_n(&stock->cellar,
+					 (uint32_t)page_to_pfn(virt_to_page(cellar)),
+					 __ATOMIC_RELAXED);
 			done = true;
 		}
 		stock_end(stock);

@@ -26,7 +26,9 @@ struct stock_cellar {
 
 static inline struct stock_cellar *cellar_of(const struct object_stock *stock)
 {
-	return stock->cellar ? page_address(pfn_to_page(stock->cellar)) : NULL;
+	uint32_t frame = __atomic_load_n(&stock->cellar, __ATOMIC_RELAXED);
+
+	return frame ? page_address(pfn_to_page(frame)) : NULL;
 }
 
 /* The marked stock had nothing for a request, and fetched so many. */

@@ -174,6 +174,19 @@ static unsigned long check_parked(struct kmem_cache *cache, void *const *object,
 	return errors;
 }
 
+static unsigned long check_cellar(struct kmem_cache *cache, const struct object_stock *stock)
+{
+	const struct stock_cellar *cellar = cellar_of(stock);
+	unsigned stored = __atomic_load_n(&stock->stored, __ATOMIC_RELAXED);
+	unsigned long errors = 0;
+
+	CHECK(stored <= (cellar ? cellar->limit : 0), "stock I5: stored <= limit", stock, stored,
+	      cellar);
+	if (errors || !cellar)
+		return errors;
+	return check_parked(cache, cellar->object, stored * cache_batch(cache));
+}
+
 static unsigned long check_stock(struct kmem_cache *cache, unsigned cpu)
 {
 	const struct object_stock *stock = stock_of(cache, cpu);
@@ -188,13 +201,7 @@ static unsigned long check_stock(struct kmem_cache *cache, unsigned cpu)
 	CHECK(end <= stock->cap, "stock I1: an end", stock, end, stock->cap);
 	if (n > stock->cap)
 		return errors;
-	if (stock->stored) {
-		CHECK(stock->stored <= cellar_of(stock)->limit, "stock I5: stored <= limit", stock,
-		      stock->stored, cellar_of(stock)->limit);
-		errors += check_parked(cache, cellar_of(stock)->object,
-				       stock->stored * cache_batch(cache));
-	}
-	return errors + check_parked(cache, stock->object, n);
+	return errors + check_parked(cache, stock->object, n) + check_cellar(cache, stock);
 }
 
 static unsigned long check_depot(struct kmem_cache *cache, struct slab_node *node)
