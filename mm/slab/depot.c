@@ -74,6 +74,12 @@ static void **depot_shift(struct slab_node *node, uint32_t batch, int step)
 	return node->depot + batch * (step > 0 ? before : after);
 }
 
+/* Locked; cellar_open() reads it without. */
+static void set_room(struct slab_node *node, uint64_t room)
+{
+	__atomic_store_n(&node->room, (uint16_t)room, __ATOMIC_RELAXED);
+}
+
 static uint8_t at_most_255(unsigned n)
 {
 	return (uint8_t)(n < 255 ? n : 255);
@@ -88,7 +94,7 @@ static void shrink_room(struct slab_node *node, uint32_t least)
 	uint32_t idle = (uint32_t)min_u64(node->low, node->batches);
 
 	if (node->room >= least)
-		node->room = (uint16_t)max_u64(node->room - min_u64(idle, node->room), least);
+		set_room(node, max_u64(node->room - min_u64(idle, node->room), least));
 	node->low = at_most_255(node->batches < node->room ? node->batches : node->room);
 }
 
@@ -107,7 +113,7 @@ static void miss(struct slab_node *node)
 
 	if (!spilled || !node->depot)
 		return;
-	node->room = (uint16_t)(node->room + (node->room < node->limit));
+	set_room(node, node->room + (uint64_t)(node->room < node->limit));
 	__atomic_store_n(&node->spilled, (uint8_t)(spilled - 1), __ATOMIC_RELAXED);
 }
 
@@ -195,7 +201,7 @@ void depot_open(struct kmem_cache *cache, unsigned nid)
 	if (mine) {
 		__atomic_store_n(&node->depot, page_address(block), __ATOMIC_RELAXED);
 		node->limit = (uint16_t)limit;
-		node->room = ROOM_FIRST;
+		set_room(node, ROOM_FIRST);
 		node->low = 0;
 	}
 	mm_unlock(&node->lock, irq);
@@ -212,7 +218,8 @@ static bool close(struct slab_node *node)
 
 	if (empty) {
 		__atomic_store_n(&node->depot, NULL, __ATOMIC_RELAXED);
-		node->room = node->limit = 0;
+		set_room(node, 0);
+		node->limit = 0;
 		node->low = 0;
 	}
 	mm_unlock(&node->lock, irq);
