@@ -77,12 +77,7 @@ static QUARRY_NOINLINE void *large_alloc(size_t size, gfp_t gfp, int node, const
 	struct page *head = alloc_pages_node(node, (gfp & ~__GFP_COMP) | wipe_choice.on_alloc,
 					     get_order(size));
 
-	if (!head)
-		return NULL;
-	head->private_ = size;
-	page_set_flags(head, (page_flags(head) & ~QUARRY_PG_KIND_MASK) | QUARRY_PG_COMPOUND |
-				     (uint32_t)QUARRY_PAGE_LARGE);
-	return page_address(head);
+	return head ? large_block(head, size) : NULL;
 }
 
 void *quarry_kmalloc_from(struct kmem_cache *cache, gfp_t gfp)

@@ -129,12 +129,7 @@ static void *alloc_large(size_t size, int node)
 {
 	struct page *head = alloc_pages_nolock(node, get_order(size));
 
-	if (!head)
-		return NULL;
-	head->private_ = size;
-	page_set_flags(head, (page_flags(head) & ~QUARRY_PG_KIND_MASK) | QUARRY_PG_COMPOUND |
-				     (uint32_t)QUARRY_PAGE_LARGE);
-	return page_address(head);
+	return head ? large_block(head, size) : NULL;
 }
 
 static void free_large(struct page *page, void *p, uintptr_t caller)

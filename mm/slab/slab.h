@@ -91,6 +91,14 @@ static inline void slab_free(struct kmem_cache *cache, void *object)
 		slab_free_slow(cache, object);
 }
 
+/* A block of pages becomes kmalloc's, for `size` bytes. Return: its address. */
+static inline void *large_block(struct page *head, size_t size)
+{
+	head->private_ = size;
+	page_set_flags(head, (page_flags(head) & ~QUARRY_PG_KIND_MASK) | QUARRY_PG_COMPOUND |
+				     (uint32_t)QUARRY_PAGE_LARGE);
+	return page_address(head);
+}
 /* kfree() for those who know that it is no small object, mostly. */
 void slab_free_any(const void *p, uintptr_t caller) QUARRY_INT(slab_free_any) QUARRY_NOINLINE;
 
