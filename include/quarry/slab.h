@@ -233,7 +233,7 @@ static inline void *krealloc_array(void *p, size_t n, size_t size, gfp_t gfp)
 /*
  * For any context, non-maskable interrupts and holders of any lock included: never waits. Takes
  * what this CPU has at hand, or what a lock that is free just now gives, above the minimum mark;
- * an object may be of the next larger class. Only __GFP_ZERO and __GFP_ACCOUNT mean anything;
+ * an object may be of the next larger class. Only __GFP_ZERO, and __GFP_ACCOUNT (no effect yet), are legal;
  * other bits are reported and ignored. (Linux 6.18; sizes above KMALLOC_MAX_CACHE_SIZE, which fail
  * there, are blocks of pages here.)
  * Return: the object; NULL: not now, never reported; or above KMALLOC_MAX_SIZE, reported.
@@ -285,7 +285,7 @@ typedef unsigned int slab_flags_t;
 /* A shrinker can free the objects: kept with reclaimable pages. (G20) */
 #define SLAB_RECLAIM_ACCOUNT (1u << 4)
 #define SLAB_TEMPORARY SLAB_RECLAIM_ACCOUNT
-/* Charged to the current group. */
+/* To be charged to the current group (G30). Accounting is not there yet: no effect so far. */
 #define SLAB_ACCOUNT (1u << 5)
 /* A freed object's memory stays an object of this cache, for readers without a lock, until a grace
  * period after the cache gave it up (quarry/rcu.h); without the call_rcu hook, until the cache is
