@@ -233,9 +233,9 @@ static inline void *krealloc_array(void *p, size_t n, size_t size, gfp_t gfp)
 /*
  * For any context, non-maskable interrupts and holders of any lock included: never waits. Takes
  * what this CPU has at hand, or what a lock that is free just now gives, above the minimum mark;
- * an object may be of the next larger class. Only __GFP_ZERO, and __GFP_ACCOUNT (no effect yet), are legal;
- * other bits are reported and ignored. (Linux 6.18; sizes above KMALLOC_MAX_CACHE_SIZE, which fail
- * there, are blocks of pages here.)
+ * an object may be of the next larger class. Only __GFP_ZERO, and __GFP_ACCOUNT (no effect yet),
+ * are legal; other bits are reported and ignored. (Linux 6.18; sizes above KMALLOC_MAX_CACHE_SIZE,
+ * which fail there, are blocks of pages here.)
  * Return: the object; NULL: not now, never reported; or above KMALLOC_MAX_SIZE, reported.
  */
 void *kmalloc_nolock(size_t size, gfp_t gfp, int node)
